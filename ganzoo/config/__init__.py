@@ -1,0 +1,29 @@
+"""From YAML to a checked description of a model. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ganzoo.config import static
+from ganzoo.config.compose import compose
+from ganzoo.config.read import Reader
+from ganzoo.config.spec import Spec
+from ganzoo.errors import UserError
+from ganzoo.registry import Registry
+
+
+def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], registry: Registry) -> Spec:
+    """A model, composed and checked as far as that goes without importing a component.
+
+    Raises:
+        UserError: with every problem found.
+    """
+    name, tree = compose(model, overrides, registry)
+    reader = Reader(registry)
+    spec = reader.spec(name, tree)
+    problems = reader.problems + static.check(spec)
+    if problems:
+        raise UserError(dict.fromkeys(problems))
+    return spec

@@ -1,0 +1,99 @@
+"""What stands where in a model file: components, terms, and mappings whose keys the user names."""
+
+from __future__ import annotations
+
+from ganzoo.config.tree import Node, Path_
+
+_ENTRIES = (
+    ("parts",),
+    ("parts", "*", "with"),
+    ("flow",),
+    ("players",),
+    ("players", "*", "minimize"),
+    ("players", "*", "after"),
+    ("phases",),
+    ("evaluate", "values"),
+    ("plugins",),
+    ("about", "small"),
+)
+_COMPONENTS = (
+    ("data",),
+    ("optimizer",),
+    ("schedule",),
+    ("schedule", "*"),
+    ("parts", "*"),
+    ("parts", "*", "with", "*"),
+    ("players", "*", "optimizer"),
+    ("players", "*", "schedule"),
+    ("players", "*", "schedule", "*"),
+    ("players", "*", "after", "*"),
+    ("players", "*", "minimize", "*", "weight"),
+)
+_SHORT = {
+    ("players", "*", "minimize", "*"): "of",
+    ("players", "*", "ema"): "decay",
+    ("train", "keep"): "last",
+    ("show",): "values",
+}
+_LISTS = (("share",), ("extends",), ("requires",), ("show", "values"), ("players", "*", "trains"))
+
+
+def _at(path: Path_, patterns: tuple[Path_, ...]) -> Path_ | None:
+    if path[:1] == ("phases",) and path[2:3] == ("players",):
+        path = path[2:]  # a phase's players read like the top-level ones
+    for pattern in patterns:
+        if len(pattern) == len(path) and all(p in ("*", key) for p, key in zip(pattern, path, strict=True)):
+            return pattern
+    return None
+
+
+def holds_entries(path: Path_) -> bool:
+    """True where keys are names that the user chose: entries may be added, and `null` deletes one."""
+    return _at(path, _ENTRIES) is not None
+
+
+def is_component(path: Path_, node: Node | None = None) -> bool:
+    """True where a component stands. ``schedule`` may also be a mapping of schedules, one a hyperparameter."""
+    if path[-1:] == ("schedule",) and node is not None and isinstance(node.value, dict) and "use" not in node.value:
+        return False
+    return _at(path, _COMPONENTS) is not None
+
+
+def normalise(node: Node, path: Path_ = ()) -> Node:
+    """Short forms written out: ``D: discriminator.mlp`` as ``{use: …}``, ``adv: expr`` as ``{of: …}``, and so on."""
+    if not isinstance(node.value, dict):
+        short = _at(path, tuple(_SHORT))
+        if is_component(path) and isinstance(node.value, str):
+            node = Node({"use": node}, node.origin)
+        elif short is not None and node.value is not None:
+            node = Node({_SHORT[short]: node}, node.origin)
+        elif _at(path, _LISTS) and not isinstance(node.value, list) and node.value is not None:
+            return Node([node], node.origin)
+    if isinstance(node.value, dict):
+        return Node({key: normalise(child, (*path, key)) for key, child in node.value.items()}, node.origin)
+    return node
+
+
+def merge(base: Node | None, over: Node, path: Path_ = ()) -> Node:
+    """`over` merged onto `base`, both normalised.
+
+    Mappings merge; a changed ``use:`` replaces the whole node; ``null`` deletes an entry of a mapping of entries.
+    Keys keep the base's order, unless `over` names every one of them, as a file that reorders the players does.
+    """
+    if not isinstance(over.value, dict):
+        return over
+    replaced = base is None or not isinstance(base.value, dict) or _use(base) != _use(over, _use(base))
+    merged = {} if replaced else dict(base.value)  # type: ignore[union-attr]
+    if merged and set(merged) <= set(over.value):
+        merged = {key: merged.get(key) for key in over.value}
+    for key, child in over.value.items():
+        if child.value is None and holds_entries(path):
+            merged.pop(key, None)
+        else:
+            merged[key] = merge(merged.get(key), child, (*path, key))
+    return Node(merged, over.origin)
+
+
+def _use(node: Node, default: object = None) -> object:
+    use = node.value.get("use")
+    return use.value if use is not None else default

@@ -1,0 +1,121 @@
+"""The settings a model file may hold beside components and expressions, with their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+TOP = (
+    "about",
+    "extends",
+    "requires",
+    "data",
+    "parts",
+    "flow",
+    "players",
+    "phases",
+    "share",
+    "update",
+    "show",
+    "sample",
+    "evaluate",
+    "optimizer",
+    "schedule",
+    "train",
+    "plugins",
+    "locked",
+)
+
+
+@dataclass
+class Keep:
+    """Which checkpoints stay: the newest `last`, one every `every` steps, and the best by a metric or term."""
+
+    last: int = 1
+    every: int | None = None
+    best: str | None = None
+    mode: Literal["min", "max"] = "min"
+
+
+@dataclass
+class Train:
+    steps: int = 10_000
+    batch: int = 64
+    seed: int = 0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    accumulate: int = 1
+    sync_batch_norm: bool = False
+    device: str = "auto"
+    log_every: int = 50
+    sample_every: int = 500
+    checkpoint_every: int = 500
+    keep: Keep = field(default_factory=Keep)
+
+
+@dataclass
+class Ema:
+    """An exponential moving average of a player's parts, updated after each of its steps."""
+
+    decay: float
+    start: int = 0
+
+
+@dataclass
+class Show:
+    """What sample pictures hold: one column a value (or a grid of one value), perhaps with a score below each."""
+
+    values: list[str] = field(default_factory=list)
+    score: str | None = None
+    n: int = 64
+
+
+@dataclass
+class Evaluate:
+    """Metrics computed on `n` samples every `every` steps: ``name: metric(fake, real)``."""
+
+    every: int = 1000
+    n: int = 1000
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TermSettings:
+    of: Any
+    weight: Any = 1.0
+    every: int = 1
+
+
+@dataclass
+class PlayerSettings:
+    trains: list[str] | None = None
+    minimize: Any = None
+    optimizer: Any = None
+    schedule: Any = None
+    repeat: int = 1
+    every: int = 1
+    batch: int | None = None
+    after: Any = None
+    ema: Any = None
+    clip: float | None = None
+
+
+@dataclass
+class PhaseSettings:
+    steps: int
+    players: Any = None
+
+
+@dataclass
+class About:
+    """What a model file says of itself. `small` are the overrides under which tests can step it in seconds."""
+
+    title: str = ""
+    paper: str = ""
+    code: str = ""
+    reproduces: str = ""
+    expected: str = ""
+    budget: str = ""
+    scaled: str = ""
+    differs: str = ""
+    parameters: dict[str, int] = field(default_factory=dict)
+    small: dict[str, Any] = field(default_factory=dict)

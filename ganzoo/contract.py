@@ -1,0 +1,59 @@
+"""What parts may return and take: the few conventions that let any network meet any loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Scales(tuple):
+    """Outputs of one network at several scales. Losses take it scale by scale and add them up."""
+
+    __slots__ = ()
+
+
+def first(output: Any) -> Any:
+    """The tensor that stands for an output: the first field of a NamedTuple, anything else as it is."""
+    while isinstance(output, tuple) and hasattr(output, "_fields"):
+        output = output[0]
+    return output
+
+
+def ignores(*names: str) -> Callable[[F], F]:
+    """Mark arguments that a method takes but never reads, so that they are not even computed.
+
+    Every adversarial loss has ``d(real, fake)`` and ``g(fake, real)``; only relativistic ones read `real` in ``g``.
+    """
+
+    def mark(method: F) -> F:
+        method.__ganzoo_ignores__ = frozenset(names)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def ignored(method: Any) -> frozenset[str]:
+    """The arguments that :func:`ignores` marked."""
+    return getattr(method, "__ganzoo_ignores__", frozenset())
+
+
+def map_tensors(function: Callable[[Any], Any], output: Any) -> Any:
+    """`function` applied to every tensor of a nested output; tuples, lists and NamedTuples keep their type."""
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return type(output)(*(map_tensors(function, item) for item in output))
+    if isinstance(output, list | tuple):
+        return type(output)(map_tensors(function, item) for item in output)
+    return function(output) if hasattr(output, "dtype") else output
+
+
+def shape_of(output: Any) -> str:
+    """A readable shape, ``64x3x32x32``; ``{logit 64, features 64x128}`` for several outputs."""
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return "{" + ", ".join(f"{k} {shape_of(v)}" for k, v in zip(output._fields, output, strict=True)) + "}"
+    if isinstance(output, list | tuple):
+        return "[" + ", ".join(map(shape_of, output)) + "]"
+    if hasattr(output, "shape"):
+        return "x".join(map(str, output.shape)) or "scalar"
+    return repr(output) if isinstance(output, int | float | str | bool | None) else type(output).__name__

@@ -1,0 +1,97 @@
+"""Data held in memory, or mapped from a file, and batched by indexing: what most data components build on."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from ganzoo.fields import Field
+
+DEVICE_BUDGET = 2 << 30  # arrays up to this many bytes are kept on the accelerator
+
+class Arrays(ABC):
+    """A data set of arrays with one row a sample. Images are uint8 ``N H W C`` and become float on the device.
+
+    A subclass gives `fields`, the specs of its fields, and :meth:`load`, which opens the files when first needed.
+    """
+
+    @property
+    @abstractmethod
+    def fields(self) -> Mapping[str, Field]:
+        """The spec of every field, without reading more than that takes."""
+
+    @abstractmethod
+    def load(self) -> dict[str, np.ndarray]:
+        """The rows of every field: uint8 ``N H W C`` for images, int64 ``N`` for labels, float32 otherwise."""
+
+    def held_out(self) -> Arrays | None:
+        """The part of the data that is not trained on, or None. Sample pictures take their inputs from it."""
+        return None
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self.load()
+
+    @cached_property
+    def _resident(self) -> dict[tuple[str, torch.device], torch.Tensor]:
+        return {}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def batch(self, index: torch.Tensor, device: torch.device) -> dict[str, torch.Tensor]:
+        """The rows with these numbers, as float images in their range, integer labels and float vectors."""
+        return {name: self._rows(name, rows, index, device) for name, rows in self.arrays.items()}
+
+    def _rows(self, name: str, rows: np.ndarray, index: torch.Tensor, device: torch.device) -> torch.Tensor:
+        if isinstance(rows, np.memmap):  # a sorted read is sequential on the disk
+            order = index.argsort()
+            taken = torch.from_numpy(rows[index[order].numpy()])[order.argsort()].to(device)
+        else:
+            home = device if rows.nbytes <= DEVICE_BUDGET else torch.device("cpu")
+            if (name, home) not in self._resident:
+                self._resident[name, home] = torch.from_numpy(rows).to(home)
+            taken = self._resident[name, home][index.to(home)].to(device, non_blocking=True)
+        return to_field(taken, self.fields[name])
+
+    def fingerprint(self) -> str:
+        """A hash of the data: all of it up to 256 MB, evenly spaced rows beyond."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, rows in sorted(self.arrays.items()):
+            digest.update(f"{name} {rows.shape} {rows.dtype}".encode())
+            step = max(1, rows.nbytes // 2**28)
+            digest.update(np.ascontiguousarray(rows[::step]).tobytes())
+        return digest.hexdigest()
+
+
+def to_field(rows: torch.Tensor, field: Field) -> torch.Tensor:
+    """Stored rows as the field promises: uint8 ``N H W C`` images become float ``N C H W`` in its range."""
+    if field.kind != "image" or rows.dtype != torch.uint8:
+        return rows
+    low, high = field.range or (-1.0, 1.0)
+    return rows.permute(0, 3, 1, 2).contiguous().float().mul_((high - low) / 255.0).add_(low)
+
+
+def to_uint8(images: torch.Tensor, range: tuple[float, float] | None) -> torch.Tensor:
+    """Float images ``N C H W`` of a range as uint8 ``N H W C``, rounded, for pictures and metrics."""
+    low, high = range or (-1.0, 1.0)
+    scaled = (images.float() - low) * (255.0 / (high - low))
+    return scaled.round().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def label_field(labels: np.ndarray, classes: tuple[str, ...]) -> Field:
+    """The spec of a label field, with the frequency of each class."""
+    counts = np.bincount(labels, minlength=len(classes)).astype(float)
+    return Field("label", (), None, classes, tuple((counts / max(counts.sum(), 1)).round(6).tolist()))
+
+
+def stated_label(classes: Any) -> Field:
+    """A label field of which only the number or the names of the classes are known."""
+    names = tuple(map(str, range(classes))) if isinstance(classes, int) else tuple(classes)
+    return Field("label", (), None, names, (1.0 / max(len(names), 1),) * len(names))

@@ -1,0 +1,66 @@
+"""What goes wrong, where, and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Origin(NamedTuple):
+    """The place a piece of configuration was written: a file and line, or the command line."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where it stands, what it is, and the likely fix."""
+
+    message: str
+    origin: Origin | None = None
+    path: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        where = "".join(f"{part}: " for part in (self.origin, self.path) if part)
+        return where + self.message + (f" ({self.hint})" if self.hint else "")
+
+
+class GanzooError(Exception):
+    """Base of everything ganzoo raises on purpose."""
+
+
+class UserError(GanzooError):
+    """A config, file or argument is wrong. Holds every problem found, printed one per line; exit code 2."""
+
+    def __init__(self, problems: str | Problem | Iterable[Problem]):
+        if isinstance(problems, str):
+            problems = Problem(problems)
+        self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class EvaluationError(GanzooError):
+    """A part raised while a value was computed; says which equation, shapes, player and line."""
+
+
+class Diverged(GanzooError):
+    """Training produced NaN or infinity; says which term of which player, and at which step."""
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """A hint such as ``did you mean 'dcgan'?``, or an empty string when nothing is close."""
+    close = difflib.get_close_matches(name, list(candidates), n=2, cutoff=0.6)
+    return "did you mean " + " or ".join(f"'{c}'" for c in close) + "?" if close else ""
+
+
+def choices(name: str, candidates: Iterable[str], what: str = "there are") -> str:
+    """The hint of :func:`did_you_mean`, or else the full (short) list of what exists."""
+    names = sorted(candidates)
+    return did_you_mean(name, names) or (f"{what} {', '.join(names)}" if 0 < len(names) <= 12 else "")

@@ -1,0 +1,214 @@
+"""The expression language of ``flow:`` and ``minimize:``: names, calls, attributes, constants, lists.
+
+An expression is parsed with :mod:`ast` and never evaluated as Python. Anything the grammar lacks is an ``op``.
+
+    expression := [number *] value
+    value      := name | value.field | value(argument, …, name=argument) | [value, …] | (value, …) | constant | _
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+HOLE = "_"
+
+
+class ExpressionError(ValueError):
+    """The text is not an expression; `hint` says what to write instead."""
+
+    def __init__(self, message: str, hint: str = ""):
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    value: object
+
+    def __str__(self) -> str:
+        return repr(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    id: str
+
+    def __str__(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Attr:
+    base: Expr
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.base}.{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    func: Expr
+    args: tuple[Expr, ...] = ()
+    kwargs: tuple[tuple[str, Expr], ...] = ()
+
+    def __str__(self) -> str:
+        arguments = [str(a) for a in self.args] + [f"{k}={v}" for k, v in self.kwargs]
+        return f"{self.func}({', '.join(arguments)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    items: tuple[Expr, ...]
+
+    def __str__(self) -> str:
+        return f"[{', '.join(map(str, self.items))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    factor: float
+    value: Expr
+
+    def __str__(self) -> str:
+        return f"{self.factor:g} * {self.value}"
+
+
+Expr = Const | Name | Attr | Call | Seq | Scaled
+
+_HINTS: dict[type, str] = {
+    ast.Add: "write each summand as its own entry under `minimize:`, or use an op",
+    ast.Sub: "write each summand as its own entry under `minimize:` with a negative number in front, or use an op",
+    ast.Mult: "only a number may be multiplied, and it stands in front: `10 * l1(x, y)`",
+    ast.Div: "write the number in front: `0.1 * l1(x, y)`",
+    ast.Subscript: "networks return named outputs: write `D(x).features`, or use an op",
+    ast.Lambda: "`_` makes a function of an argument: `gp(D(_, label), real, fake)`",
+    ast.Compare: "there are no conditions: use an op",
+    ast.IfExp: "there are no conditions: use an op",
+    ast.Dict: "use keyword arguments",
+    ast.Starred: "write the arguments out",
+    ast.UnaryOp: "write the number in front: `-1 * x`",
+    ast.JoinedStr: "use a plain string",
+}
+
+
+def parse(text: str) -> Expr:
+    """Parse one expression.
+
+    Raises:
+        ExpressionError: the text is not in the language; its `hint` says what to write instead.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise ExpressionError("an expression is missing", "write one such as `G(z)`")
+    try:
+        tree = ast.parse(f"({text}\n)", mode="eval").body
+    except SyntaxError as error:
+        raise ExpressionError(f"cannot read `{text}`: {_syntax_message(text, error)}", _balance_hint(text)) from None
+    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, absurd nesting
+        raise ExpressionError(f"cannot read the expression: {error}") from None
+    factor = _leading_number(tree)
+    if factor is not None:
+        assert isinstance(tree, ast.BinOp)
+        return Scaled(factor, _convert(tree.right, text))
+    return _convert(tree, text)
+
+
+def _syntax_message(text: str, error: SyntaxError) -> str:
+    if text.count("(") != text.count(")") or text.count("[") != text.count("]"):
+        return "brackets do not match"
+    return (error.msg or "invalid syntax").split(". ")[0].lower()
+
+
+def _balance_hint(text: str) -> str:
+    if text.count("(") > text.count(")"):
+        return "inside `{ }` a comma splits the text: quote it, or use block style"
+    return ""
+
+
+def _leading_number(tree: ast.expr) -> float | None:
+    return _number(tree.left) if isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.Mult) else None
+
+
+def _number(tree: ast.expr) -> float | None:
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub | ast.UAdd):
+        value = _number(tree.operand)
+        return None if value is None else (-value if isinstance(tree.op, ast.USub) else value)
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, int | float) and not isinstance(tree.value, bool):
+        return tree.value
+    return None
+
+
+def _convert(tree: ast.expr, text: str) -> Expr:
+    number = _number(tree)
+    if number is not None:
+        return Const(number)
+    match tree:
+        case ast.Constant(value=str() | int() | float() | bool() | None as value):
+            return Const(value)
+        case ast.Name(id=name):
+            return Name(name)
+        case ast.Attribute(value=base, attr=field):
+            if field.startswith("_"):
+                raise ExpressionError(f"`{field}` in `{text}` is private", "only public fields can be read")
+            return Attr(_convert(base, text), field)
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            return Seq(tuple(_convert(item, text) for item in items))
+        case ast.Call(func=func, args=args, keywords=keywords):
+            if any(k.arg is None for k in keywords):
+                raise ExpressionError(f"`**` is not part of the language, in `{text}`", "write the arguments out")
+            named = tuple((str(k.arg), _convert(k.value, text)) for k in keywords)
+            if len(dict(named)) < len(named):
+                raise ExpressionError(f"an argument is given twice, in `{text}`")
+            target = _convert(func, text)
+            if not isinstance(target, Name | Attr):
+                raise ExpressionError(f"only a part or its method can be called, in `{text}`", "name the value first")
+            return Call(target, tuple(_convert(arg, text) for arg in args), named)
+    kind: type = type(tree.op) if isinstance(tree, ast.BinOp) else type(tree)
+    piece = ast.unparse(tree)
+    raise ExpressionError(
+        f"`{piece}` is not part of the language",
+        _HINTS.get(kind, "names, calls, fields, constants and a leading `number *` are; anything else is an op"),
+    )
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """The expression and everything inside it, outermost first."""
+    yield expr
+    match expr:
+        case Attr(base=base):
+            yield from walk(base)
+        case Call(func=func, args=args, kwargs=kwargs):
+            yield from walk(func)
+            for arg in args:
+                yield from walk(arg)
+            for _, arg in kwargs:
+                yield from walk(arg)
+        case Seq(items=items):
+            for item in items:
+                yield from walk(item)
+        case Scaled(value=value):
+            yield from walk(value)
+
+
+def names(expr: Expr) -> list[str]:
+    """Every name the expression reads, in order of first appearance, without the hole."""
+    return list(dict.fromkeys(e.id for e in walk(expr) if isinstance(e, Name) and e.id != HOLE))
+
+
+def called(expr: Expr) -> list[str]:
+    """The names that the expression calls, or whose methods it calls."""
+    found = (root(e.func) for e in walk(expr) if isinstance(e, Call))
+    return list(dict.fromkeys(name for name in found if name is not None))
+
+
+def root(expr: Expr) -> str | None:
+    """The name at the start of ``name.field.field``, or None."""
+    while isinstance(expr, Attr):
+        expr = expr.base
+    return expr.id if isinstance(expr, Name) else None
+
+
+def has_hole(expr: Expr) -> bool:
+    return any(isinstance(e, Name) and e.id == HOLE for e in walk(expr))

@@ -1,0 +1,82 @@
+"""What a data set publishes about each of its fields, so that nothing else needs the data itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from ganzoo.errors import UserError, choices
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a data set.
+
+    Args:
+        kind: ``image`` (float ``C H W`` in `range`), ``label`` (an integer), ``text`` or ``vector`` (floats).
+        shape: Of one item, without the batch.
+        range: The values that images and bounded vectors lie in.
+        classes: The names of a label's classes.
+        frequencies: How often each class occurs; labels that are not given are drawn from it.
+    """
+
+    kind: Literal["image", "label", "text", "vector"]
+    shape: tuple[int, ...] = ()
+    range: tuple[float, float] | None = None
+    classes: tuple[str, ...] = ()
+    frequencies: tuple[float, ...] = ()
+
+    def batch(self, n: int, device: torch.device | str = "cpu", generator: torch.Generator | None = None) -> Any:
+        """A made-up batch of this field: right in type, shape and range, meaningless otherwise."""
+        import torch
+
+        shape = (n, *self.shape)
+        if str(device) == "meta":
+            dtype = torch.int64 if self.kind == "label" else torch.float32
+            return torch.empty(shape, dtype=dtype, device=device)
+        if self.kind == "label":
+            return torch.randint(max(len(self.classes), 1), shape, generator=generator).to(device)
+        if self.range is None:
+            return torch.randn(shape, generator=generator).to(device)
+        low, high = self.range
+        return (low + (high - low) * torch.rand(shape, generator=generator)).to(device)
+
+    def draw_labels(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        """Labels drawn with the frequencies of the data, ``n``."""
+        import torch
+
+        weights = self.frequencies or (1.0,) * max(len(self.classes), 1)
+        return torch.multinomial(torch.tensor(weights), n, replacement=True, generator=generator)
+
+    def label(self, text: str) -> int:
+        """A class given by its number or its name.
+
+        Raises:
+            UserError: there is no such class.
+        """
+        if text.isdigit() and int(text) < len(self.classes):
+            return int(text)
+        names = {name.lower(): index for index, name in enumerate(self.classes)}
+        if text.lower() not in names:
+            near = choices(text.lower(), names)
+            raise UserError(f"there is no class '{text}'" + (f" ({near})" if near else ""))
+        return names[text.lower()]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Field:
+        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()})
+
+    def with_range(self, range: tuple[float, float] | None) -> Field:
+        return replace(self, range=range)
+
+    @property
+    def size(self) -> int:
+        """The number of values of one item."""
+        return math.prod(self.shape)

@@ -1,0 +1,141 @@
+"""The dry run: every term of every phase once, batch 2, on the meta device: shapes, gradients, optimizers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ganzoo import draw
+from ganzoo.config.spec import Component, Phase, Player, Spec, Term
+from ganzoo.contract import first, shape_of
+from ganzoo.errors import EvaluationError, Problem, UserError
+from ganzoo.fields import Field
+from ganzoo.model import build, modes
+from ganzoo.model.build import DRY_BATCH, Blueprint
+from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
+from ganzoo.model.program import Program, problem
+
+
+def check(spec: Spec, fields: dict[str, Field] | None = None) -> Blueprint:
+    """The blueprint of a model, tried out. What cannot run on the meta device runs on the CPU, and a note says so.
+
+    Raises:
+        UserError: with every problem found.
+    """
+    try:
+        return _check(spec, fields, "meta")
+    except EvaluationError as error:
+        blueprint = _check(spec, fields, "cpu")
+        blueprint.notes.append(f"checked on the CPU with random input, because the meta device failed: {error}")
+        return blueprint
+
+
+def _check(spec: Spec, fields: dict[str, Field] | None, device: str) -> Blueprint:
+    blueprint = build.draw_up(spec, fields, device)
+    problems: list[Problem] = []
+    for phase in spec.phases.values():
+        for player in phase.players.values():
+            _player(player, phase, blueprint, problems)
+    _pictures(blueprint, problems)
+    if problems:
+        raise UserError(dict.fromkeys(problems))
+    return blueprint
+
+
+def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[Problem]) -> None:
+    own = modes.parameters(blueprint.parts, player.trains)
+    for name in player.trains:
+        if not modes.parameters(blueprint.parts, [name]):
+            entry = blueprint.spec.parts[name].entry.id
+            message = f"player {player.name} trains {name} ({entry}), which has no parameters"
+            problems.append(Problem(message, player.origin, f"{player.path}.trains"))
+    modes.for_phase(blueprint.parts, blueprint.spec.parts, phase)
+    modes.freeze(modes.parameters(blueprint.parts, blueprint.parts), set(map(id, own)))
+    program = Program(blueprint.spec.flow, blueprint.parts.__getitem__, blueprint.kind)
+    turn = build.dry_turn(blueprint, player.name)
+    turn.player = player.name
+    total: torch.Tensor | None = None
+    failed = False
+    with draw.using(turn.draws):
+        for term in player.terms.values():
+            loss = _term(term, program, turn, problems)
+            failed |= loss is None
+            total = loss if total is None or loss is None else total + loss
+    for name, value in turn.cache.items():
+        blueprint.shapes.setdefault(name, _readable(value))
+    if failed or total is None or not own:
+        return
+    _reach(player, total, blueprint, problems)
+    _optimizer(player, blueprint, problems)
+
+
+def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> torch.Tensor | None:
+    try:
+        loss = first(program.value(term)(turn))
+    except UserError as error:
+        problems += [p if p.origin else problem(term, error) for p in error.problems]
+        return None
+    except EvaluationError as error:
+        if build.no_meta(error):
+            raise
+        problems.append(Problem(str(error), term.origin, term.path))
+        return None
+    if not isinstance(loss, torch.Tensor) or loss.ndim:
+        message = f"`{term.text}` is {shape_of(loss)}, but a term is one number"
+        problems.append(Problem(message, term.origin, term.path, "use a loss: l1(x, y), adv.g(fake)"))
+        return None
+    return loss
+
+
+def _reach(player: Player, total: torch.Tensor, blueprint: Blueprint, problems: list[Problem]) -> None:
+    """Every part that the player trains must get a gradient from its terms."""
+    modules = {name: modes.parameters(blueprint.parts, [name]) for name in player.trains}
+    every = [p for params in modules.values() for p in params]
+    if total.requires_grad:
+        gradients = dict(zip(every, torch.autograd.grad(total, every, allow_unused=True), strict=True))
+    else:
+        gradients = dict.fromkeys(every)
+    for name, params in modules.items():
+        if params and all(gradients[p] is None for p in params):
+            message = f"no gradient of player {player.name}'s terms reaches {name}"
+            hint = "a `stop(…)`, or a loss that ignores the argument, cuts it off"
+            problems.append(Problem(message, player.origin, f"{player.path}.trains", hint))
+
+
+def _optimizer(player: Player, blueprint: Blueprint, problems: list[Problem]) -> None:
+    try:
+        Schedules(player, make_optimizer(player, blueprint, blueprint.parts), blueprint, steps=1)
+        for term in player.terms.values():
+            if isinstance(term.weight, Component):
+                make_schedule(term.weight, blueprint, steps=1)
+    except UserError as error:
+        problems += error.problems
+
+
+def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
+    """What is shown, sampled or measured must compute too."""
+    spec = blueprint.spec
+    program = Program(spec.flow, blueprint.parts.__getitem__, blueprint.kind)
+    turn = build.dry_turn(blueprint, "show")
+    values = [*spec.shown, *([spec.score] if spec.score else [])]
+    if spec.sample in spec.flow:
+        values.append(spec.flow[spec.sample])
+    with draw.using(turn.draws), torch.no_grad():
+        for value in values:
+            try:
+                blueprint.shapes.setdefault(value.name, _readable(program.value(value)(turn)))
+            except UserError as error:
+                problems += [p if p.origin else problem(value, error) for p in error.problems]
+            except EvaluationError as error:
+                problems.append(Problem(str(error), value.origin, value.path))
+        for value in spec.metrics.values():
+            try:
+                program.compile(value.expr)  # metrics read numbers, which the meta device has not
+            except UserError as error:
+                problems.append(problem(value, error))
+
+
+def _readable(value: Any) -> str:
+    """A shape with the dry run's batch of two written as n."""
+    return shape_of(value).replace(f"{DRY_BATCH}x", "nx", 1) if shape_of(value) != str(DRY_BATCH) else "n"

@@ -1,0 +1,122 @@
+"""A component's arguments against the signature of its factory, and the facts it asks for by parameter name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_type_hints
+
+from ganzoo.config.spec import Component
+from ganzoo.config.typecheck import coerce, describe
+from ganzoo.errors import Problem, UserError, choices
+
+EMPTY = inspect.Parameter.empty
+
+# Facts read from the part's first call: the parameter of `forward` they are read from.
+INPUT_FACTS = {
+    "z_dim": "z",
+    "text_dim": "text",
+    "features_dim": "features",
+    "in_channels": "x",
+    "in_size": "x",
+    "in_shape": "x",
+    "cond_channels": "cond",
+    "num_classes": "label",
+}
+# Facts of the data field that the part's output is `like:`.
+OUTPUT_FACTS = ("out_channels", "out_size", "out_shape", "out_range")
+# What only the engine can give.
+ENGINE_FACTS = ("params", "optimizer", "steps", "data")
+FACTS = (*INPUT_FACTS, *OUTPUT_FACTS, *ENGINE_FACTS)
+
+
+class Argument(NamedTuple):
+    """One parameter of a factory."""
+
+    name: str
+    annotation: Any
+    default: Any
+
+    @property
+    def is_fact(self) -> bool:
+        return self.name in FACTS
+
+    def __str__(self) -> str:
+        text = self.name if self.annotation is EMPTY else f"{self.name}: {describe(self.annotation)}"
+        return text if self.default is EMPTY else f"{text} = {self.default!r}"
+
+
+def arguments(factory: Callable[..., Any]) -> dict[str, Argument]:
+    """The parameters of a factory by name. A ``**kwargs`` of the factory is not a parameter that a YAML can set."""
+    signature = inspect.signature(factory)
+    source = factory.__init__ if isinstance(factory, type) else factory
+    try:
+        hints = get_type_hints(source)
+    except Exception:  # annotations that do not resolve are not checked
+        hints = {}
+    return {
+        name: Argument(name, hints.get(name, EMPTY), parameter.default)
+        for name, parameter in signature.parameters.items()
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    }
+
+
+def check(component: Component, problems: list[Problem]) -> Callable[..., Any] | None:
+    """Import the factory and check the YAML's arguments against it; they are converted in place.
+
+    Every problem is collected; None is returned where the factory cannot be imported.
+    """
+    try:
+        factory = component.entry.load()
+    except UserError as error:
+        problems.append(Problem(str(error), component.origin, component.path))
+        return None
+    known = arguments(factory)
+    for key, value in component.args.items():
+        path = f"{component.path}.{key}"
+        if key not in known:
+            hint = choices(key, known, "its arguments are") or "its arguments are " + ", ".join(known)
+            message = f"{component.entry.id} has no argument '{key}'"
+            problems.append(Problem(message, component.at(key), path, hint))
+            continue
+        if known[key].annotation is not EMPTY:
+            try:
+                component.args[key] = coerce(known[key].annotation, value)
+            except TypeError as error:
+                problems.append(Problem(str(error), component.at(key), path))
+    for argument in known.values():
+        if argument.default is EMPTY and not argument.is_fact and argument.name not in component.args:
+            message = f"{component.entry.id} needs '{argument}'"
+            hint = f"write `{argument.name}: …`"
+            problems.append(Problem(message, component.origin, component.path, hint))
+    return factory
+
+
+def complete(component: Component, factory: Callable[..., Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """Every argument the factory is called with, in its order: the YAML's, then facts, then defaults."""
+    full = {}
+    for name, argument in arguments(factory).items():
+        if name in component.args:
+            full[name] = component.args[name]
+        elif name in facts:
+            full[name] = facts[name]
+        elif argument.default is not EMPTY:
+            full[name] = argument.default
+    return full
+
+
+def make(component: Component, factory: Callable[..., Any], args: dict[str, Any]) -> Any:
+    """Call the factory; what it refuses becomes a problem at the component's line.
+
+    Raises:
+        UserError: the factory raised ValueError or TypeError.
+    """
+    try:
+        return factory(**args)
+    except UserError:
+        raise
+    except (ValueError, TypeError) as error:
+        key = next((k for k in component.args if k in str(error)), "")
+        raise UserError(
+            Problem(f"{component.entry.id}: {error}", component.at(key), component.path + (f".{key}" if key else ""))
+        ) from error

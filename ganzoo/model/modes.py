@@ -1,0 +1,50 @@
+"""Which parameters may change in a turn, and which parts are in training mode in a phase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ganzoo.config.spec import Part, Phase
+
+
+def parameters(parts: Mapping[str, Any], names: Iterable[str]) -> list[nn.Parameter]:
+    """The parameters of the named parts, each once, though parts may share modules."""
+    found: dict[int, nn.Parameter] = {}
+    for name in names:
+        if isinstance(parts[name], nn.Module):
+            found |= {id(p): p for p in parts[name].parameters()}
+    return list(found.values())
+
+
+def freeze(every: Iterable[nn.Parameter], own: set[int]) -> None:
+    """Let only the parameters with these ids ask for gradients."""
+    for parameter in every:
+        parameter.requires_grad_(id(parameter) in own)
+
+
+def for_phase(parts: Mapping[str, Any], specs: Mapping[str, Part], phase: Phase) -> None:
+    """Training mode for the parts some player trains, and for stateful helpers; evaluation for the others."""
+    trained = phase.trained()
+    for name, part in parts.items():
+        if isinstance(part, nn.Module):
+            learns = any(True for _ in part.parameters())
+            set_mode(part, specs[name], training=name in trained or not learns)
+
+
+def set_mode(part: nn.Module, spec: Part, training: bool) -> None:
+    """Training or evaluation mode.
+
+    In evaluation, ``eval_bn: batch`` normalises with batch statistics without touching the running ones, and
+    ``eval_dropout: true`` keeps dropping.
+    """
+    part.train(training)
+    for module in part.modules():
+        if isinstance(module, _BatchNorm) and spec.eval_bn == "batch" and module.running_mean is not None:
+            module.track_running_stats = training
+            module.train()
+        if isinstance(module, nn.modules.dropout._DropoutNd) and spec.eval_dropout:
+            module.train()

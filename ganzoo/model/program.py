@@ -1,0 +1,405 @@
+"""Expressions compiled to closures over a turn: named values at most once, arguments on demand."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, get_type_hints
+
+import torch
+from torch import nn
+
+from ganzoo import draw
+from ganzoo.config.spec import Value
+from ganzoo.contract import Scales, first, ignored, map_tensors, shape_of
+from ganzoo.errors import EvaluationError, Problem, UserError
+from ganzoo.expression import HOLE, Attr, Call, Const, Expr, Name, Scaled, Seq, has_hole, names, root
+
+FULL_PRECISION = ("adversarial", "loss", "regularizer", "metric")
+ZIPPED = ("adversarial", "loss")
+
+Getter = Callable[["Turn"], Any]
+
+
+class Turn:
+    """The values of one player's turn: its batch, its draws, and what was computed so far."""
+
+    __slots__ = ("batch", "cache", "draws", "hole", "n", "player", "shared", "step")
+
+    def __init__(
+        self,
+        batch: Mapping[str, Any],
+        n: int,
+        step: int,
+        draws: draw.Draws | None,
+        player: str = "",
+        shared: Shared | None = None,
+    ):
+        self.batch = batch
+        self.n = n
+        self.step = step
+        self.draws = draws
+        self.player = player
+        self.shared = shared
+        self.cache: dict[str, Any] = {}
+        self.hole: Any = None
+
+
+class Shared:
+    """Values computed once a step. The player that trains their producers gets them with their graph."""
+
+    def __init__(self, names: frozenset[str], turn: Turn, enter: Callable[[str], Any]):
+        self.names = names
+        self.turn = turn
+        self.enter = enter
+        self.detached: dict[str, Any] = {}
+
+    def get(self, name: str, compute: Getter, with_graph: bool) -> Any:
+        if name not in self.turn.cache:
+            with self.enter(name), draw.using(self.turn.draws):
+                compute(self.turn)
+        if with_graph:
+            return self.turn.cache[name]
+        if name not in self.detached:
+            self.detached[name] = map_tensors(torch.Tensor.detach, self.turn.cache[name])
+        return self.detached[name]
+
+
+class Program:
+    """Compiles the expressions of one model over its parts.
+
+    Args:
+        flow: The named values.
+        part: Gives a built part by name.
+        kind: Gives a part's kind by name, or None for what is no part.
+        owners: For each shared value, the name of the player who trains its producers.
+        autocast: Whether convolutions and matrix products run in bfloat16; losses and penalties never do.
+    """
+
+    def __init__(
+        self,
+        flow: Mapping[str, Value],
+        part: Callable[[str], Any],
+        kind: Callable[[str], str | None],
+        owners: Mapping[str, frozenset[str]] | None = None,
+        autocast: str | None = None,
+    ):
+        self.flow = flow
+        self.part = part
+        self.kind = kind
+        self.owners = owners or {}
+        self.autocast = autocast
+        self._named: dict[str, Getter] = {}
+
+    def value(self, value: Value, expr: Expr | None = None) -> Getter:
+        """A named equation (or only `expr` of it) as a function of the turn; errors say which equation and where."""
+        compute = self.compile(value.expr if expr is None else expr)
+
+        def get(turn: Turn) -> Any:
+            try:
+                return compute(turn)
+            except (EvaluationError, UserError):
+                raise
+            except Exception as error:
+                raise EvaluationError(_context(value, turn, error)) from error
+
+        return get
+
+    def named(self, name: str) -> Getter:
+        """A value of the flow, computed once a turn, or once a step if it is shared."""
+        if name in self._named:
+            return self._named[name]
+        inner = self.value(self.flow[name])
+        owners = self.owners.get(name, frozenset())
+
+        def compute(turn: Turn) -> Any:
+            cache = turn.cache
+            if name not in cache:
+                cache[name] = inner(turn)
+            return cache[name]
+
+        def get(turn: Turn) -> Any:
+            cache = turn.cache
+            if name in cache:
+                return cache[name]
+            shared = turn.shared
+            if shared is not None and name in shared.names:
+                cache[name] = value = shared.get(name, compute, turn.player in owners)
+                return value
+            cache[name] = value = inner(turn)
+            return value
+
+        self._named[name] = get
+        return get
+
+    def compile(self, expr: Expr) -> Getter:
+        match expr:
+            case Const(value=constant):
+                return lambda turn: constant
+            case Name(id=name):
+                return self._name(name)
+            case Attr(base=base, field=field):
+                return self._field(base, field)
+            case Seq(items=items):
+                getters = [self.compile(item) for item in items]
+                return lambda turn: [get(turn) for get in getters]
+            case Scaled(factor=factor, value=inner):
+                get = self.compile(inner)
+                return lambda turn: factor * first(get(turn))
+            case Call():
+                return self._call(expr)
+        raise AssertionError(f"unknown expression {expr!r}")
+
+    def _name(self, name: str) -> Getter:
+        if name == HOLE:
+            return lambda turn: turn.hole
+        if name in self.flow:
+            return self.named(name)
+        if name == "n":
+            return lambda turn: turn.n
+        if name == "step":
+            return lambda turn: turn.step
+        if self.kind(name) is not None:
+            part = self.part(name)
+            return lambda turn: part
+        return lambda turn: turn.batch[name]
+
+    def _field(self, base: Expr, field: str) -> Getter:
+        get = self.compile(base)
+
+        def read(turn: Turn) -> Any:
+            value = get(turn)
+            try:
+                return getattr(value, field)
+            except AttributeError:
+                known = getattr(value, "_fields", None)
+                what = f"its fields are {', '.join(known)}" if known else f"it is {shape_of(value)}"
+                raise AttributeError(f"{base} has no field '{field}'; {what}") from None
+
+        return read
+
+    def _call(self, call: Call) -> Getter:
+        name = root(call.func)
+        assert name is not None
+        part, kind = self.part(name), self.kind(name)
+        target = part
+        for field in _fields(call.func):
+            if not hasattr(target, field):
+                methods = [m for m in vars(type(target)) if not m.startswith("_")]
+                raise UserError(f"{name} has no method '{field}'" + (f" (it has {', '.join(methods)})"))
+            target = getattr(target, field)
+        signature = call_signature(target, f"{call.func}")
+        try:
+            bound = signature.bind(*call.args, **dict(call.kwargs))
+        except TypeError as error:
+            takes = ", ".join(map(str, signature.parameters.values()))
+            raise UserError(f"{call.func} takes ({takes}), but is called as {call}: {error}") from None
+        args: list[Getter] = []
+        kwargs: dict[str, Getter] = {}
+        zipped = kind in ZIPPED
+        skipped = ignored(type(target).forward if isinstance(target, nn.Module) else target)
+        for parameter, given in bound.arguments.items():
+            spec = signature.parameters[parameter]
+            if spec.kind is spec.VAR_POSITIONAL:
+                args += [self._argument(item, spec.annotation, zipped) for item in given]
+            elif spec.kind is spec.VAR_KEYWORD:
+                kwargs |= {key: self._argument(item, spec.annotation, zipped) for key, item in given.items()}
+            elif parameter in skipped:
+                kwargs[parameter] = _nothing
+            elif spec.kind is spec.KEYWORD_ONLY or kwargs:
+                kwargs[parameter] = self._argument(given, spec.annotation, zipped)
+            else:
+                args.append(self._argument(given, spec.annotation, zipped))
+        run = _full_precision(target, self.autocast) if kind in FULL_PRECISION else target
+        if zipped:
+            whole = {name for name, spec in signature.parameters.items() if not takes_tensor(spec.annotation)}
+            run = _zipped(run, [name in whole for name in signature.parameters], whole)
+
+        def invoke(turn: Turn) -> Any:
+            values = [get(turn) for get in args]
+            named = {key: get(turn) for key, get in kwargs.items()}
+            if turn.draws is not None:
+                turn.draws.part = name
+            return run(*values, **named)
+
+        return invoke
+
+    def _argument(self, expr: Expr, annotation: Any, zipped: bool) -> Getter:
+        if has_hole(expr):
+            return self._function(expr)
+        if isinstance(expr, Name) and expr.id not in self.flow and self.kind(expr.id) is not None:
+            part = self.part(expr.id)
+            if _mentions(annotation, nn.Module):
+                return lambda turn: part
+            return lambda turn: lambda *args, **kwargs: first(part(*args, **kwargs))
+        get = self.compile(expr)
+        if zipped or not takes_tensor(annotation):
+            return get
+        return lambda turn: first(get(turn))
+
+    def _function(self, expr: Expr) -> Getter:
+        """An argument with a hole as a function of the hole; whatever has no hole is computed beforehand."""
+        fixed = [piece for piece in _without_hole(expr) if not isinstance(piece, Const)]
+        getters = {piece: self.compile(piece) for piece in fixed}
+        inner = _Filled(self, set(fixed)).compile(expr)
+
+        def make(turn: Turn) -> Any:
+            known = {piece: get(turn) for piece, get in getters.items()}
+
+            def function(hole: Any) -> Any:
+                call = Turn({}, turn.n, turn.step, turn.draws, turn.player)
+                call.hole = hole
+                call.cache = known  # type: ignore[assignment]
+                return first(inner(call))
+
+            return function
+
+        return make
+
+
+class _Filled(Program):
+    """Compiles an expression with a hole; its pieces without one are already in the turn's cache."""
+
+    def __init__(self, parent: Program, fixed: set[Expr]):
+        super().__init__({}, parent.part, parent.kind, autocast=parent.autocast)
+        self.fixed = fixed
+
+    def compile(self, expr: Expr) -> Getter:
+        if expr in self.fixed:
+            return lambda turn: turn.cache[expr]  # type: ignore[index]
+        return super().compile(expr)
+
+
+def _without_hole(expr: Expr) -> list[Expr]:
+    """The largest pieces of an expression's arguments that have no hole."""
+    if not has_hole(expr):
+        return [expr]
+    match expr:
+        case Call(args=args, kwargs=kwargs):
+            return [p for item in (*args, *(v for _, v in kwargs)) for p in _without_hole(item)]
+        case Seq(items=items):
+            return [p for item in items for p in _without_hole(item)]
+        case Attr(base=base) | Scaled(value=base):
+            return _without_hole(base)
+    return []
+
+
+def _fields(func: Expr) -> list[str]:
+    found: list[str] = []
+    while isinstance(func, Attr):
+        found.insert(0, func.field)
+        func = func.base
+    return found
+
+
+def _nothing(turn: Turn) -> None:
+    return None
+
+
+def _zipped(run: Callable[..., Any], whole_args: list[bool], whole_names: set[str]) -> Callable[..., Any]:
+    """A loss over lists (several batches, averaged) and scales (summed).
+
+    Outputs become their first field, but for the parameters that ask for something else than a tensor.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        every = (*args, *kwargs.values())
+        for kind in (list, Scales):
+            lengths = {len(a) for a in every if isinstance(a, kind)}
+            if len(lengths) > 1:
+                raise ValueError(f"arguments of different lengths: {sorted(lengths)}")
+            if lengths:
+                results = [
+                    call(
+                        *(a[i] if isinstance(a, kind) else a for a in args),
+                        **{key: a[i] if isinstance(a, kind) else a for key, a in kwargs.items()},
+                    )
+                    for i in range(lengths.pop())
+                ]
+                return sum(results) / (len(results) if kind is list else 1)
+        return run(
+            *(a if i < len(whole_args) and whole_args[i] else first(a) for i, a in enumerate(args)),
+            **{key: a if key in whole_names else first(a) for key, a in kwargs.items()},
+        )
+
+    return call
+
+
+def _full_precision(run: Callable[..., Any], autocast: str | None) -> Callable[..., Any]:
+    if autocast is None:
+        return run
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with torch.autocast(autocast, enabled=False):
+            return run(*map(_float, args), **{key: _float(a) for key, a in kwargs.items()})
+
+    return call
+
+
+def _float(value: Any) -> Any:
+    return map_tensors(lambda t: t.float() if t.is_floating_point() else t, value)
+
+
+@lru_cache(maxsize=None)
+def _resolved(function: Any) -> inspect.Signature:
+    signature = inspect.signature(function)
+    try:
+        hints = get_type_hints(function)
+    except Exception:  # a plugin's annotation may not resolve; its parameters then count as tensors
+        return signature
+    parameters = [p.replace(annotation=hints.get(p.name, p.annotation)) for p in signature.parameters.values()]
+    return signature.replace(parameters=parameters)
+
+
+def call_signature(target: Any, name: str = "") -> inspect.Signature:
+    """What a part (its ``forward`` or ``__call__``) or a method takes, annotations resolved, without ``self``.
+
+    Raises:
+        UserError: it cannot be called.
+    """
+    if isinstance(target, nn.Module):
+        return bound(type(target).forward)
+    if inspect.ismethod(target):
+        return bound(target.__func__)
+    if inspect.isfunction(target) or inspect.isbuiltin(target):
+        return _resolved(target)
+    if not callable(target):
+        raise UserError(f"{name} cannot be called")
+    return bound(type(target).__call__)
+
+
+def bound(function: Any) -> inspect.Signature:
+    signature = _resolved(function)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
+def takes_tensor(annotation: Any) -> bool:
+    """Whether a parameter wants one tensor: annotated so, or not annotated."""
+    return annotation is inspect.Parameter.empty or _mentions(annotation, torch.Tensor)
+
+
+def _mentions(annotation: Any, wanted: type) -> bool:
+    if isinstance(annotation, str):
+        return wanted.__name__ in annotation
+    if isinstance(annotation, type):
+        return issubclass(annotation, wanted)
+    return any(_mentions(a, wanted) for a in getattr(annotation, "__args__", ()) if not isinstance(a, list))
+
+
+def _context(value: Value, turn: Turn, error: Exception) -> str:
+    shapes = []
+    for name in names(value.expr):
+        if name in turn.cache:
+            shapes.append(f"{name} {shape_of(turn.cache[name])}")
+        elif name in turn.batch and hasattr(turn.batch[name], "shape"):
+            shapes.append(f"{name} {shape_of(turn.batch[name])}")
+    listed = f" [{', '.join(shapes)}]" if shapes else ""
+    player = f" for player {turn.player}" if turn.player else ""
+    equation = value.text if value.name == value.text else f"{value.name} = {value.text}"
+    return f"while computing {equation}{listed}{player} ({value.origin}): {type(error).__name__}: {error}"
+
+
+def problem(value: Value, error: Exception) -> Problem:
+    """An error met while an equation was compiled or tried, as a problem at the equation's line."""
+    return Problem(str(error).strip(), value.origin, value.path)

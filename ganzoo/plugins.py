@@ -1,0 +1,132 @@
+"""Discovery: find entry points of the group ``ganzoo``, load each plugin apart, keep what failed.
+
+Environment: ``GANZOO_PLUGINS`` (only these distributions or plugins, comma separated; empty for none),
+``GANZOO_DISABLE`` (all but these), ``GANZOO_STRICT=1`` (a plugin that fails is fatal).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from ganzoo import hookspecs
+from ganzoo.errors import UserError, choices
+from ganzoo.registry import Failure, Plugin, Registry, Zoo
+
+GROUP = "ganzoo"
+
+
+@lru_cache(maxsize=1)
+def installed() -> Registry:
+    """The registry of everything installed, made once a process."""
+    return discover()
+
+
+def discover(found: Iterable[EntryPoint] | None = None) -> Registry:
+    """Load every enabled plugin into a fresh registry. A plugin that fails is kept as a failure, never half loaded.
+
+    Raises:
+        UserError: a plugin fails and ``GANZOO_STRICT`` is set.
+    """
+    registry = Registry()
+    points = entry_points(group=GROUP) if found is None else found
+    for plugin, point in sorted((_plugin(point), point) for point in points):
+        if _enabled(plugin):
+            add(registry, plugin, point)
+    return registry
+
+
+def add(registry: Registry, plugin: Plugin, point: Any) -> None:
+    """Load one plugin (an entry point, or a module) into the registry: everything it registers, or nothing."""
+    stage = "load"
+    try:
+        module = point.load() if isinstance(point, EntryPoint) else point
+        stage = "register"
+        zoo = Zoo(plugin)
+        for hook in _hooks(module):
+            hook(zoo=zoo)
+        registry.commit(plugin, module, zoo)
+    except (Exception, SystemExit) as error:
+        failure = Failure(plugin, stage, error if isinstance(error, Exception) else RuntimeError(f"exit {error}"))
+        if os.environ.get("GANZOO_STRICT", "") not in ("", "0"):
+            raise UserError(f"{failure} (GANZOO_STRICT is set)") from error
+        registry.failures.append(failure)
+
+
+def add_file(registry: Registry, file: str | Path) -> None:
+    """Load a local plugin, a Python file with the same ``register(zoo)`` (``--code file.py``).
+
+    Raises:
+        UserError: the file does not exist or fails.
+    """
+    path = Path(file).resolve()
+    if not path.is_file():
+        raise UserError(f"--code {file}: there is no such file")
+    plugin = Plugin(path.stem, path.name, "local")
+    if plugin in registry.plugins:
+        return
+    spec = importlib.util.spec_from_file_location(f"ganzoo_code_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise UserError(f"--code {file} failed to load: {type(error).__name__}: {error}") from error
+    add(registry, plugin, module)
+    if registry.failures and registry.failures[-1].plugin == plugin:
+        raise UserError(f"--code {file}: {registry.failures.pop().error}")
+
+
+def _plugin(point: EntryPoint) -> Plugin:
+    dist = point.dist
+    return Plugin(point.name, dist.name if dist else "?", dist.version if dist else "?")
+
+
+def _enabled(plugin: Plugin) -> bool:
+    def listed(variable: str) -> set[str]:
+        return {name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()}
+
+    names = {plugin.dist, plugin.name}
+    if "GANZOO_PLUGINS" in os.environ and not names & listed("GANZOO_PLUGINS"):
+        return False
+    return not names & listed("GANZOO_DISABLE")
+
+
+def _hooks(module: Any) -> list[Any]:
+    """The plugin's implementations of ``register``, after pluggy has checked every hook it marks.
+
+    Raises:
+        ValueError: the module marks a hook that does not exist, or none.
+        pluggy.PluginValidationError: a hook's arguments are not those of its specification.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.add_hookspecs(hookspecs.RunHooks)
+    manager.register(module)
+    marked = manager.get_hookcallers(module) or []
+    known = [name for name, caller in vars(manager.hook).items() if caller.has_spec()]
+    for caller in marked:
+        if not caller.has_spec():
+            raise ValueError(f"there is no hook '{caller.name}' ({choices(caller.name, known)})")
+    if not marked:
+        raise ValueError("it marks no hook: it needs `@ganzoo.hookimpl def register(zoo)`")
+    return [impl.function for impl in manager.hook.register.get_hookimpls()]
+
+
+def run_hooks(registry: Registry, own: Iterable[Any] = ()) -> pluggy.PluginManager:
+    """A manager that calls the run hooks of `own` callbacks first, in order, then those of every plugin."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs.RunHooks)
+    for module in (*reversed(registry.modules), *reversed(list(own))):
+        if not manager.is_registered(module):
+            manager.register(module)
+    return manager

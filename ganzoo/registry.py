@@ -1,0 +1,288 @@
+"""The registry: every component and model folder that a plugin added, who added it, and how to find it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache, partialmethod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ganzoo.errors import UserError, choices, did_you_mean
+
+KINDS = (
+    "generator",
+    "discriminator",
+    "encoder",
+    "adversarial",
+    "loss",
+    "regularizer",
+    "prior",
+    "op",
+    "data",
+    "augment",
+    "optimizer",
+    "schedule",
+    "metric",
+    "phases",
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.v[0-9]+)?")
+_LAZY = re.compile(r"[\w.]+:[\w.]+")
+
+
+class Plugin(NamedTuple):
+    """Where a plugin comes from: its entry point, its distribution and that distribution's version."""
+
+    name: str
+    dist: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.dist} {self.version}" + (f" (plugin '{self.name}')" if self.name != self.dist else "")
+
+
+class Source(NamedTuple):
+    """The file and line where a component is defined, and the first line of its docstring."""
+
+    file: str
+    line: int
+    summary: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component. `target` is the factory, or a lazy ``"package.module:attribute"``."""
+
+    kind: str
+    name: str
+    target: Callable[..., Any] | str
+    plugin: Plugin
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+    def load(self) -> Callable[..., Any]:
+        """The factory itself; imports the module of a lazy entry.
+
+        Raises:
+            UserError: the module or the attribute cannot be imported.
+        """
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        try:
+            found: Any = importlib.import_module(module)
+            for piece in attribute.split("."):
+                found = getattr(found, piece)
+        except Exception as error:
+            raise UserError(
+                f"{self.id} of {self.plugin} cannot be imported from {self.target}: {type(error).__name__}: {error}"
+            ) from error
+        return found
+
+    def source(self) -> Source:
+        """Where the component is defined, read from the source text without importing it."""
+        return _source(self.target)
+
+
+@lru_cache(maxsize=None)
+def _source(target: Callable[..., Any] | str) -> Source:
+    if not isinstance(target, str):
+        try:
+            return Source(
+                inspect.getsourcefile(target) or "?", inspect.getsourcelines(target)[1], _first_line(target.__doc__)
+            )
+        except (TypeError, OSError):
+            return Source("?", 0, _first_line(target.__doc__))
+    module, _, attribute = target.partition(":")
+    try:
+        spec = importlib.util.find_spec(module) if "." not in module else _find_without_import(module)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return Source(module, 0, "")
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute.split(".")[0]:
+            return Source(spec.origin, node.lineno, _first_line(ast.get_docstring(node)))
+    return Source(spec.origin, 0, "")
+
+
+def _find_without_import(module: str) -> Any:
+    """The spec of a submodule, without importing a parent package that is not imported yet."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    for piece in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(piece, list(spec.submodule_search_locations))
+    return spec
+
+
+def _first_line(doc: str | None) -> str:
+    return (doc or "").strip().split("\n", 1)[0]
+
+
+@dataclass
+class Failure:
+    """A plugin that could not be used, or only in part: at which stage, and why."""
+
+    plugin: Plugin
+    stage: str
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"{self.plugin} failed to {self.stage}: {type(self.error).__name__}: {self.error}"
+
+
+class Zoo:
+    """What a plugin's ``register(zoo)`` receives. Collects its components; they count only if the call returns."""
+
+    def __init__(self, plugin: Plugin):
+        self._plugin = plugin
+        self.entries: dict[str, Entry] = {}
+        self.folders: list[Path] = []
+
+    def add(self, kind: str, name: str, target: Callable[..., Any] | str, **facts: Any) -> None:
+        """Register `target` as ``kind.name``: a factory, or a lazy ``"package.module:attribute"``.
+
+        Keyword arguments are facts that can be known without importing it. Of a `data` component: ``fields``, the
+        names of the values that it gives, and ``bundled=True`` if its files ship inside the package.
+
+        Raises:
+            ValueError: an unknown kind, a malformed name, a target that is no factory, or a name given twice.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"there is no kind '{kind}' ({choices(kind, KINDS) or 'kinds: ' + ', '.join(KINDS)})")
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"'{name}' is no component name: lower case letters, digits and _, then perhaps .v2")
+        if isinstance(target, str) and not _LAZY.fullmatch(target):
+            raise ValueError(f"{kind}.{name}: '{target}' should read 'package.module:Class'")
+        if not isinstance(target, str) and not callable(target):
+            raise ValueError(f"{kind}.{name}: {target!r} is neither a class or function nor 'package.module:Class'")
+        entry = Entry(kind, name, target, self._plugin, facts)
+        if entry.id in self.entries:
+            raise ValueError(f"{entry.id} is registered twice")
+        self.entries[entry.id] = entry
+
+    generator = partialmethod(add, "generator")
+    discriminator = partialmethod(add, "discriminator")
+    encoder = partialmethod(add, "encoder")
+    adversarial = partialmethod(add, "adversarial")
+    loss = partialmethod(add, "loss")
+    regularizer = partialmethod(add, "regularizer")
+    prior = partialmethod(add, "prior")
+    op = partialmethod(add, "op")
+    data = partialmethod(add, "data")
+    augment = partialmethod(add, "augment")
+    optimizer = partialmethod(add, "optimizer")
+    schedule = partialmethod(add, "schedule")
+    metric = partialmethod(add, "metric")
+    phases = partialmethod(add, "phases")
+
+    def configs(self, folder: str | Path) -> None:
+        """Add a folder of models, ``<paper>/<variant>.yaml``: a path, or the name of a package that holds it.
+
+        Raises:
+            ValueError: there is no such folder.
+        """
+        path = Path(folder)
+        if not path.is_dir() and isinstance(folder, str) and re.fullmatch(r"[\w.]+", folder):
+            spec = _find_without_import(folder)
+            if spec is not None and spec.submodule_search_locations:
+                path = Path(next(iter(spec.submodule_search_locations)))
+        if not path.is_dir():
+            raise ValueError(f"there is no folder of models at '{folder}'")
+        self.folders.append(path.resolve())
+
+
+@dataclass
+class Registry:
+    """All components that can be named in a config, with the plugins that failed."""
+
+    plugins: list[Plugin] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    modules: list[Any] = field(default_factory=list)
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+    folders: list[tuple[Plugin, Path]] = field(default_factory=list)
+
+    def commit(self, plugin: Plugin, module: Any, zoo: Zoo) -> None:
+        """Take over everything one plugin staged."""
+        self.plugins.append(plugin)
+        self.modules.append(module)
+        for entry in zoo.entries.values():
+            self.entries.setdefault(entry.id, []).append(entry)
+        self.folders.extend((plugin, folder) for folder in zoo.folders)
+
+    def __iter__(self):
+        """Every entry, sorted by name and plugin."""
+        for key in sorted(self.entries):
+            yield from sorted(self.entries[key], key=lambda e: e.plugin)
+
+    def match(self, pattern: str) -> list[Entry]:
+        """The entries whose ``kind.name`` matches a shell pattern; a plain word matches anywhere in the name."""
+        glob = pattern if any(c in pattern for c in "*?[") else f"*{pattern}*"
+        return [entry for entry in self if fnmatchcase(entry.id, glob)]
+
+    def find(self, use: str, kinds: Sequence[str] = KINDS) -> Entry:
+        """The entry named ``kind.name`` or ``distribution:kind.name``.
+
+        Raises:
+            UserError: there is none, it is of another kind than `kinds`, or two plugins claim the name.
+        """
+        dist, _, key = use.rpartition(":")
+        found = [e for e in self.entries.get(key, ()) if not dist or dist in (e.plugin.dist, e.plugin.name)]
+        if not found:
+            raise UserError(self._not_found(use, dist, key, kinds))
+        if found[0].kind not in kinds:
+            raise UserError(
+                f"{use} is {_a(found[0].kind)}, but here {' or '.join(map(_a, kinds))} is needed"
+                + _suffix(_available(self, kinds))
+            )
+        if len(found) > 1:
+            claims = " and ".join(sorted(str(e.plugin) for e in found))
+            ways = " or ".join(sorted(f"'{e.plugin.dist}:{key}'" for e in found))
+            raise UserError(f"{key} is claimed by {claims}; write {ways}")
+        return found[0]
+
+    def _not_found(self, use: str, dist: str, key: str, kinds: Sequence[str]) -> str:
+        if dist and dist not in {p.dist for p in self.plugins} | {p.name for p in self.plugins}:
+            failed = [f for f in self.failures if dist in (f.plugin.dist, f.plugin.name)]
+            if failed:
+                return f"{use} cannot be used: {failed[0]}"
+            installed = did_you_mean(dist, {p.dist for p in self.plugins})
+            return f"the plugin '{dist}' is not installed, so there is no {key}" + _suffix(
+                installed or f"pip install {dist}"
+            )
+        known = {e.id for e in self if e.kind in kinds}
+        hint = did_you_mean(key, known)
+        if not hint and "." not in key:
+            hint = did_you_mean(key, {k.split(".", 1)[1] for k in known})
+            full = sorted(k for k in known if k.split(".", 1)[1] == key)
+            hint = f"did you mean '{full[0]}'?" if full else hint
+        message = f"there is no component '{use}'" + _suffix(hint or _available(self, kinds, key))
+        for failure in self.failures:
+            message += f"; note that {failure}"
+        return message
+
+
+def _available(registry: Registry, kinds: Iterable[str], key: str = "") -> str:
+    kind = key.split(".", 1)[0]
+    wanted = {kind} if kind in kinds else set(kinds)
+    names = sorted(e.id for e in registry if e.kind in wanted)
+    return f"there are {', '.join(names)}" if 0 < len(names) <= 15 else "`ganzoo list` shows them all"
+
+
+def _suffix(hint: str) -> str:
+    return f" ({hint})" if hint else ""
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} component"

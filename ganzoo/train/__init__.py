@@ -1,0 +1,1 @@
+"""Training: one loop for every model. Only it calls backward and step."""

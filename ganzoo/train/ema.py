@@ -1,0 +1,41 @@
+"""Exponential moving averages of the parts that a player trains."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganzoo.config.schema import Ema
+
+
+class Average:
+    """Averaged copies: ``w <- decay * w + (1 - decay) * trained``; buffers such as running statistics are copied."""
+
+    def __init__(self, settings: Ema, parts: Mapping[str, Any], names: list[str]):
+        self.settings = settings
+        self.count = 0
+        self.live = {name: parts[name] for name in names if isinstance(parts[name], nn.Module)}
+        self.parts = {name: copy.deepcopy(part).eval().requires_grad_(False) for name, part in self.live.items()}
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in one step of training."""
+        self.count += 1
+        decay = self.settings.decay if self.count > self.settings.start else 0.0
+        for name, part in self.parts.items():
+            mine, theirs = list(part.parameters()), list(self.live[name].parameters())
+            torch._foreach_lerp_(mine, theirs, 1.0 - decay)
+            for own, other in zip(part.buffers(), self.live[name].buffers(), strict=True):
+                own.copy_(other)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "parts": {name: part.state_dict() for name, part in self.parts.items()}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.count = state["count"]
+        for name, part in self.parts.items():
+            part.load_state_dict(state["parts"][name])

@@ -1,0 +1,78 @@
+"""The order of the data: a function of (seed, samples taken so far), so that it resumes and splits exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+
+class Batch(Mapping[str, Any]):
+    """The rows of one batch, gathered when a field is first read."""
+
+    def __init__(self, data: Any, index: torch.Tensor, device: torch.device):
+        self._data, self._index, self._device = data, index, device
+        self._fields: dict[str, Any] | None = None
+
+    def _read(self) -> dict[str, Any]:
+        if self._fields is None:
+            self._fields = self._data.batch(self._index, self._device)
+        return self._fields
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data.fields if self._data is not None else ())
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+class Feed:
+    """Endless shuffled epochs. Batches are always full: one may span the end of an epoch and the start of the next.
+
+    Args:
+        data: The data component, or None for models without data.
+        seed: Of the shuffling.
+        parts: This process's (index, count) of the equal parts that every batch is cut into.
+    """
+
+    def __init__(self, data: Any, seed: int, device: torch.device, rank: int = 0, world: int = 1):
+        self.data, self.seed, self.device, self.rank, self.world = data, seed, device, rank, world
+        self.size = len(data) if data is not None else 0
+        self.cursor = 0
+        self._orders: dict[int, np.ndarray] = {}
+
+    def take(self, batch: int, micro: int = 1) -> list[Batch]:
+        """This process's share of the next `batch` samples, as `micro` batches."""
+        index = self._index(batch)
+        self.cursor += batch
+        rows = batch // (self.world * micro)
+        starts = [(m * self.world + self.rank) * rows for m in range(micro)]
+        return [Batch(self.data, index[s : s + rows], self.device) for s in starts]
+
+    def _index(self, count: int) -> torch.Tensor:
+        if not self.size:
+            return torch.zeros(count, dtype=torch.int64)
+        pieces, position = [], self.cursor
+        while count > 0:
+            epoch, offset = divmod(position, self.size)
+            piece = self._order(epoch)[offset : offset + count]
+            pieces.append(piece)
+            position += len(piece)
+            count -= len(piece)
+        return torch.from_numpy(np.concatenate(pieces))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            self._orders = {e: order for e, order in self._orders.items() if e == epoch - 1}
+            self._orders[epoch] = np.random.default_rng([self.seed, epoch]).permutation(self.size)
+        return self._orders[epoch]
+
+    @property
+    def epoch(self) -> float:
+        """How many times the data has been seen."""
+        return self.cursor / self.size if self.size else 0.0

@@ -1,0 +1,309 @@
+"""The loop: for phase, for step, for player, turn. It knows no model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ganzoo import distributed, draw
+from ganzoo.config import static
+from ganzoo.config.spec import Component, Phase, Player, Term
+from ganzoo.contract import first
+from ganzoo.model.build import Blueprint
+from ganzoo.model.modes import for_phase, freeze, parameters
+from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
+from ganzoo.model.program import Getter, Program, Shared, Turn
+from ganzoo.train.ema import Average
+from ganzoo.train.feed import Batch, Feed
+from ganzoo.train.ledger import Ledger
+
+
+class Seat:
+    """A player with all it needs to play: optimizer, schedules, moving average, constraints."""
+
+    def __init__(self, player: Player, blueprint: Blueprint, parts: dict[str, Any], steps: int):
+        self.player = player
+        self.own = parameters(parts, player.trains)
+        self.ids = set(map(id, self.own))
+        self.optimizer = make_optimizer(player, blueprint, parts)
+        self.schedules = Schedules(player, self.optimizer, blueprint, steps)
+        self.ema = Average(player.ema, parts, player.trains) if player.ema is not None else None
+        self.trained = [parts[name] for name in player.trains]
+        self.after = [blueprint.make(constraint) for constraint in player.after.values()]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedules": self.schedules.state_dict(),
+            "ema": self.ema.state_dict() if self.ema is not None else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedules.load_state_dict(state["schedules"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
+
+    def same_as(self, other: Player) -> bool:
+        """Whether the optimizer may go on in a phase where the player reads like this."""
+
+        def settings(player: Player) -> Any:
+            components = [player.optimizer, *player.schedules.values()]
+            return player.trains, player.lr_scale, player.ema, [(c.entry.id, c.args) for c in components if c]
+
+        return settings(self.player) == settings(other)
+
+
+class Trainer:
+    """Trains the parts of a blueprint, one step at a time; its state is all that a resumed run needs.
+
+    Args:
+        blueprint: The checked model; its data is read from now on.
+        device: Where to train.
+    """
+
+    def __init__(self, blueprint: Blueprint, device: torch.device):
+        self.blueprint, self.spec, self.device = blueprint, blueprint.spec, device
+        self.train = self.spec.train
+        self.rank, self.world = distributed.rank(), distributed.world()
+        seed = draw.seed_of(self.train.seed, "global", self.rank)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        self.parts = blueprint.build(device)
+        if self.train.sync_batch_norm and self.world > 1:
+            for name, part in self.parts.items():
+                if isinstance(part, nn.Module):
+                    self.parts[name] = nn.SyncBatchNorm.convert_sync_batchnorm(part)
+        self.every = parameters(self.parts, self.parts)
+        self.feed = Feed(blueprint.data, self.train.seed, device, self.rank, self.world)
+        self.ledger = Ledger(device)
+        self.graph = static.Graph(self.spec)
+        self.step = 0
+        self.phase_step = 0
+        self.seats: dict[str, Seat] = {}
+        self.phase: Phase = next(iter(self.spec.phases.values()))
+        self.enter(self.phase)
+
+    @property
+    def total(self) -> int:
+        """The steps of all phases."""
+        return sum(phase.steps for phase in self.spec.phases.values())
+
+    def enter(self, phase: Phase) -> None:
+        """Begin a phase: modes, optimizers, compiled terms."""
+        self.phase, self.phase_step = phase, 0
+        for name, player in phase.players.items():
+            if name not in self.seats or not self.seats[name].same_as(player):
+                self.seats[name] = Seat(player, self.blueprint, self.parts, self.remaining(name, phase))
+            self.seats[name].player = player
+        for_phase(self.parts, self.spec.parts, phase)
+        self.prepare()
+
+    def remaining(self, player: str, phase: Phase) -> int:
+        """The steps that a player plays from this phase on: what a schedule that ends with training asks for."""
+        phases = list(self.spec.phases.values())
+        return sum(p.steps for p in phases[phases.index(phase) :] if player in p.players)
+
+    def prepare(self) -> None:
+        """Compile the phase's terms and settle who owns which shared value."""
+        shared = [name for name in self.spec.share if name in self.spec.flow]
+        self.shared_names = frozenset(name for name in self.graph.needs(shared) if name in self.spec.flow)
+        self.owners = {
+            name: frozenset(p.name for p in static.owners(name, self.phase, self.graph)) for name in self.shared_names
+        }
+        autocast = self.device.type if self.train.precision == "bf16" else None
+        self.program = Program(
+            self.spec.flow, self.parts.__getitem__, self.blueprint.kind, self.owners, autocast
+        )
+        self.autocast: Any = (
+            torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False) if autocast else nullcontext()
+        )
+        self.terms: dict[str, list[tuple[Term, Getter, Any]]] = {}
+        for name, player in self.phase.players.items():
+            steps = self.remaining(name, self.phase)
+            self.terms[name] = [
+                (
+                    term,
+                    self.program.value(term, term.body),
+                    make_schedule(term.weight, self.blueprint, steps)
+                    if isinstance(term.weight, Component)
+                    else term.weight,
+                )
+                for term in player.terms.values()
+            ]
+
+    # -- one step ------------------------------------------------------------------------------------------------
+
+    def advance(self) -> bool:
+        """One step of the current phase; False when no phase is left."""
+        while self.phase_step >= self.phase.steps:
+            phases = list(self.spec.phases.values())
+            following = phases[phases.index(self.phase) + 1 :]
+            if not following:
+                return False
+            self.enter(following[0])
+        micro = self.train.accumulate
+        batches = self.feed.take(self.train.batch, micro)
+        playing = [p for p in self.phase.players.values() if self.step % p.every == 0]
+        shares = self.shares(batches, playing)
+        waiting = []
+        for player in playing:
+            for repeat in range(player.repeat):
+                own = player.batch is not None and player.batch != self.train.batch
+                fresh = repeat > 0 or own
+                rows = self.feed.take(player.batch or self.train.batch, micro) if fresh else batches
+                self.evaluate(player, repeat, rows, None if own else self.shares(rows, [player]) if fresh else shares)
+                if self.spec.simultaneous:
+                    waiting.append(player)
+                else:
+                    self.update(player)
+        for player in waiting:
+            self.update(player)
+        for player in self.phase.players:
+            self.seats[player].schedules.step()
+        self.step += 1
+        self.phase_step += 1
+        return True
+
+    def turn(self, batch: Batch, size: int, player: str, repeat: int, index: int, shared: Shared | None) -> Turn:
+        """The turn of one micro-batch: its rows, and its slice of the global draws."""
+        micro = self.train.accumulate
+        part = (index * self.world + self.rank, micro * self.world)
+        draws = draw.Draws((self.train.seed, self.step, player, repeat), self.device, part)
+        return Turn(batch, size // part[1], self.step, draws, player, shared)
+
+    def shares(self, batches: list[Batch], playing: list[Player]) -> list[Shared] | None:
+        """For each micro-batch, the values that this step computes once."""
+        if not self.shared_names:
+            return None
+        present = {player.name for player in playing}
+
+        @contextmanager
+        def enter(name: str) -> Iterator[None]:
+            owner = self.owners[name] & present
+            if not owner:
+                with torch.no_grad():
+                    yield
+                return
+            before = [p for p in self.every if p.requires_grad]
+            freeze(self.every, self.seats[next(iter(owner))].ids)
+            yield
+            freeze(self.every, set(map(id, before)))
+
+        return [
+            Shared(self.shared_names, self.turn(rows, self.train.batch, "share", self.feed.cursor, index, None), enter)
+            for index, rows in enumerate(batches)
+        ]
+
+    def evaluate(self, player: Player, repeat: int, batches: list[Batch], shares: list[Shared] | None) -> None:
+        """One player's gradients, its own parameters alone unfrozen."""
+        seat = self.seats[player.name]
+        freeze(self.every, seat.ids)
+        seat.optimizer.zero_grad(set_to_none=True)
+        active = [t for t in self.terms[player.name] if self.step % t[0].every == 0]
+        names = tuple(f"{player.name}.{term.name}" for term, _, _ in active)
+        if not active:
+            return
+        for index, rows in enumerate(batches):
+            size = player.batch or self.train.batch
+            turn = self.turn(rows, size, player.name, repeat, index, shares[index] if shares else None)
+            losses = []
+            total: Any = 0.0
+            with draw.using(turn.draws), self.autocast:
+                for term, compute, weight in active:
+                    loss = first(compute(turn))
+                    factor = weight(self.step) if callable(weight) else weight
+                    losses.append(loss)
+                    total = total + (term.factor * factor * term.every) * loss
+            self.ledger.add(names, losses, self.step)
+            (total / len(batches) if len(batches) > 1 else total).backward()
+
+    def update(self, player: Player) -> None:
+        """One player's step, from the gradients it has."""
+        seat = self.seats[player.name]
+        distributed.average_gradients(seat.own)
+        if player.clip is not None:
+            nn.utils.clip_grad_norm_(seat.own, player.clip)
+        seat.optimizer.step()
+        for constraint in seat.after:
+            for part in seat.trained:
+                constraint.after_step(part)
+        if seat.ema is not None:
+            seat.ema.update()
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    def averages(self) -> dict[str, nn.Module]:
+        """The averaged copies, by part."""
+        return {name: part for seat in self.seats.values() if seat.ema for name, part in seat.ema.parts.items()}
+
+    def rates(self) -> dict[str, float]:
+        """The learning rate of each player."""
+        return {f"{name}.lr": self.seats[name].optimizer.param_groups[0]["lr"] for name in self.phase.players}
+
+    def finite(self) -> bool:
+        """Whether every parameter and buffer is finite. Waits for the device."""
+        modules = [part for part in self.parts.values() if isinstance(part, nn.Module)]
+        tensors = [t for module in modules for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
+        return not tensors or bool(torch.stack([torch.isfinite(t).all() for t in tensors]).all().item())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs: tensors and plain values."""
+        distributed.average_buffers(p for p in self.parts.values() if isinstance(p, nn.Module))
+        return {
+            "step": self.step,
+            "phase": self.phase.name,
+            "phase_step": self.phase_step,
+            "cursor": self.feed.cursor,
+            "parts": {n: part.state_dict() for n, part in self.parts.items() if isinstance(part, nn.Module)},
+            "players": {name: seat.state_dict() for name, seat in self.seats.items()},
+            "ledger": self.ledger.state_dict(),
+            "random": distributed.gather(_random_state()),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on exactly from a saved state."""
+        for name, saved in state["parts"].items():
+            self.parts[name].load_state_dict(saved)
+        self.enter(self.spec.phases[state["phase"]])
+        phases = list(self.spec.phases.values())
+        for name, saved in state["players"].items():
+            if name not in self.seats:
+                played = [p for p in phases[: phases.index(self.phase)] if name in p.players]
+                self.seats[name] = Seat(
+                    played[-1].players[name], self.blueprint, self.parts, self.remaining(name, played[-1])
+                )
+            self.seats[name].load_state_dict(saved)
+        self.step, self.phase_step = state["step"], state["phase_step"]
+        self.feed.cursor = state["cursor"]
+        self.ledger.load_state_dict(state["ledger"])
+        if len(state["random"]) == self.world:
+            _set_random_state(state["random"][self.rank])
+
+
+def _random_state() -> dict[str, Any]:
+    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    version, internal, gauss_next = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [str(kind), torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)],
+        "python": [version, list(internal), gauss_next],
+    }
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    kind, keys, position, has_gauss, gauss = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    version, internal, gauss_next = state["python"]
+    random.setstate((version, tuple(internal), gauss_next))

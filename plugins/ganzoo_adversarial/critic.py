@@ -1,0 +1,44 @@
+"""Losses of critics, whose output is a score and no probability."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import relu
+
+import ganzoo
+
+
+class Wasserstein:
+    """The critic estimates the Wasserstein-1 distance, ``-d``, if it is kept Lipschitz by a constraint or penalty.
+
+    d = E[fake] - E[real],  g = -E[fake]
+
+    Paper: arXiv:1701.07875 eq. 3 and algorithm 1.
+    """
+
+    def d(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D's loss from scores of any shape; a scalar."""
+        return fake.mean() - real.mean()
+
+    @ganzoo.ignores("real")
+    def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """G's loss from scores of any shape; a scalar."""
+        return -fake.mean()
+
+
+class Hinge:
+    """Scores beyond the margin cost D nothing.
+
+    d = E[max(0, 1 - real)] + E[max(0, 1 + fake)],  g = -E[fake]
+
+    Paper: arXiv:1705.02894 section 3; arXiv:1802.05957 eq. 16-17.
+    """
+
+    def d(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D's loss from scores of any shape; a scalar."""
+        return relu(1 - real).mean() + relu(1 + fake).mean()
+
+    @ganzoo.ignores("real")
+    def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """G's loss from scores of any shape; a scalar."""
+        return -fake.mean()

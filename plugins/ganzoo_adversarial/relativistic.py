@@ -1,0 +1,44 @@
+"""Relativistic losses: D says how much more real a real sample is than a fake one."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from ganzoo.distributed import batch_mean
+
+
+class Relativistic:
+    """Each real logit is compared with the fake one of the same place in the batch.
+
+    d = E[softplus(fake - real)],  g = E[softplus(real - fake)]
+
+    Paper: arXiv:1807.00734 (RSGAN); arXiv:2501.05441 (RpGAN).
+    """
+
+    def d(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D's loss from logits of equal shape; a scalar."""
+        return softplus(fake - real).mean()
+
+    def g(self, fake: Tensor, real: Tensor) -> Tensor:
+        """G's loss from logits of equal shape; a scalar."""
+        return softplus(real - fake).mean()
+
+
+class RelativisticAverage:
+    """Each logit is compared with the mean logit of the other side, over the batch of all processes.
+
+    d = E[softplus(-(real - E fake))] + E[softplus(fake - E real)],  g = the same with real and fake swapped
+
+    Paper: arXiv:1807.00734 (RaSGAN), halved as in its code.
+    """
+
+    def d(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D's loss from logits of any shape; a scalar."""
+        ahead = softplus(-(real - batch_mean(fake).mean())).mean()
+        behind = softplus(fake - batch_mean(real).mean()).mean()
+        return 0.5 * (ahead + behind)
+
+    def g(self, fake: Tensor, real: Tensor) -> Tensor:
+        """G's loss from logits of any shape; a scalar."""
+        return self.d(fake, real)

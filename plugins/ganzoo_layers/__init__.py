@@ -1,0 +1,28 @@
+"""Small pieces that the zoo's networks share. No plugin of its own: it registers nothing."""
+
+from ganzoo_layers.blocks import (
+    Activation,
+    Initialisation,
+    Maxout,
+    Norm,
+    Verdict,
+    activation,
+    initialise,
+    norm,
+    to_range,
+)
+from ganzoo_layers.sizes import doubling_path, halvings
+
+__all__ = [
+    "Activation",
+    "Initialisation",
+    "Maxout",
+    "Norm",
+    "Verdict",
+    "activation",
+    "doubling_path",
+    "halvings",
+    "initialise",
+    "norm",
+    "to_range",
+]

@@ -1,0 +1,107 @@
+"""Activations, norms, initialisations and outputs by the names that YAML uses."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+Activation = Literal["relu", "leaky_relu", "elu", "selu", "softplus", "tanh", "sigmoid", "none"]
+Norm = Literal["batch", "instance", "layer", "none"]
+Initialisation = Literal["normal", "uniform", "xavier", "he", "orthogonal", "torch"]
+
+
+class Verdict(NamedTuple):
+    """What every discriminator returns: a `logit` for each sample, ``B``, and the `features` it is read from."""
+
+    logit: Tensor
+    features: Tensor
+
+
+def activation(name: Activation, slope: float = 0.2) -> nn.Module:
+    """An activation by name; `slope` is that of leaky_relu for negative values."""
+    return {
+        "relu": nn.ReLU,
+        "leaky_relu": lambda: nn.LeakyReLU(slope),
+        "elu": nn.ELU,
+        "selu": nn.SELU,
+        "softplus": nn.Softplus,
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+        "none": nn.Identity,
+    }[name]()
+
+
+def norm(name: Norm, features: int, dimensions: int = 2) -> nn.Module:
+    """A norm by name for `features` channels of images (`dimensions` 2) or for vectors (0)."""
+    if name == "batch":
+        return nn.BatchNorm2d(features) if dimensions else nn.BatchNorm1d(features)
+    if name == "instance":
+        return nn.InstanceNorm2d(features, affine=True) if dimensions else nn.LayerNorm(features)
+    if name == "layer":
+        return nn.GroupNorm(1, features) if dimensions else nn.LayerNorm(features)
+    return nn.Identity()
+
+
+class Maxout(nn.Module):
+    """The largest of `pieces` linear maps, unit by unit: ``B in -> B units``. Paper: arXiv:1302.4389 eq. 2."""
+
+    def __init__(self, features: int, units: int, pieces: int):
+        super().__init__()
+        self.pieces = pieces
+        self.linear = nn.Linear(features, units * pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+
+
+class Ranged(nn.Module):
+    """A sigmoid stretched to a range other than (0, 1) and (-1, 1)."""
+
+    def __init__(self, low: float, high: float):
+        super().__init__()
+        self.low, self.high = low, high
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.low + (self.high - self.low) * x.sigmoid()
+
+
+def to_range(range: tuple[float, float] | None) -> nn.Module:
+    """The last activation for data in a range: tanh for (-1, 1), sigmoid for (0, 1), none if it is unbounded."""
+    if range is None:
+        return nn.Identity()
+    low, high = range
+    if (low, high) == (-1, 1):
+        return nn.Tanh()
+    return nn.Sigmoid() if (low, high) == (0, 1) else Ranged(low, high)
+
+
+@torch.no_grad()
+def initialise(module: nn.Module, scheme: Initialisation, scale: float) -> None:
+    """Start every weight of a network by one scheme, biases at 0, norms at gain 1.
+
+    ``normal`` N(0, scale), and norm gains N(1, scale) as DCGAN does; ``uniform`` U(-scale, scale); ``xavier`` uniform
+    with gain `scale`; ``he`` normal with gain sqrt(2) times `scale`; ``orthogonal`` with gain `scale`; ``torch``
+    leaves torch's own start.
+    """
+    if scheme == "torch":
+        return
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            if scheme == "normal":
+                nn.init.normal_(layer.weight, 0.0, scale)
+            elif scheme == "uniform":
+                nn.init.uniform_(layer.weight, -scale, scale)
+            elif scheme == "xavier":
+                nn.init.xavier_uniform_(layer.weight, scale)
+            elif scheme == "he":
+                fan = nn.init._calculate_correct_fan(layer.weight, "fan_in")
+                nn.init.normal_(layer.weight, 0.0, scale * math.sqrt(2 / fan))
+            else:
+                nn.init.orthogonal_(layer.weight, scale)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.weight is not None and scheme == "normal":
+            nn.init.normal_(layer.weight, 1.0, scale)

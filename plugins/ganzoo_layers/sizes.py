@@ -1,0 +1,57 @@
+"""Which image sizes a network of doublings or halvings passes through."""
+
+from __future__ import annotations
+
+Size = tuple[int, int]
+
+
+def doubling_path(size: Size, base: int | None = None) -> list[Size]:
+    """The sizes a generator passes through, smallest first: ``[(7, 7), (14, 14), (28, 28)]`` for 28x28.
+
+    Without `base` the size is halved while that is exact and no side falls below 4. With `base` it is halved, rounding
+    up, until no side exceeds it; the generator crops what its doublings give too much.
+
+    Raises:
+        ValueError: the size cannot be reached by doubling; the message names sizes that can.
+    """
+    path = [size]
+    if base is not None:
+        while max(path[0]) > base:
+            path.insert(0, (-(-path[0][0] // 2), -(-path[0][1] // 2)))
+    else:
+        while all(side % 2 == 0 and side >= 8 for side in path[0]):
+            path.insert(0, (path[0][0] // 2, path[0][1] // 2))
+    if len(path) == 1 or max(path[0]) > 16:
+        near = " or ".join(f"{a}x{b}" for a, b in sorted({_near(size, -1), _near(size, 1)}))
+        height, width = size
+        raise ValueError(
+            f"out_size {height}x{width} is not a small base doubled; {near} would do, "
+            f"or `base: 4`, which crops {_cropped(size)}"
+        )
+    return path
+
+
+def _near(size: Size, direction: int) -> Size:
+    step = 2 ** max(1, (max(size) // 4).bit_length() - 1)
+
+    def fit(side: int) -> int:
+        rounded = side // step * step if direction < 0 else -(-side // step) * step
+        return max(rounded, 8)
+
+    return fit(size[0]), fit(size[1])
+
+
+def _cropped(size: Size) -> str:
+    grown = size
+    count = 0
+    while max(grown) > 4:
+        grown, count = (-(-grown[0] // 2), -(-grown[1] // 2)), count + 1
+    return f"{grown[0] * 2**count}x{grown[1] * 2**count}"
+
+
+def halvings(size: Size, base: int | None = None) -> int:
+    """How often a discriminator halves an image: until a side would fall below 4, or until none exceeds `base`."""
+    count, (height, width) = 0, size
+    while (max(height, width) > base) if base is not None else (min(height, width) // 2 >= 4):
+        height, width, count = -(-height // 2), -(-width // 2), count + 1
+    return count

@@ -1,0 +1,11 @@
+"""Ops: what an expression cannot say by itself. Those without arguments need no entry under ``parts:``."""
+
+import ganzoo
+
+
+@ganzoo.hookimpl
+def register(zoo):
+    zoo.op("stop", "ganzoo_ops.tensors:Stop")
+    zoo.op("join", "ganzoo_ops.tensors:Join")
+    zoo.op("sigmoid", "ganzoo_ops.tensors:Sigmoid")
+    zoo.op("one_hot", "ganzoo_ops.tensors:OneHot")

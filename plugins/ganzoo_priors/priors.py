@@ -1,0 +1,91 @@
+"""Distributions of latent vectors and codes; each is called with the batch size."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from ganzoo import draw
+
+
+class Normal:
+    """Independent normal numbers: ``n -> n size``, N(0, std^2). Paper: arXiv:1511.06434 (as its ports have it).
+
+    Raises:
+        ValueError: `size` is below 1.
+    """
+
+    def __init__(self, size: int = 100, std: float = 1.0):
+        _positive(size)
+        self.size, self.std = size, std
+
+    def __call__(self, n: int) -> Tensor:
+        return self.std * draw.normal(n, self.size)
+
+
+class Uniform:
+    """Independent uniform numbers: ``n -> n size``, U(low, high). Paper: arXiv:1511.06434 section 4.
+
+    Raises:
+        ValueError: `size` is below 1, or `high` not above `low`.
+    """
+
+    def __init__(self, size: int = 100, low: float = -1.0, high: float = 1.0):
+        _positive(size)
+        if high <= low:
+            raise ValueError(f"high is {high}, but should be above low, {low}")
+        self.size, self.low, self.high = size, low, high
+
+    def __call__(self, n: int) -> Tensor:
+        return draw.uniform(n, self.size, low=self.low, high=self.high)
+
+
+class TruncatedNormal:
+    """N(0, 1) without its tails, ``n -> n size``: every number lies within `bound`.
+
+    Numbers come from the inverse distribution function, z = Phi^-1(u) with u ~ U(Phi(-bound), Phi(bound)), which has
+    the distribution of redrawing what falls outside.
+
+    Paper: arXiv:1809.11096 section 3.1 (truncation trick).
+
+    Raises:
+        ValueError: `size` is below 1, or `bound` not above 0.
+    """
+
+    def __init__(self, size: int = 100, bound: float = 2.0):
+        _positive(size)
+        if bound <= 0:
+            raise ValueError(f"bound is {bound}, but should be above 0")
+        self.size, self.bound = size, bound
+
+    def __call__(self, n: int) -> Tensor:
+        tail = 0.5 * (1 + math.erf(-self.bound / math.sqrt(2)))
+        u = draw.uniform(n, self.size, low=tail, high=1 - tail)
+        return torch.special.ndtri(u).clamp(-self.bound, self.bound)
+
+
+class Categorical:
+    """One of `num_classes`, all alike likely: ``n -> n num_classes`` one-hot, or ``n`` labels.
+
+    Paper: arXiv:1606.03657 section 7 (a categorical code).
+
+    Args:
+        num_classes: How many; of the data's label field if not given.
+        one_hot: Vectors for a generator's input, or integers for a cross-entropy.
+    """
+
+    def __init__(self, num_classes: int, one_hot: bool = True):
+        _positive(num_classes)
+        self.num_classes, self.one_hot = num_classes, one_hot
+
+    def __call__(self, n: int) -> Tensor:
+        label = draw.integers(n, high=self.num_classes)
+        return one_hot(label, self.num_classes).float() if self.one_hot else label
+
+
+def _positive(size: int) -> None:
+    if size < 1:
+        raise ValueError(f"the size is {size}, but should be at least 1")

@@ -1,0 +1,6 @@
+import ganzoo
+
+
+@ganzoo.hookimpl
+def register(zoo):
+    pass
