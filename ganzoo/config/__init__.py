@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config import static
+from ganzoo.config import layout, static
 from ganzoo.config.compose import compose
 from ganzoo.config.read import Reader
 from ganzoo.config.spec import Spec
-from ganzoo.errors import UserError
+from ganzoo.config.tree import Node, wrap
+from ganzoo.errors import Origin, UserError
 from ganzoo.registry import Registry
 
 
@@ -21,6 +22,19 @@ def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], regist
         UserError: with every problem found.
     """
     name, tree = compose(model, overrides, registry)
+    return _checked(name, tree, registry)
+
+
+def from_plain(name: str, config: Mapping[str, Any], where: str, registry: Registry) -> Spec:
+    """A model from a complete config, such as a checkpoint holds; `where` stands for the file in messages.
+
+    Raises:
+        UserError: with every problem found, such as a plugin that is not installed.
+    """
+    return _checked(name, layout.normalise(wrap(config, Origin(where))), registry)
+
+
+def _checked(name: str, tree: Node, registry: Registry) -> Spec:
     reader = Reader(registry)
     spec = reader.spec(name, tree)
     problems = reader.problems + static.check(spec)

@@ -167,6 +167,11 @@ def _settings(spec: Spec, problems: list[Problem]) -> None:
             if spec.simultaneous and player.repeat > 1:
                 message = "players that update simultaneously cannot repeat"
                 problems.append(Problem(message, player.origin, f"{player.path}.repeat", "update: alternating"))
+    for value in spec.metrics.values():
+        target = root(value.expr.func) if isinstance(value.expr, Call) else None
+        if target is None or spec.parts[target].kind != "metric":
+            hint = "write `name: metric(fake)` with a metric under parts:"
+            problems.append(Problem(f"`{value.text}` does not call a metric", value.origin, value.path, hint))
     best = spec.train.keep.best
     if best is not None:
         known = [f"{p.name}.{t}" for phase in spec.phases.values() for p in phase.players.values() for t in p.terms]

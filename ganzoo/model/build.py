@@ -54,6 +54,8 @@ class Blueprint:
         """The parts for real. Each starts from a seed of its own, so that changing one leaves the others alone."""
         parts = {}
         for name, part in self.spec.parts.items():
+            if name not in self.parts:
+                continue  # a metric of data that is not here
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(draw.seed_of(self.spec.train.seed, "init", name))
                 parts[name] = self.put_on(part, self.make(part))
@@ -145,6 +147,8 @@ class _Facts:
     def fill(self) -> None:
         problems: list[Problem] = []
         for name, part in self.spec.parts.items():
+            if part.kind == "metric" and self.blueprint.data is None:
+                continue
             try:
                 with draw.using(self.turn.draws):
                     self.part(name)

@@ -225,6 +225,15 @@ class Program:
 
         return invoke
 
+    def apply(self, func: Expr, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a part with values at hand, as an expression would."""
+        target = self.part(root(func) or "")
+        for field in _fields(func):
+            target = getattr(target, field)
+        taken = call_signature(target).bind(*args, **kwargs).arguments
+        whole = {n for n, p in call_signature(target).parameters.items() if not takes_tensor(p.annotation)}
+        return target(**{name: value if name in whole else first(value) for name, value in taken.items()})
+
     def _argument(self, expr: Expr, annotation: Any, zipped: bool) -> Getter:
         if has_hole(expr):
             return self._function(expr)

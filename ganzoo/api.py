@@ -1,0 +1,102 @@
+"""The same from Python: load a model, check it, train it; open a run, sample from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ganzoo import config, plugins
+from ganzoo.registry import Registry
+
+
+class Model:
+    """A model that was composed from YAML and can be checked and trained.
+
+    Args:
+        model: ``paper/variant``, ``paper``, or the path of a YAML file.
+        overrides: ``{"train.batch": 128}``, or ``["train.batch=128"]``.
+        registry: Where components are found; everything installed if not given.
+
+    Raises:
+        UserError: with every problem that can be found without importing a component.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        overrides: Mapping[str, Any] | Iterable[str] = (),
+        registry: Registry | None = None,
+    ):
+        self.registry = registry if registry is not None else plugins.installed()
+        self.spec = config.load(model, overrides, self.registry)
+        self.name = self.spec.name
+
+    @cached_property
+    def blueprint(self) -> Any:
+        """The model checked to the end: arguments, facts, shapes, gradients.
+
+        Raises:
+            UserError: with every problem found.
+        """
+        from ganzoo.model import dry
+
+        return dry.check(self.spec)
+
+    def check(self) -> list[str]:
+        """Check everything that can be checked without computing; the warnings.
+
+        Raises:
+            UserError: with every problem found.
+        """
+        return [*self.spec.warnings, *self.blueprint.notes] if self.blueprint else []
+
+    def locked(self) -> dict[str, Any]:
+        """The config with every default and fact filled."""
+        from ganzoo.run.lock import locked
+
+        return locked(self.blueprint)
+
+    def train(self, out: str | Path | None = None, quiet: bool = False) -> Any:
+        """Train into a new run folder (``runs/<model>-001`` if not given); the run, opened.
+
+        Raises:
+            UserError: the model is wrong, or the folder is taken.
+            Diverged: training produced NaN or infinity.
+        """
+        from ganzoo.run.opened import Run
+        from ganzoo.run.session import train
+
+        folder, _ = train(self.blueprint, out, self.registry, quiet)
+        return Run(folder.path, self.registry)
+
+
+def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str] = (), code: str | Path | None = None) -> Model:
+    """A model by name or path, with overrides: ``ganzoo.load("dcgan", {"train.batch": 128})``.
+
+    Raises:
+        UserError: with every problem that can be found without importing a component.
+    """
+    return Model(model, overrides, registry(code))
+
+
+def open(
+    path: str | Path, which: str = "last", raw: bool = False, device: str = "auto", code: str | Path | None = None
+) -> Any:
+    """A run folder or a checkpoint, opened: ``ganzoo.open(path).sample(64)``.
+
+    Raises:
+        UserError: there is no such run, a plugin is missing, or the checkpoint is damaged.
+    """
+    from ganzoo.run.opened import Run
+
+    return Run(path, registry(code), which, raw, device)
+
+
+def registry(code: str | Path | None = None) -> Registry:
+    """Everything installed, with a local plugin file if one is given."""
+    found = plugins.installed()
+    if code is not None:
+        plugins.add_file(found, code)
+    return found

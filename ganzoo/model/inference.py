@@ -1,0 +1,134 @@
+"""Compute any named value from given inputs: sampling, translating, encoding are all this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganzoo import draw
+from ganzoo.config.spec import Value
+from ganzoo.contract import first, map_tensors
+from ganzoo.errors import UserError, choices
+from ganzoo.fields import Field
+from ganzoo.model.build import Blueprint
+from ganzoo.model.modes import set_mode
+from ganzoo.model.program import Program, Turn
+
+CHUNK = 64
+
+
+class Given(Mapping[str, Any]):
+    """Inputs by field name. A label that is not given is drawn; any other field is asked for by name."""
+
+    def __init__(self, fields: Mapping[str, Field], given: Mapping[str, Any], n: int, key: tuple[Any, ...], device: Any):
+        self._fields, self._given = fields, dict(given)
+        self._n, self._key, self._device = n, key, device
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._given:
+            if name not in self._fields:
+                raise UserError(f"there is no data field '{name}' ({choices(name, self._fields)})")
+            field = self._fields[name]
+            if field.kind != "label":
+                raise UserError(f"this needs {name}, {_a(field.kind)}: give {name}=…")
+            generator = torch.Generator().manual_seed(draw.seed_of(*self._key, name))
+            self._given[name] = field.draw_labels(self._n, generator).to(self._device)
+        return self._given[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+class Inference:
+    """Parts in evaluation mode, and the flow over them.
+
+    Args:
+        blueprint: The model.
+        parts: Its parts for real.
+        averages: Averaged copies that stand in for the parts of their name.
+        step: What ``step`` means in an expression.
+    """
+
+    def __init__(self, blueprint: Blueprint, parts: Mapping[str, Any], averages: Mapping[str, nn.Module], step: int):
+        self.blueprint, self.step = blueprint, step
+        self.parts = {**parts, **averages}
+        self.program = Program(blueprint.spec.flow, self.parts.__getitem__, blueprint.kind)
+        devices = [p.device for part in self.parts.values() if isinstance(part, nn.Module) for p in part.parameters()]
+        self.device = devices[0] if devices else torch.device("cpu")
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode inside the block; modes and global random state are as before after it."""
+        modules = [m for part in self.parts.values() if isinstance(part, nn.Module) for m in part.modules()]
+        before = [(m, m.training, getattr(m, "track_running_stats", None)) for m in modules]
+        devices = [self.device] if self.device.type == "cuda" else []
+        for name, part in self.parts.items():
+            if isinstance(part, nn.Module):
+                set_mode(part, self.blueprint.spec.parts[name], training=False)
+        try:
+            with torch.random.fork_rng(devices=devices), torch.no_grad():
+                torch.manual_seed(0)
+                yield
+        finally:
+            for module, training, tracks in before:
+                module.training = training
+                if tracks is not None:
+                    module.track_running_stats = tracks
+
+    def compute(
+        self,
+        values: Sequence[Value],
+        n: int,
+        key: tuple[Any, ...],
+        given: Mapping[str, Any] | None = None,
+        chunk: int = CHUNK,
+    ) -> list[Any]:
+        """Each value for `n` samples, on the CPU.
+
+        Args:
+            values: Equations to compute; a named value and the same value inside another agree.
+            n: How many samples.
+            key: What seeds the noise: the same key, the same noise.
+            given: Tensors by name, ``n …`` each: data fields, or named values to use instead of computing them.
+            chunk: How many samples at once.
+
+        Raises:
+            UserError: a field is needed that is not given.
+            EvaluationError: a part failed.
+        """
+        getters = [self.program.value(value) for value in values]
+        found: list[list[Any]] = []
+        with self.evaluating():
+            for index, start in enumerate(range(0, n, chunk)):
+                size = min(chunk, n - start)
+                rows = {k: v[start : start + size].to(self.device) for k, v in (given or {}).items()}
+                draws = draw.Draws((*key, index), self.device)
+                fields = Given(self.blueprint.fields, rows, size, (*key, index), self.device)
+                turn = Turn(fields, size, self.step, draws)
+                turn.cache.update({k: v for k, v in rows.items() if k in self.blueprint.spec.flow})
+                with draw.using(draws):
+                    found.append([map_tensors(lambda t: t.cpu(), get(turn)) for get in getters])
+        return [_joined([piece[i] for piece in found]) for i in range(len(values))]
+
+
+def _joined(pieces: list[Any]) -> Any:
+    """The chunks of one value, joined along the batch; outputs keep their type."""
+    one = pieces[0]
+    if len(pieces) == 1:
+        return one
+    if isinstance(one, tuple) and hasattr(one, "_fields"):
+        return type(one)(*(_joined([piece[i] for piece in pieces]) for i in range(len(one))))
+    if isinstance(one, list | tuple):
+        return type(one)(_joined([piece[i] for piece in pieces]) for i in range(len(one)))
+    return torch.cat([first(piece) for piece in pieces]) if isinstance(one, torch.Tensor) and one.ndim else one

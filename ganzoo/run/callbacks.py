@@ -1,0 +1,109 @@
+"""ganzoo's own run hooks: the log of numbers, the pictures, the console."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganzoo.hookspecs import hookimpl
+from ganzoo.run.events import RunInfo
+from ganzoo.run.folder import RunFolder, atomic
+
+
+class Log:
+    """Every number of a run, a JSON line each time: ``metrics.jsonl``."""
+
+    def __init__(self, folder: RunFolder):
+        self.folder = folder
+
+    @hookimpl
+    def on_step(self, step: int, values: Mapping[str, float]) -> None:
+        self.folder.log({"step": step, **values})
+
+    @hookimpl
+    def on_evaluation(self, step: int, values: Mapping[str, float]) -> None:
+        self.folder.log({"step": step, "evaluation": dict(values)})
+
+
+class Pictures:
+    """Sample pictures: ``samples/step_….png``."""
+
+    def __init__(self, folder: RunFolder):
+        self.folder = folder
+
+    @hookimpl
+    def on_samples(self, step: int, picture: Any) -> None:
+        with atomic(self.folder.samples / f"step_{step:08d}.png") as file:
+            picture.save(file, format="PNG")
+
+
+class Console:
+    """A progress bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console as RichConsole
+
+        self.console = RichConsole(file=sys.stderr)
+        self.bar: Any = None
+        self.task: Any = None
+        self.last = 0.0
+
+    @hookimpl
+    def on_start(self, run: RunInfo, step: int) -> None:
+        self.last = time.monotonic()
+        if not self.console.is_terminal:
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (MofNCompleteColumn(), BarColumn(bar_width=20), TimeRemainingColumn(), TextColumn("{task.description}"))
+        self.bar = Progress(*columns, console=self.console)
+        self.task = self.bar.add_task("", total=run.steps, completed=step)
+        self.bar.start()
+
+    @hookimpl
+    def on_step(self, run: RunInfo, step: int, values: Mapping[str, float]) -> None:
+        shown = [f"{name} {value:.3g}" for name, value in values.items() if name.count(".") == 1 and ".lr" not in name]
+        text = "  ".join(shown)
+        if self.bar is not None:
+            self.bar.update(self.task, completed=step, description=text)
+        elif time.monotonic() - self.last > 5 or step == run.steps:
+            self.last = time.monotonic()
+            self.say(f"step {step}/{run.steps}  {text}")
+
+    @hookimpl
+    def on_evaluation(self, step: int, values: Mapping[str, float]) -> None:
+        self.say(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in values.items()))
+
+    @hookimpl
+    def on_end(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+class Report:
+    """The page that shows the run: ``report.html``, written once a minute with a checkpoint, and at the end."""
+
+    def __init__(self, folder: RunFolder):
+        self.folder = folder
+        self.last = time.monotonic()
+
+    @hookimpl
+    def on_checkpoint(self, run: RunInfo, step: int, path: Path) -> None:
+        if time.monotonic() - self.last > 60:
+            self.write(run, f"running, step {step}")
+            self.last = time.monotonic()
+
+    @hookimpl
+    def on_end(self, run: RunInfo, step: int, reason: str) -> None:
+        self.write(run, f"{reason} at step {step}")
+
+    def write(self, run: RunInfo, status: str) -> None:
+        from ganzoo.run.report import write
+
+        write(self.folder, run, status)

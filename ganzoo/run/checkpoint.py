@@ -1,0 +1,103 @@
+"""Checkpoints: tensors and JSON, complete enough to sample from alone and to resume exactly."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganzoo.config.schema import Keep
+from ganzoo.errors import UserError
+from ganzoo.run.folder import RunFolder, atomic
+
+FORMAT = 1
+
+
+@dataclass
+class Checkpoint:
+    """A checkpoint in memory: `header` is plain JSON, `state` holds the trainer's tensors."""
+
+    path: Path
+    header: dict[str, Any]
+    state: dict[str, Any]
+
+    @property
+    def step(self) -> int:
+        return self.state["step"]
+
+
+def save(path: Path, header: dict[str, Any], state: dict[str, Any]) -> None:
+    """Write a checkpoint, whole or not at all."""
+    with atomic(path) as file:
+        torch.save({"format": FORMAT, "header": json.dumps(header), "state": state}, file)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint; nothing in it is executed.
+
+    Raises:
+        UserError: it is no checkpoint, is damaged, or was written by a newer ganzoo.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no checkpoint {path}")
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        number, header, state = stored["format"], json.loads(stored["header"]), stored["state"]
+    except Exception as error:  # torch raises many kinds for a file that is not what it should be
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(f"{path} is not a ganzoo checkpoint, or is damaged: {reason}") from None
+    if number > FORMAT:
+        raise UserError(f"{path} has checkpoint format {number}; this ganzoo reads up to {FORMAT}: upgrade ganzoo")
+    return Checkpoint(path, header, state)
+
+
+def locate(run: str | Path, which: str = "last") -> Path:
+    """The checkpoint file of a run folder (its last, or its best), or the file itself.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = Path(run)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise UserError(f"there is no run or checkpoint at {run}")
+    folder = RunFolder(path)
+    if which == "best":
+        index = read_index(folder)
+        if not index.get("best"):
+            raise UserError(f"{run} keeps no best checkpoint (train.keep.best names what it is the best of)")
+        return folder.checkpoints / index["best"]
+    found = every(folder)
+    if not found:
+        what = "has no checkpoint yet" if (path / "config.yaml").exists() else "is not a run folder"
+        raise UserError(f"{run} {what}")
+    return found[-1]
+
+
+def every(folder: RunFolder) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
+    return sorted(folder.checkpoints.glob("step_*.pt"))
+
+
+def name(step: int) -> str:
+    return f"step_{step:08d}.pt"
+
+
+def read_index(folder: RunFolder) -> dict[str, Any]:
+    """What ``checkpoints/index.json`` says: which file is the best, and its value."""
+    path = folder.checkpoints / "index.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def prune(folder: RunFolder, keep: Keep, best: str | None) -> None:
+    """Delete what is neither among the newest, nor on a multiple of ``keep.every``, nor the best."""
+    files = every(folder)
+    kept = {path.name for path in files[-keep.last :]} | {best}
+    for path in files:
+        step = int(path.stem.removeprefix("step_"))
+        if path.name not in kept and not (keep.every and step % keep.every == 0):
+            path.unlink()

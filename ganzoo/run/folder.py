@@ -1,0 +1,110 @@
+"""The run folder and how it is written: whole files at once, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import yaml
+
+from ganzoo.errors import UserError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """A file to write so that a reader, or a crash, sees the old content or the new one and nothing between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a whole text file at once."""
+    with atomic(path) as file:
+        file.write(text.encode())
+
+
+class RunFolder:
+    """Paths of a run, and its log of numbers."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+        self.metrics = self.path / "metrics.jsonl"
+
+    def check_free(self) -> None:
+        """Refuse a place that is taken.
+
+        Raises:
+            UserError: there is a run, or anything else, in it.
+        """
+        if self.path.is_file():
+            raise UserError(f"{self.path} is a file; give the run another folder with --out")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            what = "already holds a run" if (self.path / "config.yaml").exists() else "is not empty"
+            raise UserError(f"{self.path} {what}: `ganzoo resume {self.path}` goes on with a run; --out names a new one")
+
+    def create(self) -> None:
+        self.check_free()
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def next(cls, root: Path, name: str) -> Path:
+        """The first free ``root/name-001``."""
+        stem, number = name.replace("/", "-"), 1
+        while (root / f"{stem}-{number:03d}").exists():
+            number += 1
+        return root / f"{stem}-{number:03d}"
+
+    def write_yaml(self, name: str, content: Mapping[str, Any], comment: str = "") -> None:
+        """Write a config file."""
+        write_atomic(self.path / name, comment + dump_yaml(content))
+
+    def write_json(self, name: str, content: Any) -> None:
+        write_atomic(self.path / name, json.dumps(content, indent=2) + "\n")
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Append one line to ``metrics.jsonl``."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every line of ``metrics.jsonl``; a line that a crash cut short is left out."""
+        found = []
+        if self.metrics.exists():
+            for line in self.metrics.read_text(encoding="utf-8").splitlines():
+                try:
+                    found.append(json.loads(line))
+                except json.JSONDecodeError:
+                    continue
+        return found
+
+    def cut_back(self, step: int) -> None:
+        """Forget what was logged after a step."""
+        kept = [json.dumps(record) + "\n" for record in self.records() if record.get("step", 0) <= step]
+        write_atomic(self.metrics, "".join(kept))
+
+
+def dump_yaml(content: Mapping[str, Any]) -> str:
+    """A config as YAML that reads back equal."""
+    return yaml.safe_dump(_plain(content), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(child) for child in value]
+    return value

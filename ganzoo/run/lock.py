@@ -1,0 +1,92 @@
+"""What makes a run repeatable: the config with every default and fact filled, and the versions it ran with."""
+
+from __future__ import annotations
+
+import copy
+import os
+import platform
+import sys
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+import ganzoo
+from ganzoo import distributed
+from ganzoo.config.schema import TOP
+from ganzoo.config.spec import Component, Part, Spec
+from ganzoo.model.build import Blueprint
+from ganzoo.model.factory import ENGINE_FACTS
+
+PACKAGES = ("torch", "torchvision", "numpy", "omegaconf", "pluggy", "pillow")
+
+
+def qualified(component: Component) -> str:
+    """The name that finds a component again: with its distribution unless that is ganzoo itself."""
+    entry = component.entry
+    return entry.id if entry.plugin.dist == "ganzoo" else f"{entry.plugin.dist}:{entry.id}"
+
+
+def locked(blueprint: Blueprint) -> dict[str, Any]:
+    """The config with every argument, default and fact of every component written out."""
+    spec = blueprint.spec
+    config = copy.deepcopy(spec.config)
+    for component in spec.components():
+        node = _node(config, component.path)
+        if isinstance(component, Part) and component.implicit or node is None:
+            continue
+        args = blueprint.args.get(component.path, component.args)
+        kept = {k: v for k, v in node.items() if k in ("with", "like", "init", "eval_bn", "eval_dropout", "lr_scale")}
+        node.clear()
+        node["use"] = qualified(component)
+        node.update({k: v for k, v in args.items() if k not in ENGINE_FACTS and _writable(v)})
+        node.update(kept)
+    config["train"] = asdict(spec.train)
+    if "phases" in config:
+        config["train"].pop("steps")
+    plugins = {c.entry.plugin for c in spec.components()}
+    config["locked"] = {
+        "ganzoo": ganzoo.__version__,
+        "model": spec.name,
+        "components": {c.entry.id: f"{c.entry.plugin.dist} {c.entry.plugin.version}" for c in spec.components()},
+        "plugins": {p.dist: p.version for p in sorted(plugins)},
+    }
+    return {key: config[key] for key in TOP if key in config}
+
+
+def _node(config: dict[str, Any], path: str) -> dict[str, Any] | None:
+    node: Any = config
+    for key in path.split("."):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else None
+
+
+def _writable(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_writable, value))
+    if isinstance(value, dict):
+        return all(map(_writable, value.values()))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def environment(spec: Spec, device: torch.device) -> dict[str, Any]:
+    """Versions and machine: what bit-exact resume depends on."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        "ganzoo": ganzoo.__version__,
+        "python": platform.python_version(),
+        "packages": versions,
+        "plugins": {c.entry.plugin.dist: c.entry.plugin.version for c in spec.components()},
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "processes": distributed.world(),
+        "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]],
+    }

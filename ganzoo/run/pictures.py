@@ -1,0 +1,133 @@
+"""What a person looks at: grids of images with perhaps a score below each, scatters of points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from ganzoo.contract import first
+from ganzoo.data import to_uint8
+from ganzoo.fields import Field
+
+GAP = 2
+LABEL = 14
+
+
+def image_range(fields: Mapping[str, Field]) -> tuple[float, float]:
+    """The range of the data's images."""
+    ranges = [field.range for field in fields.values() if field.kind == "image" and field.range]
+    return ranges[0] if ranges else (-1.0, 1.0)
+
+
+def picture(
+    columns: Mapping[str, Any],
+    fields: Mapping[str, Field],
+    scores: torch.Tensor | None = None,
+    real: torch.Tensor | None = None,
+) -> Image.Image | None:
+    """One picture of the values shown: a grid for one image value, a column each for several, a scatter for points.
+
+    Args:
+        columns: The values by name, ``n …`` each.
+        fields: The data's fields; images are in the range of its images.
+        scores: A number for each sample, written below it.
+        real: Points of the data, drawn behind the generated ones.
+
+    Returns:
+        The picture, or None if there is nothing that can be shown.
+    """
+    tensors = {name: first(value) for name, value in columns.items()}
+    images = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 4}
+    if images:
+        return grid(images, image_range(fields), scores)
+    points = {n: t for n, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 2 and t.shape[1] == 2}
+    return scatter(points, real) if points else None
+
+
+def grid(images: Mapping[str, torch.Tensor], range: tuple[float, float], scores: Any = None) -> Image.Image:
+    """Images side by side: a near-square grid of one value, or a row a sample with a column a value."""
+    stacks = [_tiles(t, range) for t in images.values()]
+    height = max(stack.shape[1] for stack in stacks)
+    width = max(stack.shape[2] for stack in stacks)
+    scale = max(1, math.ceil((64 if scores is not None else 32) / width))
+    if len(stacks) == 1:
+        across = math.ceil(math.sqrt(len(stacks[0])))
+        order = [(0, i) for i in np.arange(len(stacks[0]))]
+    else:
+        per_row = max(1, round(math.sqrt(len(stacks[0]) / len(stacks) / 1.5)))
+        across = per_row * len(stacks)
+        order = [(c, i) for i in np.arange(len(stacks[0])) for c in np.arange(len(stacks))]
+    label = LABEL if scores is not None else 0
+    cell = (height * scale + GAP + label, width * scale + GAP)
+    rows = math.ceil(len(order) / across)
+    canvas = Image.new("RGB", (across * cell[1] + GAP, rows * cell[0] + GAP), "white")
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
+    for place, (column, index) in enumerate(order):
+        top, left = (place // across) * cell[0] + GAP, (place % across) * cell[1] + GAP
+        tile = Image.fromarray(stacks[column][index])
+        canvas.paste(tile.resize((tile.width * scale, tile.height * scale), Image.Resampling.NEAREST), (left, top))
+        if scores is not None and column == len(stacks) - 1:
+            text = f"{float(scores[index]):.2f}"
+            pen.text((left, top + height * scale), text, fill="black", font=font)
+    return canvas
+
+
+def _tiles(images: torch.Tensor, range: tuple[float, float]) -> np.ndarray:
+    """Images of any channel count as RGB tiles: one channel grey, two padded, more than three cut."""
+    pixels = to_uint8(images, range).numpy()
+    channels = pixels.shape[-1]
+    if channels == 1:
+        return np.repeat(pixels, 3, axis=-1)
+    if channels == 2:
+        return np.concatenate([pixels, np.zeros_like(pixels[..., :1])], -1)
+    return pixels[..., :3]
+
+
+def scatter(points: Mapping[str, torch.Tensor], real: torch.Tensor | None) -> Image.Image:
+    """Points of the data in grey, generated ones in colour."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5, 5), dpi=110, layout="tight")
+    axes = figure.subplots()
+    every = [t for t in [real, *points.values()] if t is not None]
+    if real is not None:
+        axes.scatter(real[:, 0], real[:, 1], s=5, c="0.65", label="real", linewidths=0)
+    for name, tensor in points.items():
+        axes.scatter(tensor[:, 0], tensor[:, 1], s=5, label=name, alpha=0.7, linewidths=0)
+    reach = 1.15 * max(float(t.abs().nan_to_num(0.0).quantile(0.99)) for t in every)
+    reach = min(reach, 2 * float(real.abs().max())) if real is not None else reach
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.legend(loc="upper right", fontsize=8)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+
+
+def describe(points: torch.Tensor) -> dict[str, dict[str, float]]:
+    """Count, mean, spread and quartiles of every coordinate, and of the radius: ``n d``."""
+    table = {}
+    names = ["x", "y", "z"][: points.shape[1]] if points.shape[1] <= 3 else [str(i) for i in range(points.shape[1])]
+    for name, column in [*zip(names, points.T, strict=True), ("radius", points.norm(dim=1))]:
+        low, middle, high = np.quantile(column.numpy(), [0.25, 0.5, 0.75])
+        table[name] = {
+            "count": float(len(column)),
+            "mean": column.mean().item(),
+            "std": column.std().item(),
+            "min": column.min().item(),
+            "25%": float(low),
+            "50%": float(middle),
+            "75%": float(high),
+            "max": column.max().item(),
+        }
+    return table
+
+
+def rows(values: Sequence[float]) -> str:
+    """Numbers as table cells."""
+    return "".join(f"<td>{value:.4g}</td>" for value in values)

@@ -1,0 +1,339 @@
+"""Training into a run folder: what happens between the steps."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganzoo import config, distributed, plugins
+from ganzoo.errors import Diverged, UserError
+from ganzoo.model import dry
+from ganzoo.model.build import Blueprint
+from ganzoo.model.inference import Inference
+from ganzoo.registry import Registry
+from ganzoo.run import callbacks, checkpoint, lock, warm
+from ganzoo.run.evaluate import evaluate
+from ganzoo.run.events import RunInfo
+from ganzoo.run.folder import RunFolder
+from ganzoo.run.pictures import describe, picture
+from ganzoo.train.loop import Trainer
+
+
+class Session:
+    """One stretch of training, from where the trainer stands to the end of its last phase.
+
+    Args:
+        blueprint: The checked model.
+        folder: Where everything goes.
+        registry: Its plugins follow the run.
+        device: Where to train.
+        quiet: No progress on the console.
+    """
+
+    def __init__(
+        self, blueprint: Blueprint, folder: RunFolder, registry: Registry, device: torch.device, quiet: bool = False
+    ):
+        self.blueprint, self.spec, self.folder = blueprint, blueprint.spec, folder
+        self.trainer = Trainer(blueprint, device)
+        self.first = distributed.rank() == 0
+        self.locked = lock.locked(blueprint)
+        self.info = RunInfo(folder.path, self.spec.name, self.locked, self.trainer.total)
+        own: list[Any] = [callbacks.Log(folder), callbacks.Pictures(folder)]
+        self.console = callbacks.Console()
+        if not quiet:
+            own.append(self.console)
+        own.append(callbacks.Report(folder))
+        self.own = own
+        self.manager = plugins.run_hooks(registry, own)
+        self.hooks = self.manager.hook
+        self.fingerprint = blueprint.data.fingerprint() if blueprint.data is not None else ""
+        self.best: float | None = None
+        self.best_file: str | None = None
+        self.seconds = 0.0
+        self.interrupted = False
+        self.due = False
+        self.held: dict[str, torch.Tensor] | None = None
+
+    def begin(self) -> None:
+        """Write what a new run starts with, warm-start its parts, and show the noise before training."""
+        reports = warm.start(self.spec, self.trainer.parts)
+        if self.first:
+            self.folder.create()
+            header = f"# {self.spec.name}, as composed; locked.yaml has every default and fact filled\n"
+            self.folder.write_yaml("config.yaml", self.spec.config, header)
+            self.folder.write_yaml("locked.yaml", self.locked)
+            self.folder.write_json("environment.json", lock.environment(self.spec, self.trainer.device))
+            for line in reports:
+                self.console.say(line)
+
+    def restore(self, stored: checkpoint.Checkpoint) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            UserError: the data is not what the run was trained on.
+        """
+        then = stored.header["fingerprint"]
+        if then != self.fingerprint:
+            raise UserError(f"the data has changed since {stored.path} was written ({then} then, {self.fingerprint} now)")
+        self.trainer.load_state_dict(stored.state)
+        session = stored.header["session"]
+        self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
+        if self.first:
+            self.folder.cut_back(self.trainer.step)
+            for leftover in self.folder.path.rglob(".*.tmp"):  # of a write that was killed
+                leftover.unlink()
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> str:
+        """Train to the end; the reason it stopped: ``finished`` or ``interrupted``.
+
+        Raises:
+            Diverged: a term or a parameter was NaN or infinite. The last checkpoint is from before that.
+        """
+        trainer, settings, reason = self.trainer, self.spec.train, "finished"
+        self.tell("on_start", step=trainer.step)
+        if trainer.step == 0:
+            self.pictures()
+        self.clock = time.monotonic()
+        self.counted = trainer.step
+        try:
+            with self.interruptible():
+                while trainer.advance():
+                    step, last = trainer.step, trainer.step == trainer.total
+                    if step % settings.log_every == 0 or last:
+                        self.log()
+                    if step % settings.sample_every == 0 or last:
+                        self.aside(self.pictures)
+                    if self.spec.metrics and (step % self.spec.evaluate.every == 0 or last):
+                        self.aside(self.evaluation)
+                    if self.due or step % settings.checkpoint_every == 0 or last:
+                        self.aside(self.checkpoint)
+                    if self.stop_asked(step):
+                        reason = "interrupted"
+                        if step % settings.checkpoint_every:
+                            self.checkpoint()
+                        break
+        except Diverged as error:
+            self.tell("on_end", step=trainer.step, reason="diverged")
+            raise self.explained(error) from None
+        except KeyboardInterrupt:
+            self.tell("on_end", step=trainer.step, reason="interrupted")
+            raise
+        self.tell("on_end", step=trainer.step, reason=reason)
+        return reason
+
+    def tell(self, hook: str, **what: Any) -> None:
+        """Call a run hook, on the first process. A plugin that fails is left out; training goes on."""
+        if not self.first:
+            return
+        given = {"run": self.info, **what}
+        for impl in reversed(getattr(self.hooks, hook).get_hookimpls()):
+            try:
+                impl.function(*(given[name] for name in impl.argnames))
+            except Exception as error:
+                if impl.plugin in self.own:
+                    raise
+                self.console.say(f"plugin {impl.plugin_name} failed in {hook} and is left out from here on: {error!r}")
+                self.manager.unregister(impl.plugin)
+
+    def aside(self, work: Any) -> None:
+        """Do something that does not count as training time."""
+        before = time.monotonic()
+        work()
+        self.clock += time.monotonic() - before
+
+    def log(self) -> None:
+        """Read the ledger: the only regular wait for the device."""
+        trainer = self.trainer
+        values = trainer.ledger.read() | trainer.rates()
+        now = time.monotonic()
+        elapsed, steps = now - self.clock, trainer.step - self.counted
+        self.clock, self.counted = now, trainer.step
+        self.seconds += elapsed
+        self.improve(values)
+        values["epoch"] = round(trainer.feed.epoch, 4)
+        values["seconds"] = round(self.seconds, 3)
+        values["samples_per_second"] = round(steps * self.spec.train.batch / max(elapsed, 1e-9), 1)
+        self.tell("on_step", step=trainer.step, values=values)
+
+    def improve(self, values: dict[str, float]) -> None:
+        """Ask for a checkpoint if these values hold a new best."""
+        keep = self.spec.train.keep
+        value = values.get(keep.best or "")
+        if value is not None and value == value:
+            better = self.best is None or (value < self.best if keep.mode == "min" else value > self.best)
+            if better:
+                self.best, self.due = value, True
+                self.best_file = checkpoint.name(self.trainer.step)
+
+    def inference(self) -> Inference:
+        trainer = self.trainer
+        return Inference(self.blueprint, trainer.parts, trainer.averages(), trainer.step)
+
+    def held_inputs(self, n: int) -> dict[str, torch.Tensor]:
+        """The same rows all run long, from what is not trained on if the data has such."""
+        data = self.blueprint.data
+        if data is None:
+            return {}
+        if self.held is None or len(next(iter(self.held.values()))) < n:
+            held = data.held_out() or data
+            self.held = held.batch(torch.arange(n) % len(held), torch.device("cpu"))
+        return {name: rows[:n] for name, rows in self.held.items()}
+
+    def pictures(self) -> None:
+        """What ``show:`` asks for, from the same noise and inputs every time."""
+        spec = self.spec
+        if not self.first or not spec.shown:
+            return
+        given = self.held_inputs(spec.show.n)
+        values = [*spec.shown, *([spec.score] if spec.score else [])]
+        results = self.inference().compute(values, spec.show.n, (spec.train.seed, "show"), given)
+        scores = results.pop() if spec.score else None
+        columns = dict(zip((v.name for v in spec.shown), results, strict=True))
+        real = next((t for t in given.values() if t.ndim == 2 and t.shape[1] == 2), None)
+        image = picture(columns, self.blueprint.fields, scores, real)
+        if image is not None:
+            self.tell("on_samples", step=self.trainer.step, picture=image)
+        points = {n: t for n, t in columns.items() if isinstance(t, torch.Tensor) and t.ndim == 2 and t.shape[1] <= 3}
+        if points and real is not None:
+            table = {"real": describe(real)} | {name: describe(t) for name, t in points.items()}
+            self.folder.write_json("samples/summary.json", table)
+
+    def evaluation(self) -> None:
+        """The model's metrics."""
+        if self.first:
+            n = self.spec.evaluate.n
+            values = evaluate(self.inference(), n, (self.spec.train.seed, "evaluate"), self.held_inputs(n))
+            self.improve(values)
+            self.tell("on_evaluation", step=self.trainer.step, values=values)
+        self.due = distributed.agree(self.due)
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint, unless something in it is not finite."""
+        self.trainer.ledger.check()
+        if not self.trainer.finite():
+            raise Diverged(f"a parameter was not finite at step {self.trainer.step}, though every term was")
+        state = self.trainer.state_dict()
+        self.due = False
+        if not self.first:
+            return
+        path = self.folder.checkpoints / checkpoint.name(self.trainer.step)
+        checkpoint.save(path, self.header(), state)
+        self.folder.write_json("checkpoints/index.json", {"last": path.name, "best": self.best_file, "value": self.best})
+        checkpoint.prune(self.folder, self.spec.train.keep, self.best_file)
+        self.tell("on_checkpoint", step=self.trainer.step, path=path)
+
+    def header(self) -> dict[str, Any]:
+        return {
+            "name": self.spec.name,
+            "config": self.locked,
+            "fields": {name: field.to_json() for name, field in self.blueprint.fields.items()},
+            "fingerprint": self.fingerprint,
+            "environment": lock.environment(self.spec, self.trainer.device),
+            "averages": sorted(self.trainer.averages()),
+            "session": {"best": self.best, "best_file": self.best_file, "seconds": self.seconds},
+        }
+
+    def explained(self, error: Diverged) -> Diverged:
+        files = checkpoint.every(self.folder)
+        kept = f"the last good checkpoint is {files[-1]}" if files else "there is no checkpoint from before that"
+        return Diverged(
+            f"training diverged: {error}; {kept}. Lower the learning rate, clip gradients "
+            "(players.NAME.clip=1), or weaken the player that wins"
+        )
+
+    # -- interrupts ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Ctrl-C, or a polite kill, ends the run after the current step; a second Ctrl-C at once."""
+
+        def ask(number: int, frame: Any) -> None:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            self.interrupted = True
+            if self.first:
+                print("stopping after this step; once more to stop at once", file=sys.stderr)
+
+        try:
+            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not the main thread: somebody else handles signals
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def stop_asked(self, step: int) -> bool:
+        if distributed.world() == 1:
+            return self.interrupted
+        return step % self.spec.train.log_every == 0 and distributed.agree(self.interrupted)
+
+
+def train(
+    blueprint: Blueprint, out: str | Path | None, registry: Registry, quiet: bool = False
+) -> tuple[RunFolder, str]:
+    """Train a model into a new run folder; the folder and why training stopped.
+
+    Raises:
+        UserError: the folder is taken, or a warm start cannot be read.
+        Diverged: training produced NaN or infinity.
+    """
+    device = distributed.start(blueprint.spec.train.device)
+    path = Path(out) if out is not None else RunFolder.next(Path("runs"), blueprint.spec.name)
+    folder = RunFolder(distributed.gather(path)[0])
+    folder.check_free()
+    session = Session(blueprint, folder, registry, device, quiet)
+    session.begin()
+    return folder, session.run()
+
+
+def resume(
+    run: str | Path, registry: Registry, steps: int | None = None, quiet: bool = False
+) -> tuple[RunFolder, str]:
+    """Go on with a run from its last checkpoint.
+
+    Args:
+        run: The run folder.
+        registry: Finds the components.
+        steps: Train to this step instead of the one the run was made for.
+        quiet: No progress on the console.
+
+    Raises:
+        UserError: there is nothing to resume, or it cannot be read, or the data has changed.
+        Diverged: training produced NaN or infinity.
+    """
+    folder = RunFolder(run)
+    stored = checkpoint.load(checkpoint.locate(folder.path))
+    plain = stored.header["config"]
+    if steps is not None:
+        if "phases" in plain:
+            raise UserError("this model has phases: --steps has no meaning for it")
+        plain["train"]["steps"] = steps
+    spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry)
+    blueprint = dry.check(spec)
+    device = distributed.start(spec.train.device)
+    session = Session(blueprint, folder, registry, device, quiet)
+    if stored.step >= session.trainer.total:
+        raise UserError(f"{run} is finished: {stored.step} steps; `--steps {2 * stored.step}` trains on")
+    session.restore(stored)
+    if session.first and not quiet:
+        for line in _differences(stored.header["environment"], lock.environment(spec, device)):
+            session.console.say(line)
+    return folder, session.run()
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What has changed since a checkpoint, so that the run goes on, but not bit for bit."""
+    keys = ("ganzoo", "python", "packages", "plugins", "device", "threads", "processes")
+    changed = [f"{key} was {then.get(key)}, is {now[key]}" for key in keys if then.get(key) != now[key]]
+    return [f"not bit for bit as before: {line}" for line in changed]
