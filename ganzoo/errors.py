@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -42,12 +43,30 @@ class UserError(GanzooError):
     def __init__(self, problems: str | Problem | Iterable[Problem]):
         if isinstance(problems, str):
             problems = Problem(problems)
-        self.problems = [problems] if isinstance(problems, Problem) else list(problems)
+        unique: dict[tuple[object, ...], Problem] = {}
+        for problem in [problems] if isinstance(problems, Problem) else problems:
+            unique.setdefault(_mistake(problem), problem)
+        self.problems = list(unique.values())
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def _mistake(problem: Problem) -> tuple[object, ...]:
+    """What tells two mistakes apart: one line of a player is read again in every phase in which the player plays."""
+    path = re.sub(r"^phases\.[^.]+\.(?=players\.)", "", problem.path)
+    return problem.message, problem.origin, path
 
 
 class EvaluationError(GanzooError):
     """A part raised while a value was computed; says which equation, shapes, player and line."""
+
+    def __init__(self, message: str, origin: Origin | None = None, path: str = ""):
+        super().__init__(message)
+        self.origin = origin
+        self.path = path
+
+    def problem(self) -> Problem:
+        """The same as a problem at the equation's line."""
+        return Problem(str(self).replace(f" ({self.origin})", "", 1), self.origin, self.path)
 
 
 class Diverged(GanzooError):
@@ -56,7 +75,12 @@ class Diverged(GanzooError):
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """A hint such as ``did you mean 'dcgan'?``, or an empty string when nothing is close."""
-    close = difflib.get_close_matches(name, list(candidates), n=2, cutoff=0.6)
+    spelt: dict[str, str] = {}
+    for candidate in candidates:
+        spelt.setdefault(candidate.lower(), candidate)
+    close = [spelt[c] for c in difflib.get_close_matches(name.lower(), list(spelt), n=2, cutoff=0.6)]
+    if name.lower() in spelt:
+        close = close[:1]
     return "did you mean " + " or ".join(f"'{c}'" for c in close) + "?" if close else ""
 
 

@@ -9,10 +9,13 @@ An expression is parsed with :mod:`ast` and never evaluated as Python. Anything 
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 HOLE = "_"
+DEEPEST = 50  # levels of nesting; nobody reads more, and no walk over an expression runs out of stack
+LARGEST = 1e300
 
 
 class ExpressionError(ValueError):
@@ -23,9 +26,15 @@ class ExpressionError(ValueError):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Const:
     value: object
+
+    def __eq__(self, other: object) -> bool:  # 1, 1.0 and True are three constants
+        return isinstance(other, Const) and (type(self.value), self.value) == (type(other.value), other.value)
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
 
     def __str__(self) -> str:
         return repr(self.value)
@@ -73,7 +82,7 @@ class Scaled:
     value: Expr
 
     def __str__(self) -> str:
-        return f"{self.factor:g} * {self.value}"
+        return f"{self.factor!r} * {self.value}"
 
 
 Expr = Const | Name | Attr | Call | Seq | Scaled
@@ -103,28 +112,72 @@ def parse(text: str) -> Expr:
     if not isinstance(text, str) or not text.strip():
         raise ExpressionError("an expression is missing", "write one such as `G(z)`")
     try:
-        tree = ast.parse(f"({text}\n)", mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of strings with odd escapes
+            tree = ast.parse(f"({text}\n)", mode="eval").body
+        deep = _depth(tree) > DEEPEST
     except SyntaxError as error:
-        raise ExpressionError(f"cannot read `{text}`: {_syntax_message(text, error)}", _balance_hint(text)) from None
-    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, absurd nesting
-        raise ExpressionError(f"cannot read the expression: {error}") from None
+        raise ExpressionError(f"cannot read `{_cut(text)}`: {_syntax(text, error)}", _syntax_hint(text, error)) from None
+    except (RecursionError, MemoryError):
+        deep = True
+    except ValueError as error:  # null bytes, half characters
+        raise ExpressionError(f"cannot read `{_cut(text)}`: {error}") from None
+    if deep:
+        raise ExpressionError(f"`{_cut(text)}` is nested too deeply", "name the inner values under `flow:`")
+    if (tree.lineno, tree.col_offset) == (1, 0) and not isinstance(tree, ast.GeneratorExp):  # not inside our brackets
+        if not _balanced(text):
+            raise ExpressionError(f"cannot read `{_cut(text)}`: brackets do not match")
+        if isinstance(tree, ast.Tuple) and tree.elts:
+            raise ExpressionError(f"`{_cut(text)}` is several expressions", "write `[a, b]` for several batches")
+        raise ExpressionError(f"`{_cut(text)}` is no expression")
     factor = _leading_number(tree)
     if factor is not None:
         assert isinstance(tree, ast.BinOp)
-        return Scaled(factor, _convert(tree.right, text))
+        return Scaled(_finite(factor, text), _convert(tree.right, text))
     return _convert(tree, text)
 
 
-def _syntax_message(text: str, error: SyntaxError) -> str:
-    if text.count("(") != text.count(")") or text.count("[") != text.count("]"):
-        return "brackets do not match"
-    return (error.msg or "invalid syntax").split(". ")[0].lower()
+def _depth(tree: ast.AST) -> int:
+    """How deeply an expression is nested, without recursion."""
+    deepest, stack = 0, [(tree, 1)]
+    while stack:
+        node, depth = stack.pop()
+        deepest = max(deepest, depth)
+        stack += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr | ast.keyword)]
+    return deepest
 
 
-def _balance_hint(text: str) -> str:
+def _cut(text: str) -> str:
+    """A text as it stands in messages."""
+    text = " ".join(ascii(text)[1:-1].split()) if not text.isprintable() else text
+    return text if len(text) <= 100 else f"{text[:97]}…"
+
+
+def _balanced(text: str) -> bool:
+    return all(text.count(left) == text.count(right) for left, right in ("()", "[]")) and not _crossed(text)
+
+
+def _crossed(text: str) -> bool:
+    """Whether a bracket closes that was never opened."""
+    depth = 0
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if depth < 0:
+            return True
+    return False
+
+
+def _syntax(text: str, error: SyntaxError) -> str:
+    return "brackets do not match" if not _balanced(text) else (error.msg or "invalid syntax").split(". ")[0].lower()
+
+
+def _syntax_hint(text: str, error: SyntaxError) -> str:
     if text.count("(") > text.count(")"):
         return "inside `{ }` a comma splits the text: quote it, or use block style"
-    return ""
+    if not _balanced(text):
+        return "count the brackets"
+    hint = (error.msg or "").partition(". ")[2].lower() if "(" in text else ""  # not one about our own brackets
+    return hint or "an expression reads like `10 * l1(x, y)`"
 
 
 def _leading_number(tree: ast.expr) -> float | None:
@@ -140,18 +193,26 @@ def _number(tree: ast.expr) -> float | None:
     return None
 
 
+def _finite(number: float, text: str) -> float:
+    if not abs(number) < LARGEST:
+        raise ExpressionError(f"a number in `{_cut(text)}` is too large")
+    return number
+
+
 def _convert(tree: ast.expr, text: str) -> Expr:
     number = _number(tree)
     if number is not None:
-        return Const(number)
+        return Const(_finite(number, text))
     match tree:
-        case ast.Constant(value=str() | int() | float() | bool() | None as value):
+        case ast.Constant(value=str() | bool() | None as value):
             return Const(value)
         case ast.Name(id=name):
             return Name(name)
         case ast.Attribute(value=base, attr=field):
             if field.startswith("_"):
                 raise ExpressionError(f"`{field}` in `{text}` is private", "only public fields can be read")
+            if not isinstance(base, ast.Name | ast.Attribute | ast.Call):
+                raise ExpressionError(f"`{ast.unparse(base)}` has no fields, in `{text}`", "only a value or a call has")
             return Attr(_convert(base, text), field)
         case ast.Tuple(elts=items) | ast.List(elts=items):
             return Seq(tuple(_convert(item, text) for item in items))
@@ -162,8 +223,10 @@ def _convert(tree: ast.expr, text: str) -> Expr:
             if len(dict(named)) < len(named):
                 raise ExpressionError(f"an argument is given twice, in `{text}`")
             target = _convert(func, text)
-            if not isinstance(target, Name | Attr):
+            if root(target) is None:
                 raise ExpressionError(f"only a part or its method can be called, in `{text}`", "name the value first")
+            if root(target) == HOLE:
+                raise ExpressionError(f"`{HOLE}` stands for a tensor and cannot be called, in `{text}`")
             return Call(target, tuple(_convert(arg, text) for arg in args), named)
     kind: type = type(tree.op) if isinstance(tree, ast.BinOp) else type(tree)
     piece = ast.unparse(tree)

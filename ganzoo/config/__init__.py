@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config import layout, static
-from ganzoo.config.compose import compose
+from ganzoo.config import compose, layout, static
 from ganzoo.config.read import Reader
 from ganzoo.config.spec import Spec
 from ganzoo.config.tree import Node, wrap
@@ -21,7 +20,7 @@ def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], regist
     Raises:
         UserError: with every problem found.
     """
-    name, tree = compose(model, overrides, registry)
+    name, tree = compose.compose(model, overrides, registry)
     return _checked(name, tree, registry)
 
 

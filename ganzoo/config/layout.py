@@ -63,7 +63,8 @@ def normalise(node: Node, path: Path_ = ()) -> Node:
     """Short forms written out: ``D: discriminator.mlp`` as ``{use: …}``, ``adv: expr`` as ``{of: …}``, and so on."""
     if not isinstance(node.value, dict):
         short = _at(path, tuple(_SHORT))
-        if is_component(path) and isinstance(node.value, str):
+        own = path[-2:-1] == ("schedule",) and (path[-1] == "use" or not str(node.value).startswith("schedule."))
+        if is_component(path) and isinstance(node.value, str) and not own:
             node = Node({"use": node}, node.origin)
         elif short is not None and node.value is not None:
             node = Node({_SHORT[short]: node}, node.origin)

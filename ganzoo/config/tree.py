@@ -140,6 +140,8 @@ def _parse(text: str, origin: Origin) -> Node:
             hint = "quote a text that holds ': '"
         elif "alias" in message or "alias" in str(getattr(error, "context", "")):
             hint = "quote a text that begins with *"
+        elif mark and "???" in text.split("\n")[mark.line]:
+            hint = "inside { } write '???' in quotes, or use block style"
         where = Origin(origin.file, mark.line + 1) if mark else origin
         raise UserError(Problem(f"not valid YAML: {message}", where, hint=hint)) from None
     finally:

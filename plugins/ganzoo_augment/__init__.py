@@ -1,6 +1,8 @@
+"""Augmentations that gradients pass through."""
+
 import ganzoo
 
 
 @ganzoo.hookimpl
 def register(zoo):
-    pass
+    zoo.augment("diffaugment", "ganzoo_augment.diffaugment:DiffAugment")

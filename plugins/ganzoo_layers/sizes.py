@@ -21,24 +21,18 @@ def doubling_path(size: Size, base: int | None = None) -> list[Size]:
     else:
         while all(side % 2 == 0 and side >= 8 for side in path[0]):
             path.insert(0, (path[0][0] // 2, path[0][1] // 2))
-    if len(path) == 1 or max(path[0]) > 16:
-        near = " or ".join(f"{a}x{b}" for a, b in sorted({_near(size, -1), _near(size, 1)}))
+    if len(path) == 1:
         height, width = size
+        near = " or ".join(f"{a}x{b}" for a, b in sorted({_even(size, -1), _even(size, 1)}))
         raise ValueError(
-            f"out_size {height}x{width} is not a small base doubled; {near} would do, "
-            f"or `base: 4`, which crops {_cropped(size)}"
+            f"out_size {height}x{width} is no size doubled; {near} would do, or `base: 4`, which crops {_cropped(size)}"
         )
     return path
 
 
-def _near(size: Size, direction: int) -> Size:
-    step = 2 ** max(1, (max(size) // 4).bit_length() - 1)
-
-    def fit(side: int) -> int:
-        rounded = side // step * step if direction < 0 else -(-side // step) * step
-        return max(rounded, 8)
-
-    return fit(size[0]), fit(size[1])
+def _even(size: Size, direction: int) -> Size:
+    height, width = (max(side + direction * (side % 2), 8) for side in size)
+    return height, width
 
 
 def _cropped(size: Size) -> str:

@@ -1,6 +1,8 @@
+"""The generator of the LSGAN paper."""
+
 import ganzoo
 
 
 @ganzoo.hookimpl
 def register(zoo):
-    pass
+    zoo.generator("lsgan", "ganzoo_lsgan.nets:Generator")

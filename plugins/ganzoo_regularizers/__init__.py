@@ -1,6 +1,15 @@
+"""Regularizers in their three shapes: penalties (terms), constraints (``after:``), layers (``with:``)."""
+
 import ganzoo
 
 
 @ganzoo.hookimpl
 def register(zoo):
-    pass
+    zoo.regularizer("gradient_penalty", "ganzoo_regularizers.gradients:GradientPenalty")
+    zoo.regularizer("r1", "ganzoo_regularizers.gradients:R1")
+    zoo.regularizer("r2", "ganzoo_regularizers.gradients:R2")
+    zoo.regularizer("dragan", "ganzoo_regularizers.gradients:Dragan")
+    zoo.regularizer("orthogonal", "ganzoo_regularizers.weights:Orthogonal")
+    zoo.regularizer("clip_weights", "ganzoo_regularizers.weights:ClipWeights")
+    zoo.regularizer("spectral_norm", "ganzoo_regularizers.weights:SpectralNorm")
+    zoo.regularizer("minibatch_discrimination", "ganzoo_regularizers.minibatch:MinibatchDiscrimination")

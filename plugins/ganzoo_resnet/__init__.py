@@ -1,6 +1,9 @@
+"""Residual networks as WGAN-GP and SNGAN use them."""
+
 import ganzoo
 
 
 @ganzoo.hookimpl
 def register(zoo):
-    pass
+    zoo.generator("resnet", "ganzoo_resnet.generator:Generator")
+    zoo.discriminator("resnet", "ganzoo_resnet.discriminator:Discriminator")

@@ -1,6 +1,9 @@
+"""Networks of introductory texts that no paper has."""
+
 import ganzoo
 
 
 @ganzoo.hookimpl
 def register(zoo):
-    pass
+    zoo.generator("tutorial_dcgan", "ganzoo_tutorial.celeba:Generator")
+    zoo.discriminator("tutorial_dcgan", "ganzoo_tutorial.celeba:Discriminator")

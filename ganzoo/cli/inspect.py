@@ -1,0 +1,136 @@
+"""What there is: components, models, plugins. Nothing here imports torch, but for `show` of a component or model."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from itertools import groupby
+from typing import Annotated, Any
+
+import typer
+
+from ganzoo.api import registry as load_registry
+from ganzoo.cli.options import Code, Json, print_json
+from ganzoo.config import compose
+from ganzoo.errors import UserError
+from ganzoo.registry import Entry, Registry
+
+Pattern = Annotated[str | None, typer.Argument(help="part of a name, or a pattern such as 'generator.*'")]
+
+
+def list_(pattern: Pattern = None, as_json: Json = False, code: Code = None) -> None:
+    """List components and models."""
+    registry = load_registry(code)
+    entries = registry.match(pattern) if pattern else list(registry)
+    models = {name: path for name, path in compose.models(registry).items() if _matches(name, pattern)}
+    if as_json:
+        print_json(
+            {
+                "components": [_plain(entry) for entry in entries],
+                "models": [{"name": n, "title": compose.title(p), "file": str(p)} for n, p in models.items()],
+            }
+        )
+        return
+    for kind, group in groupby(entries, key=lambda entry: entry.kind):
+        print(kind)
+        for entry in group:
+            dist = "" if entry.plugin.dist == "ganzoo" else f"  [{entry.plugin.dist}]"
+            print(f"  {entry.id:<36} {entry.source().summary}{dist}")
+    if models:
+        print("models")
+    for name, path in models.items():
+        print(f"  {name:<36} {compose.title(path)}")
+    if not entries and not models:
+        raise UserError(f"nothing matches '{pattern}'")
+    _failures(registry)
+
+
+def _matches(name: str, pattern: str | None) -> bool:
+    if pattern is None:
+        return True
+    return fnmatchcase(name, pattern if any(c in pattern for c in "*?[") else f"*{pattern}*")
+
+
+def _plain(entry: Entry) -> dict[str, Any]:
+    source = entry.source()
+    return {
+        "name": entry.id,
+        "plugin": entry.plugin.name,
+        "distribution": entry.plugin.dist,
+        "version": entry.plugin.version,
+        "file": source.file,
+        "line": source.line,
+        "summary": source.summary,
+    }
+
+
+def _failures(registry: Registry) -> None:
+    for failure in registry.failures:
+        typer.echo(f"warning: {failure}", err=True)
+
+
+def plugins(as_json: Json = False, code: Code = None) -> None:
+    """List plugins, what they add, and what is wrong with them."""
+    registry = load_registry(code)
+    counts = {plugin: sum(entry.plugin == plugin for entry in registry) for plugin in registry.plugins}
+    if as_json:
+        rows = [{**plugin._asdict(), "components": number, "problem": None} for plugin, number in counts.items()]
+        rows += [{**f.plugin._asdict(), "components": 0, "problem": str(f)} for f in registry.failures]
+        print_json(rows)
+        return
+    for plugin, number in counts.items():
+        print(f"{plugin.name:<20} {plugin.dist} {plugin.version:<10} {number} components")
+    _failures(registry)
+
+
+def show(name: Annotated[str, typer.Argument(help="a component or a model")], as_json: Json = False, code: Code = None) -> None:
+    """Show a component's signature and docstring, or a model's summary."""
+    registry = load_registry(code)
+    key = name.rpartition(":")[2]
+    if key in registry.entries:
+        _component(registry.find(name), as_json)
+        return
+    try:
+        compose.find(name, registry)
+    except UserError as error:
+        if "/" in name or name.endswith(".yaml"):
+            raise
+        registry.find(name if "." in name else f"{name}.{name}")  # its message names components that are near
+        raise error from None
+    from ganzoo import explain
+    from ganzoo.api import Model
+
+    blueprint = Model(name, (), registry).blueprint
+    if as_json:
+        print_json(explain.explain(blueprint))
+    else:
+        print(explain.text(blueprint))
+
+
+def _component(entry: Entry, as_json: bool) -> None:
+    from ganzoo.config.typecheck import describe
+    from ganzoo.model.factory import EMPTY, arguments
+
+    import inspect
+
+    factory = entry.load()
+    known = arguments(factory)
+    doc = inspect.getdoc(factory) or ""
+    source = entry.source()
+    if as_json:
+        rows = [
+            {
+                "name": a.name,
+                "type": None if a.annotation is EMPTY else describe(a.annotation),
+                "default": None if a.default is EMPTY else a.default,
+                "required": a.default is EMPTY and not a.is_fact,
+                "fact": a.is_fact,
+            }
+            for a in known.values()
+        ]
+        print_json({**_plain(entry), "arguments": rows, "doc": doc})
+        return
+    print(f"{entry.id}   {entry.plugin}   {source.file}:{source.line}\n")
+    for argument in known.values():
+        note = "   (read from the model if not given)" if argument.is_fact else ""
+        print(f"  {argument}{note}")
+    print(f"\n{doc}")

@@ -1,0 +1,59 @@
+"""Models before training: check, explain, fill."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ganzoo import api
+from ganzoo.cli.options import Code, Json, ModelName, Overrides, print_json
+from ganzoo.errors import UserError
+
+Strict = Annotated[bool, typer.Option("--strict", help="Warnings are errors.")]
+
+
+def check(
+    model: ModelName, overrides: Overrides = None, strict: Strict = False, as_json: Json = False, code: Code = None
+) -> None:
+    """Check a model completely, without data and without computing."""
+    loaded = api.Model(model, overrides or (), api.registry(code))
+    warnings = loaded.check()
+    if strict and warnings:
+        raise UserError("\n".join(warnings))
+    if as_json:
+        print_json({"model": loaded.name, "ok": True, "warnings": warnings})
+        return
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    print(f"{loaded.name}: ok")
+
+
+def explain(
+    model: ModelName,
+    overrides: Overrides = None,
+    diagram: Annotated[bool, typer.Option("--diagram", help="Print a Mermaid chart.")] = False,
+    as_json: Json = False,
+    code: Code = None,
+) -> None:
+    """Say who trains what, values in order, terms with weights, shapes and parameter counts."""
+    loaded = api.Model(model, overrides or (), api.registry(code))
+    from ganzoo import explain
+
+    if diagram:
+        print(explain.diagram(loaded.spec), end="")
+    elif as_json:
+        print_json(explain.explain(loaded.blueprint))
+    else:
+        print(explain.text(loaded.blueprint))
+
+
+def fill(model: ModelName, overrides: Overrides = None, as_json: Json = False, code: Code = None) -> None:
+    """Print the model with every default and fact written out."""
+    locked = api.Model(model, overrides or (), api.registry(code)).locked()
+    from ganzoo.run.folder import dump_yaml
+
+    if as_json:
+        print_json(locked)
+    else:
+        print(dump_yaml(locked), end="")

@@ -1,0 +1,172 @@
+"""Runs: train, resume, sample, compute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ganzoo import api
+from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
+from ganzoo.errors import UserError
+
+Out = Annotated[Path | None, typer.Option("--out", metavar="PATH", help="Where to write.")]
+Steps = Annotated[int | None, typer.Option("--steps", help="Train for this many steps.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same noise.")]
+Raw = Annotated[bool, typer.Option("--raw", help="The trained weights, even where averages are kept.")]
+Best = Annotated[bool, typer.Option("--best", help="The best checkpoint instead of the last.")]
+Given = Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="inputs: label=3, real_a=FOLDER")]
+
+
+def train(
+    model: ModelName,
+    overrides: Overrides = None,
+    out: Out = None,
+    steps: Steps = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    code: Code = None,
+) -> None:
+    """Train a model into a run folder."""
+    stated = [*(overrides or ()), *([f"train.steps={steps}"] if steps is not None else [])]
+    loaded = api.Model(model, stated, api.registry(code))
+    for warning in loaded.check():
+        typer.echo(f"warning: {warning}", err=True)
+    from ganzoo.run.session import train
+
+    _ended(*train(loaded.blueprint, out, loaded.registry, quiet or as_json), as_json)
+
+
+def resume(
+    run: RunPath, steps: Steps = None, quiet: Quiet = False, as_json: Json = False, code: Code = None
+) -> None:
+    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
+    registry = api.registry(code)
+    from ganzoo.run.session import resume
+
+    _ended(*resume(run, registry, steps, quiet or as_json), as_json)
+
+
+def _ended(folder: Any, reason: str, as_json: bool) -> None:
+    from ganzoo import distributed
+
+    first = distributed.rank() == 0
+    distributed.stop()
+    if as_json and first:
+        print_json({"run": str(folder.path), "reason": reason})
+    elif first and reason == "interrupted":
+        print(f"interrupted and saved; go on with: ganzoo resume {folder.path}")
+    elif first:
+        pictures = sorted(folder.samples.glob("step_*.png"))
+        print(f"finished: {folder.path}")
+        if pictures:
+            print(f"  samples  {pictures[-1]}")
+        print(f"  report   {folder.path / 'report.html'}")
+        print(f"  more     ganzoo sample {folder.path} -n 16 --out samples.png")
+    if reason == "interrupted":
+        raise typer.Exit(130)
+
+
+def sample(
+    run: RunPath,
+    given: Given = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    seed: Seed = 0,
+    out: Out = None,
+    value: Annotated[str | None, typer.Option("--value", help="Another value than the model's own.")] = None,
+    raw: Raw = False,
+    best: Best = False,
+    as_json: Json = False,
+    code: Code = None,
+) -> None:
+    """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder."""
+    opened = api.open(run, "best" if best else "last", raw, code=code)
+    inputs = {name: item for name, item in _inputs(given, opened, resize=True).items()}
+    found = opened.sample(n, seed, value, **{name: _stacked(name, item, n) for name, item in inputs.items()})
+    _write(opened, found, out or Path(f"{opened.name.replace('/', '-')}-samples.png"), as_json, [f"{i:05d}" for i in range(n)])
+
+
+def compute(
+    run: RunPath,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="a named value of the model")],
+    given: Given = None,
+    out: Out = None,
+    seed: Seed = 0,
+    resize: Annotated[bool, typer.Option("--resize", help="Bring images to the size of the data.")] = False,
+    raw: Raw = False,
+    best: Best = False,
+    as_json: Json = False,
+    code: Code = None,
+) -> None:
+    """Compute any named value from given inputs: translate a folder, upscale a photo, encode an image."""
+    opened = api.open(run, "best" if best else "last", raw, code=code)
+    inputs = _inputs(given, opened, resize)
+    files = {name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)}
+    place = out or Path(f"{opened.name.replace('/', '-')}-{value}")
+    if not files:
+        found = opened.compute(value, seed=seed, **inputs)
+        from ganzoo.contract import first
+
+        _write(opened, found, place, as_json, [f"{i:05d}" for i in range(len(first(found)))])
+        return
+    lengths = {name: len(items) for name, items in files.items()}
+    if len(set(lengths.values())) > 1:
+        raise UserError(f"the folders hold different numbers of images: {lengths}")
+    stems = [stem for stem, _ in next(iter(files.values()))]
+    rest = {name: item for name, item in inputs.items() if name not in files}
+    same = all(len({tuple(tensor.shape) for _, tensor in items}) == 1 for items in files.values())
+    rows = [range(len(stems))] if same else [range(i, i + 1) for i in range(len(stems))]
+    written: list[Path] = []
+    for group in rows:
+        import torch
+
+        batch = {name: torch.cat([items[i][1] for i in group]) for name, items in files.items()}
+        found = opened.compute(value, n=len(group), seed=seed, **batch, **rest)
+        written += _save(opened, found, place, [stems[i] for i in group])
+    _say(written, as_json)
+
+
+def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any]:
+    from ganzoo.run.inputs import parse
+
+    found = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"'{text}' is no input (write name=value, such as label=3)")
+        found[name] = parse(name, value, opened.fields.get(name), resize)
+    return found
+
+
+def _stacked(name: str, item: Any, n: int) -> Any:
+    """Images given for sampling: as many rows as are wanted, repeating what there is."""
+    if isinstance(item, list) and item and isinstance(item[0], tuple):
+        import torch
+
+        rows = torch.cat([tensor for _, tensor in item])
+        return rows[torch.arange(n) % len(rows)]
+    if isinstance(item, list):
+        return [item[i % len(item)] for i in range(n)]
+    return item
+
+
+def _write(opened: Any, found: Any, out: Path, as_json: bool, names: list[str]) -> None:
+    _say(_save(opened, found, out, names), as_json)
+
+
+def _save(opened: Any, found: Any, out: Path, names: list[str]) -> list[Path]:
+    from ganzoo.run.inputs import write
+    from ganzoo.run.pictures import image_range
+
+    return write(found, out, opened.fields, image_range(opened.fields), names)
+
+
+def _say(written: list[Path], as_json: bool) -> None:
+    if as_json:
+        print_json({"files": [str(path) for path in written]})
+    elif len(written) == 1:
+        print(written[0])
+    else:
+        print(f"{len(written)} files in {written[0].parent}")

@@ -1,0 +1,204 @@
+"""What a model does, from what it says: who trains what, values in order, terms, shapes, parameter counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from ganzoo.config import static
+from ganzoo.config.spec import Component, Phase, Player, Spec
+from ganzoo.expression import called, names
+from ganzoo.model.build import Blueprint
+from ganzoo.model.modes import parameters
+
+
+def explain(blueprint: Blueprint) -> dict[str, Any]:
+    """The whole model as plain data."""
+    spec = blueprint.spec
+    graph = static.Graph(spec)
+    read = {name for value in spec.equations() for name in graph.of(value)} | set(graph.needs([spec.sample]))
+    return {
+        "model": spec.name,
+        "about": {key: value for key, value in vars(spec.about).items() if value},
+        "data": {
+            "use": spec.data.entry.id if spec.data else None,
+            "fields": {name: field.to_json() for name, field in blueprint.fields.items()},
+            "unread": [name for name in blueprint.fields if name not in read],
+        },
+        "parts": {
+            name: {
+                "use": part.entry.id,
+                "parameters": count(blueprint.parts.get(name)),
+                "facts": {k: v for k, v in blueprint.facts.get(name, {}).items() if k != "data"},
+                "with": [put.entry.id for put in part.puts.values()],
+            }
+            for name, part in spec.parts.items()
+        },
+        "flow": {
+            name: {"equation": value.text, "shape": blueprint.shapes.get(name)} for name, value in spec.flow.items()
+        },
+        "phases": [_phase(phase, spec, graph) for phase in spec.phases.values()],
+        "share": spec.share,
+        "update": "simultaneous" if spec.simultaneous else "alternating",
+        "sample": spec.sample,
+        "warnings": [*spec.warnings, *blueprint.notes],
+    }
+
+
+def count(part: Any) -> int:
+    """The number of trainable parameters."""
+    return sum(p.numel() for p in parameters({"part": part}, ["part"])) if isinstance(part, nn.Module) else 0
+
+
+def _phase(phase: Phase, spec: Spec, graph: static.Graph) -> dict[str, Any]:
+    return {
+        "phase": phase.name,
+        "steps": phase.steps,
+        "players": [_player(player, spec, graph) for player in phase.players.values()],
+    }
+
+
+def _player(player: Player, spec: Spec, graph: static.Graph) -> dict[str, Any]:
+    reached = graph.of_player(player)
+    networks = [n for n in reached if n in spec.parts and spec.parts[n].kind in ("generator", "discriminator", "encoder")]
+    return {
+        "player": player.name,
+        "trains": player.trains,
+        "frozen": [name for name in networks if name not in player.trains],
+        "values": [name for name in in_order(reached, graph) if name in spec.flow],
+        "minimizes": [
+            {"term": t.name, "of": t.text, "weight": weight(t.weight), "every": t.every} for t in player.terms.values()
+        ],
+        "repeat": player.repeat,
+        "every": player.every,
+        "batch": player.batch or spec.train.batch,
+        "optimizer": _written(player.optimizer),
+        "schedule": {key: _written(component) for key, component in player.schedules.items()},
+        "after": [_written(component) for component in player.after.values()],
+        "ema": player.ema.decay if player.ema else None,
+        "clip": player.clip,
+    }
+
+
+def weight(value: float | Component) -> float | str:
+    """A term's weight as a number, or its schedule in words."""
+    return value if isinstance(value, int | float) else str(_written(value))
+
+
+def _written(component: Component | None) -> str | None:
+    if component is None:
+        return None
+    args = ", ".join(f"{key}={value}" for key, value in component.args.items())
+    return f"{component.entry.id}({args})"
+
+
+def in_order(reached: list[str], graph: static.Graph) -> list[str]:
+    """Names in the order in which they can be computed."""
+    found: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        for needed in graph.direct.get(name, []):
+            visit(needed)
+        found.setdefault(name)
+
+    for name in reached:
+        visit(name)
+    return list(found)
+
+
+def text(blueprint: Blueprint) -> str:
+    """The model in words, for a terminal."""
+    found = explain(blueprint)
+    about = found["about"]
+    lines = [f"{found['model']}: {about.get('title', '')}" + (f" ({about['paper']})" if "paper" in about else "")]
+    for key in ("reproduces", "expected", "budget", "scaled", "differs"):
+        if key in about:
+            lines.append(f"  {key}: {about[key]}")
+    lines += ["", "data " + str(found["data"]["use"])]
+    for name, field in found["data"]["fields"].items():
+        shape = "x".join(map(str, field["shape"])) or "scalar"
+        more = f" in {list(field['range'])}" if field["range"] else ""
+        more += f", {len(field['classes'])} classes" if field["classes"] else ""
+        unread = "   (nobody reads it)" if name in found["data"]["unread"] else ""
+        lines.append(f"  {name}: {field['kind']} {shape}{more}{unread}")
+    lines += ["", "parts"]
+    width = max(map(len, found["parts"]), default=0)
+    for name, part in found["parts"].items():
+        facts = ", ".join(f"{k} {_short(v)}" for k, v in part["facts"].items())
+        size = f"{part['parameters']:,} parameters" if part["parameters"] else ""
+        puts = f"with {', '.join(part['with'])}" if part["with"] else ""
+        lines.append(f"  {name:<{width}}  {part['use']}  " + "  ".join(x for x in (size, puts, facts) if x))
+    lines += ["", "flow"]
+    for name, value in found["flow"].items():
+        shared = "   (computed once a step)" if name in found["share"] else ""
+        lines.append(f"  {name} = {value['equation']}   [{value['shape'] or 'not computed'}]{shared}")
+    for phase in found["phases"]:
+        lines += ["", f"{phase['phase']}: {phase['steps']:,} steps" + _simultaneously(found["update"])]
+        for player in phase["players"]:
+            lines += _player_lines(player)
+    lines += ["", f"sample gives {found['sample']}"]
+    return "\n".join([*lines, *(f"warning: {w}" for w in found["warnings"])])
+
+
+def _simultaneously(update: str) -> str:
+    return ", all players at once" if update == "simultaneous" else ", in this order"
+
+
+def _player_lines(player: dict[str, Any]) -> list[str]:
+    turns = [f"{player['repeat']} times a step"] if player["repeat"] > 1 else []
+    turns += [f"every {player['every']} steps"] if player["every"] > 1 else []
+    turns += [f"batch {player['batch']}"]
+    lines = [f"  {player['player']} trains {', '.join(player['trains'])} ({', '.join(turns)})"]
+    if player["frozen"]:
+        lines.append(f"    frozen: {', '.join(player['frozen'])}")
+    if player["values"]:
+        lines.append(f"    computes: {', '.join(player['values'])}")
+    for term in player["minimizes"]:
+        extra = f"   weight {term['weight']}" if term["weight"] != 1 else ""
+        extra += f"   every {term['every']} steps" if term["every"] > 1 else ""
+        lines.append(f"    minimises {term['term']}: {term['of']}{extra}")
+    for key in ("optimizer", "ema", "clip"):
+        if player[key] is not None:
+            lines.append(f"    {key}: {player[key]}")
+    lines += [f"    schedule of {key}: {value}" for key, value in player["schedule"].items()]
+    lines += [f"    after each step: {value}" for value in player["after"]]
+    return lines
+
+
+def _short(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) and value else str(value)
+
+
+def diagram(spec: Spec) -> str:
+    """The flow as a Mermaid chart: data and values, the parts between them, players and their terms."""
+    lines = ["flowchart LR"]
+    fields = spec.fields or []
+    used: set[str] = set()
+
+    def node(name: str) -> str:
+        if name in used:
+            return name
+        used.add(name)
+        shape = f'{name}[("{name}")]' if name in fields else f'{name}(["{name}"])'
+        lines.append(f"  {shape}")
+        return name
+
+    for name, value in spec.flow.items():
+        parts = ", ".join(part for part in called(value.expr))
+        sources = [n for n in names(value.expr) if n in spec.flow or n in fields]
+        for source in sources:
+            lines.append(f'  {node(source)} -- "{parts}" --> {node(name)}')
+        if not sources:
+            lines.append(f'  {parts or name}_source(["{value.text}"]) --> {node(name)}')
+    for phase in spec.phases.values():
+        for player in phase.players.values():
+            key = f"{phase.name}_{player.name}" if len(spec.phases) > 1 else player.name
+            lines.append(f'  player_{key}{{{{"{key} trains {", ".join(player.trains)}"}}}}')
+            for term in player.terms.values():
+                label = term.text.replace('"', "'")
+                lines.append(f'  term_{key}_{term.name}["{term.name}: {label}"] --> player_{key}')
+                for source in names(term.expr):
+                    if source in spec.flow or source in fields:
+                        lines.append(f"  {node(source)} --> term_{key}_{term.name}")
+    return "\n".join(lines) + "\n"

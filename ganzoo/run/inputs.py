@@ -1,0 +1,123 @@
+"""Inputs from the command line: class names, image files and folders, arrays; and outputs into files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from ganzoo.contract import first
+from ganzoo.data import to_field, to_uint8
+from ganzoo.errors import UserError
+from ganzoo.fields import Field
+from ganzoo.run.folder import atomic
+from ganzoo.run.pictures import picture
+
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+
+
+def parse(name: str, text: str, field: Field | None, resize: bool = False) -> Any:
+    """One input as given on a command line: a tensor, a label, or a list of (file stem, image tensor).
+
+    Raises:
+        UserError: it cannot be read as what the field is.
+    """
+    path = Path(text)
+    if path.suffix in (".npy", ".pt") and path.is_file():
+        return _array(path)
+    if field is None:
+        raise UserError(f"{name}={text}: give a .npy or .pt file")
+    if field.kind == "label":
+        labels = text.split(",")
+        return field.label(text) if len(labels) == 1 else [field.label(label) for label in labels]
+    if field.kind == "text":
+        raise UserError(f"{name}={text}: no text encoder is at hand; give a .npy file of embeddings")
+    if field.kind == "vector":
+        raise UserError(f"{name}={text}: there is no such .npy or .pt file")
+    files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES) if path.is_dir() else [path]
+    if not files:
+        raise UserError(f"{name}={text}: the folder holds no images ({', '.join(IMAGES)})")
+    return [(file.stem, image(file, field, resize)) for file in files]
+
+
+def _array(path: Path) -> torch.Tensor:
+    try:
+        if path.suffix == ".npy":
+            return torch.from_numpy(np.load(path, allow_pickle=False))
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # numpy and torch raise many kinds for files that are not theirs
+        raise UserError(f"{path} cannot be read: {error}") from None
+
+
+def image(path: Path, field: Field, resize: bool = False) -> torch.Tensor:
+    """An image file as the field has them: channels and range, ``1 C H W``; its size only with `resize`.
+
+    Raises:
+        UserError: it is no image, or the field has channels that no image file has.
+    """
+    modes = {1: "L", 3: "RGB", 4: "RGBA"}
+    channels = field.shape[0]
+    if channels not in modes:
+        raise UserError(f"an image file has no {channels} channels; give a .npy array of N {channels} H W")
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            converted = opened.convert("RGBA")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} cannot be read as an image: {error}") from None
+    if channels != 4:
+        page = Image.new("RGBA", converted.size, "white")
+        page.alpha_composite(converted)
+        converted = page
+    final = converted.convert(modes[channels])
+    if resize:
+        final = final.resize((field.shape[2], field.shape[1]), Image.Resampling.LANCZOS)
+    pixels = np.array(final, dtype=np.uint8).reshape(1, final.height, final.width, channels)
+    return to_field(torch.from_numpy(pixels), field)
+
+
+def write(value: Any, out: Path, fields: dict[str, Field], range: tuple[float, float], names: list[str]) -> list[Path]:
+    """A computed value into a file or folder: a picture, an array (.npy, .pt, .csv), or a folder of images.
+
+    Args:
+        value: The value, ``n …``.
+        out: Decides the format by its suffix; no suffix means a folder.
+        fields: The data's fields.
+        range: Of images.
+        names: File stems for a folder.
+
+    Raises:
+        UserError: the value cannot be written so.
+    """
+    tensor = first(value)
+    if not isinstance(tensor, torch.Tensor):
+        raise UserError("the value is no tensor; ask for one of its fields")
+    if out.suffix in (".npy", ".pt", ".csv"):
+        with atomic(out) as file:
+            if out.suffix == ".npy":
+                np.save(file, tensor.numpy())
+            elif out.suffix == ".pt":
+                torch.save(tensor, file)
+            else:
+                np.savetxt(file, tensor.flatten(1).numpy(), delimiter=",")
+        return [out]
+    if out.suffix:
+        if out.suffix.lower() not in IMAGES:
+            raise UserError(f"{out}: write an image ({', '.join(IMAGES)}), .npy, .pt, .csv, or into a folder")
+        shown = picture({"value": tensor}, fields)
+        if shown is None:
+            raise UserError(f"a value of shape {tuple(tensor.shape)} is no picture; write .npy or .csv")
+        with atomic(out) as file:
+            shown.save(file, format=Image.registered_extensions()[out.suffix.lower()])
+        return [out]
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3, 4):
+        return write(value, out / "values.npy", fields, range, names)
+    written = []
+    for name, pixels in zip(names, to_uint8(tensor, range).numpy(), strict=True):
+        with atomic(out / f"{name}.png") as file:
+            Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(file, format="PNG")
+        written.append(out / f"{name}.png")
+    return written

@@ -1,0 +1,138 @@
+"""One image file as an array of the wanted size and channels."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+Fit = Literal["crop", "stretch", "pad"]
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
+FILTER = Image.Resampling.LANCZOS
+TURNS = {  # of the EXIF tag Orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class Header(NamedTuple):
+    """What a file says about itself before it is decoded; the size is that of the upright image."""
+
+    height: int
+    width: int
+    mode: str
+    transparent: bool
+
+
+class Recipe(NamedTuple):
+    """What to make of every file: height, width, channels (1, 3 or 4), and how to fit other sizes into it."""
+
+    height: int
+    width: int
+    channels: int
+    fit: Fit = "crop"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return self.height, self.width, self.channels
+
+
+def header(path: Path) -> Header:
+    """Size and mode of a file without decoding it. Source: Pillow, Image.open.
+
+    Raises:
+        Exception: of any kind, where the file is no image.
+    """
+    with Image.open(path) as image:
+        width, height = image.size
+        if _orientation(image) in (5, 6, 7, 8):
+            width, height = height, width
+        return Header(height, width, image.mode, transparent(image))
+
+
+def decode(path: Path, recipe: Recipe) -> np.ndarray:
+    """The upright image as uint8 ``H W C``. Source: Pillow; the EXIF 2.3 standard for Orientation.
+
+    Transparent images are put on white unless four channels are wanted; 16 bits become 8; other sizes are scaled by
+    Lanczos' filter: until they cover the wanted one and cropped around the centre (``crop``), until they lie inside it
+    and padded with white (``pad``), or with no regard to their proportions (``stretch``).
+
+    Raises:
+        Exception: of any kind, where the file is damaged.
+    """
+    with Image.open(path) as image:
+        orientation = _orientation(image)
+        _draft(image, recipe, turned=orientation in (5, 6, 7, 8))
+        flat = flatten(image, recipe.channels)
+        if orientation in TURNS:
+            flat = flat.transpose(TURNS[orientation])
+        return np.asarray(_fitted(flat, recipe)).reshape(recipe.shape)
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the camera was held. Pillow turns TIFF itself; a PNG would have to be decoded for a tag behind its pixels."""
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return 1
+    return int(image.getexif().get(0x0112, 1))
+
+
+def _draft(image: Image.Image, recipe: Recipe, turned: bool) -> None:
+    """Let a JPEG be decoded at a half, a quarter or an eighth where twice the wanted size is left."""
+    width, height = image.size[::-1] if turned else image.size
+    ratios = recipe.width / width, recipe.height / height
+    scale = 2 * (min(ratios) if recipe.fit == "pad" else max(ratios))
+    if scale < 1:
+        image.draft(None, (math.ceil(image.size[0] * scale), math.ceil(image.size[1] * scale)))
+
+
+def transparent(image: Image.Image) -> bool:
+    """Whether an image has, or may have, transparent pixels. Source: Pillow, concepts, modes."""
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+
+
+def flatten(image: Image.Image, channels: int) -> Image.Image:
+    """An image of any mode as 8 bits in 1, 3 or 4 channels. Source: Pillow, concepts, modes.
+
+    Raises:
+        ValueError: its pixels are floats or 32-bit integers, of which nobody knows what white is.
+    """
+    if image.mode.startswith("I"):
+        return _eight_bits(image).convert(MODES[channels])
+    if image.mode == "F":
+        raise ValueError("its pixels are floats, of which nobody knows what white is; convert it to 8 or 16 bits")
+    if transparent(image):
+        clear = image.convert("RGBA")
+        if channels == 4:
+            return clear
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, clear)
+    return image.convert(MODES[channels])
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Of 16-bit grey: 65535 is white."""
+    grey = np.asarray(image).astype(np.int64)
+    if grey.min() < 0 or grey.max() > 65535:
+        raise ValueError("its pixels are 32-bit integers, of which nobody knows what white is; convert it to 8 or 16 bits")
+    return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
+
+
+def _fitted(image: Image.Image, recipe: Recipe) -> Image.Image:
+    size = recipe.width, recipe.height
+    if image.size == size:
+        return image
+    if recipe.fit == "stretch":
+        return image.resize(size, FILTER)
+    if recipe.fit == "crop":
+        return ImageOps.fit(image, size, FILTER)
+    white = {1: 255, 3: (255, 255, 255), 4: (255, 255, 255, 0)}[recipe.channels]
+    return ImageOps.pad(image, size, FILTER, white)  # type: ignore[arg-type]

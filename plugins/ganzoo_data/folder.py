@@ -1,0 +1,151 @@
+"""A folder of images of any kind as a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ganzoo.data import label_field, stated_label
+from ganzoo.errors import UserError
+from ganzoo.fields import Field
+from ganzoo_data.base import ImageSet, Split
+from ganzoo_data.decode import MODES, Fit, Recipe
+from ganzoo_data.doctor import Finding, quick
+from ganzoo_data.listing import Listing, list_images
+from ganzoo_data.places import printable
+from ganzoo_data.store import read_all
+from ganzoo_data.survey import Survey, broken, survey
+
+
+class ImageFolder(ImageSet):
+    """The images under a folder, field `real`, and with class folders (``root/cat/….png``) also `label`.
+
+    Hidden files are left out, links are followed, deeper folders belong to the class above them. Every file is decoded
+    once: upright as its camera says, transparent pixels on white, 16 bits as 8. Source: ganzoo's own.
+
+    Args:
+        root: The folder.
+        split: ``train``, or ``test`` for what `holdout` sets aside.
+        range: The values of black and white: (-1, 1) or (0, 1).
+        size: ``[H, W]``, or one number for a square. Not needed where all files have one size.
+        channels: 1 grey, 3 colour, 4 with transparency; 1 or 3 as the files need if not given.
+        classes: How many there are, or their names in order; 0 ignores the folders. Not needed where the files are.
+        fit: What happens to other sizes: ``crop`` scales until they cover and crops around the centre, ``stretch``
+            scales sides apart, ``pad`` scales until they lie inside and fills with white.
+        holdout: The part of the files that is set aside for ``test``, chosen by a hash of each one's path.
+        skip_broken: Leave out files that cannot be read, instead of naming them in an error.
+        memory: How many bytes of decoded images may be in memory; more are kept in ``$GANZOO_CACHE`` or
+            ``~/.cache/ganzoo``, and mapped.
+
+    Raises:
+        ValueError: an argument is out of bounds.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        split: Split = "train",
+        range: tuple[float, float] = (-1.0, 1.0),
+        size: int | tuple[int, int] | None = None,
+        channels: int | None = None,
+        classes: int | tuple[str, ...] | None = None,
+        fit: Fit = "crop",
+        holdout: float = 0.0,
+        skip_broken: bool = False,
+        memory: float = 1e9,
+    ):
+        super().__init__(split, range)
+        sides = (size, size) if isinstance(size, int) else size
+        if sides is not None and (len(sides) != 2 or min(sides) < 1):
+            raise ValueError(f"size is {size}, but should be [H, W] or one number, above 0")
+        if channels is not None and channels not in MODES:
+            raise ValueError(f"channels is {channels}, but should be 1 (grey), 3 (colour) or 4 (with transparency)")
+        if isinstance(classes, int) and classes < 0:
+            raise ValueError(f"classes is {classes}, but should be how many there are, their names, or 0 for none")
+        if isinstance(classes, list | tuple) and len(set(classes)) != len(classes):
+            raise ValueError(f"classes names one twice: {', '.join(classes)}")
+        if fit not in ("crop", "stretch", "pad"):
+            raise ValueError(f"fit is {fit!r}, but should be 'crop', 'stretch' or 'pad'")
+        if not 0 <= holdout < 1:
+            raise ValueError(f"holdout is {holdout}, but should be a part of 1, such as 0.1")
+        if split == "test" and not holdout:
+            raise ValueError("split is test, but nothing is set aside for it; write `holdout: 0.1`")
+        self.root = Path(root).expanduser()
+        self.size, self.channels, self.fit, self.holdout = sides, channels, fit, holdout
+        self.classes = tuple(classes) if isinstance(classes, list) else classes
+        self.skip_broken, self.memory = skip_broken, memory
+
+    @cached_property
+    def listing(self) -> Listing:
+        """All files, of both splits."""
+        return list_images(self.root, self.classes)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """The headers of all files. Raises UserError where some have none and are not to be skipped."""
+        found = survey(self.listing)
+        if found.failed and not (self.skip_broken and found.headers):
+            raise broken(self.listing, found.failed)
+        return found
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Size and channels, as stated or as the files have them."""
+        height, width = self.size or self._common_size()
+        return Recipe(height, width, self.channels or self.survey.channels, self.fit)
+
+    def _common_size(self) -> tuple[int, int]:
+        sizes = self.survey.sizes
+        if len(sizes) > 1:
+            listed = ", ".join(f"{h}x{w} ({n})" for (h, w), n in sizes.most_common(5)) + (", …" if len(sizes) > 5 else "")
+            side = min(min(size) for size in sizes)
+            raise UserError(
+                f"the images in {printable(self.root)} have {len(sizes)} sizes, height x width: {listed}; "
+                f"write `size: {side}` or `size: [H, W]` (`fit:` says how: crop, stretch or pad)"
+            )
+        return next(iter(sizes))
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        """Where size, channels and classes are stated, the files need not be there."""
+        if not self.root.is_dir():
+            missing = [n for n in ("size", "channels", "classes") if getattr(self, n) is None]
+            if missing:
+                advice = f"give root=FOLDER, or state {', '.join(missing)} to check the model without it"
+                raise UserError(f"there is no folder {printable(self.root)}; {advice}")
+            label = stated_label(self.classes) if self.classes else None
+        else:
+            mine = self.listing.split(self.holdout, self.split == "test")
+            label = label_field(np.asarray(mine.labels, np.int64), mine.classes) if mine.classes else None
+        height, width, channels = self.recipe.shape
+        real = {"real": self.image(channels, height, width)}
+        return real if label is None else real | {"label": label}
+
+    def load(self) -> dict[str, np.ndarray]:
+        """Raises UserError where a file cannot be read and is not to be skipped, or nothing is left."""
+        mine = self.listing.split(self.holdout, self.split == "test")
+        if not mine.files:
+            count = len(self.listing.files)
+            raise UserError(f"the {self.split} split of {printable(self.root)} is empty: {count} images, holdout {self.holdout}")
+        rows, failed = read_all(mine, self.recipe, self.memory)
+        if failed and not (self.skip_broken and len(rows)):
+            raise broken(mine, failed)
+        found = {"real": rows}
+        if mine.classes:
+            found["label"] = np.delete(np.asarray(mine.labels, np.int64), [f.row for f in failed])
+        return found
+
+    def held_out(self) -> ImageSet | None:
+        """What `holdout` sets aside, or None where that is nothing."""
+        if self.split == "test" or not self.holdout or not self.listing.split(self.holdout, test=True).files:
+            return None
+        return self.of_split("test")
+
+    def doctor(self) -> list[Finding]:
+        """Also warns of class folders that are splits, as in ``root/train/cat``."""
+        from ganzoo_data.folder_doctor import levels
+
+        return [*levels(self.listing), *quick(self)]

@@ -1,0 +1,144 @@
+"""Which images a folder holds, their classes, and which of them are held out."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ganzoo.errors import UserError, choices
+from ganzoo_data.places import printable
+
+SUFFIXES = frozenset(
+    ".png .apng .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .avif .tif .tiff .ppm .pgm .pbm .pnm .tga .jp2".split()
+)
+
+
+class File(NamedTuple):
+    """One image file: its path below the root, with ``/``, its size in bytes and when it was changed."""
+
+    path: str
+    bytes: int
+    changed: int
+
+    @property
+    def top(self) -> str:
+        """The first folder on the way to it; empty for a file in the root itself."""
+        return self.path.partition("/")[0] if "/" in self.path else ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a folder in a fixed order, with labels if it has classes."""
+
+    root: Path
+    files: tuple[File, ...]
+    classes: tuple[str, ...] = ()
+    labels: tuple[int, ...] = ()
+
+    def only(self, wanted: Iterable[int]) -> Listing:
+        """The files with these numbers."""
+        rows = list(wanted)
+        labels = tuple(self.labels[i] for i in rows) if self.labels else ()
+        return Listing(self.root, tuple(self.files[i] for i in rows), self.classes, labels)
+
+    def split(self, holdout: float, test: bool) -> Listing:
+        """The files that are held out, or the others: a matter of each file's own path, not of its neighbours."""
+        rows = (i for i, file in enumerate(self.files) if (_draw(file.path) < holdout) == test)
+        return self if not holdout and not test else self.only(rows)
+
+    def key(self, *settings: object) -> str:
+        """A hash of the paths, sizes, times of change, and settings. Source: BLAKE2, RFC 7693."""
+        digest = hashlib.blake2b(repr((str(self.root.resolve()), settings)).encode("utf-8", "replace"), digest_size=16)
+        for file in self.files:
+            digest.update(os.fsencode(file.path) + f"\0{file.bytes} {file.changed}\0".encode())
+        return digest.hexdigest()
+
+
+def _draw(path: str) -> float:
+    name = os.fsencode(unicodedata.normalize("NFC", path))
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big") / 2**64
+
+
+def list_images(root: Path, classes: Sequence[str] | int | None = None) -> Listing:
+    """The images under a folder; its sub-folders are their classes if it has any with images. Source: ganzoo's own.
+
+    Args:
+        root: The folder.
+        classes: What is expected: the names of the classes in their order, or how many; 0 ignores sub-folders.
+
+    Raises:
+        UserError: there is no such folder, it has no images, or the classes are not the expected ones.
+    """
+    if not root.is_dir():
+        raise UserError(f"there is no folder {printable(root)}; give root=FOLDER")
+    files = tuple(sorted(walk(root)))
+    if not files:
+        raise UserError(f"there are no images in {printable(root)} or its folders (known: {' '.join(sorted(SUFFIXES))})")
+    tops = sorted({file.top for file in files})
+    if classes == 0 or classes == () or (classes is None and tops == [""]):
+        return Listing(root, files)
+    if "" in tops:
+        loose = [file.path for file in files if not file.top]
+        raise UserError(
+            f"{printable(root)} has {len(loose)} images beside its class folders, such as {printable(loose[0])}; "
+            "move them into one, or write `classes: 0` to have no classes"
+        )
+    number = _numbered(root, tops, classes)
+    return Listing(root, files, tuple(number), tuple(number[_name(file.top)] for file in files))
+
+
+def _name(folder: str) -> str:
+    return unicodedata.normalize("NFC", printable(folder))
+
+
+def _numbered(root: Path, tops: Sequence[str], classes: Sequence[str] | int | None) -> dict[str, int]:
+    """The number of each class."""
+    found = sorted({_name(top) for top in tops})
+    if classes is None or isinstance(classes, int):
+        if classes is not None and classes != len(found):
+            listed = ", ".join(found[:10]) + (", …" if len(found) > 10 else "")
+            raise UserError(f"{printable(root)} has {len(found)} classes, not {classes}: {listed}; write `classes: {len(found)}`")
+        return {name: i for i, name in enumerate(found)}
+    stated = [unicodedata.normalize("NFC", name) for name in classes]
+    present = {_name(entry) for entry in os.listdir(root)}
+    for name in stated:
+        if name not in present:
+            raise UserError(f"classes names '{name}', but {printable(root)} has no such folder ({choices(name, present)})")
+    for name in found:
+        if name not in stated:
+            raise UserError(f"{printable(root)} has the folder '{name}', which `classes:` does not name; add it or move it")
+    return {name: i for i, name in enumerate(stated)}
+
+
+def walk(root: Path) -> Iterator[File]:
+    """Every image file under a folder, links followed, hidden files and folders left out. Source: scandir(3)."""
+    stack, seen = [(str(root), "")], set()
+    while stack:
+        folder, inner = stack.pop()
+        try:
+            here = os.stat(folder)
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            raise UserError(f"the folder {printable(folder)} cannot be read: {error.strerror}") from error
+        if (here.st_dev, here.st_ino) in seen:  # a link that leads back
+            continue
+        seen.add((here.st_dev, here.st_ino))
+        for entry in entries:
+            path = inner + entry.name
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                continue
+            if entry.is_dir():
+                stack.append((entry.path, path + "/"))
+            elif is_image(entry.name) and entry.is_file():
+                stat = entry.stat()
+                yield File(path, stat.st_size, stat.st_mtime_ns)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file name ends like an image's. Source: the formats that Pillow reads."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES

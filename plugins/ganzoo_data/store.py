@@ -1,0 +1,156 @@
+"""Every image of a listing decoded once, by several threads, into memory or into a file that is mapped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from ganzoo.errors import UserError
+from ganzoo_data.decode import Recipe, decode
+from ganzoo_data.listing import Listing
+from ganzoo_data.places import cache_folder, whole
+
+Out = TypeVar("Out")
+VERSION = 1  # of what decode() makes; a new one makes the kept files useless
+SLOW = 10.0  # seconds of decoding after which the result is kept even if it fits into memory
+
+
+class Failed(NamedTuple):
+    """A file that could not be read: its number in the listing, and why."""
+
+    row: int
+    reason: str
+
+
+class Decoded(NamedTuple):
+    """The rows that could be read, uint8 ``N H W C``, and those that could not."""
+
+    rows: np.ndarray
+    failed: list[Failed]
+
+
+def read_all(listing: Listing, recipe: Recipe, memory: float) -> Decoded:
+    """Decode every file, or open what was decoded before. Source: sections 5 and 7 of ganzoo's design.
+
+    Args:
+        listing: The files.
+        recipe: What to make of each.
+        memory: How many bytes may be held in memory; more are written to a file in :func:`cache_folder` and mapped.
+
+    Raises:
+        UserError: that file cannot be written.
+    """
+    mapped = len(listing.files) * int(np.prod(recipe.shape)) > memory
+    path = cache_folder() / "images" / f"{listing.key(VERSION, *recipe)}.npy"
+    kept = _kept(path, mapped)
+    if kept is not None:
+        return kept
+    begin = time.monotonic()
+    try:
+        if mapped:
+            _write(path, listing, recipe)
+        else:
+            rows = np.empty((len(listing.files), *recipe.shape), np.uint8)
+            failed = _fill(listing, recipe, rows.__setitem__)
+            rows = rows[: len(rows) - len(failed)]
+            if time.monotonic() - begin < SLOW:
+                return Decoded(rows, failed)
+            _keep(path, rows, failed)
+            return Decoded(rows, failed)
+    except OSError as error:
+        if not mapped:
+            return Decoded(rows, failed)  # keeping it was only a courtesy
+        advice = "make room, set GANZOO_CACHE to another folder, or raise `memory:`"
+        raise UserError(f"the decoded images cannot be written to {path.parent}: {error}; {advice}") from error
+    kept = _kept(path, mapped)
+    assert kept is not None
+    return kept
+
+
+def _kept(path: Path, mapped: bool) -> Decoded | None:
+    """What an earlier run kept; the list of failures is written last, so a file without it is not used."""
+    try:
+        failed = [Failed(*pair) for pair in json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))]
+        return Decoded(np.load(path, mmap_mode="r" if mapped else None), failed)
+    except (OSError, ValueError):
+        return None
+
+
+def _keep(path: Path, rows: np.ndarray, failed: list[Failed]) -> None:
+    with whole(path) as place, place.open("wb") as file:
+        np.save(file, rows)
+    _keep_failed(path, failed)
+
+
+def _keep_failed(path: Path, failed: list[Failed]) -> None:
+    with whole(path.with_suffix(".json")) as place:
+        place.write_text(json.dumps(failed), encoding="utf-8")
+
+
+def _write(path: Path, listing: Listing, recipe: Recipe) -> None:
+    """Decode into a file, row after row; never more than a few rows are in memory."""
+    with whole(path) as place, place.open("wb") as file:
+        needed, free = len(listing.files) * int(np.prod(recipe.shape)), shutil.disk_usage(path.parent).free
+        if needed > free:
+            raise OSError(f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free")
+        file.write(_npy_header(len(listing.files), recipe))
+        failed = _fill(listing, recipe, lambda _, row: file.write(row.tobytes()))
+        file.seek(0)
+        file.write(_npy_header(len(listing.files) - len(failed), recipe))
+    _keep_failed(path, failed)
+
+
+def _npy_header(count: int, recipe: Recipe) -> bytes:
+    """Always 128 bytes, so that the count may change. Source: numpy.lib.format, version 1.0."""
+    text = repr({"descr": "|u1", "fortran_order": False, "shape": (count, *recipe.shape)})
+    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117).encode() + b"\n"
+
+
+def _fill(listing: Listing, recipe: Recipe, put: Callable[[int, np.ndarray], Any]) -> list[Failed]:
+    """Decode every file in order; `put` gets the rows that succeed, numbered without gaps."""
+    Image.init()  # not in several threads at once
+    failed: list[Failed] = []
+
+    def one(path: Path) -> np.ndarray | str:
+        try:
+            return decode(path, recipe)
+        except Exception as error:  # Pillow's readers raise anything
+            return _reason(error)
+
+    paths = [listing.root / file.path for file in listing.files]
+    for number, row in enumerate(in_order(one, paths, "reading images")):
+        if isinstance(row, str):
+            failed.append(Failed(number, row))
+        else:
+            put(number - len(failed), row)
+    return failed
+
+
+def _reason(error: Exception) -> str:
+    if type(error).__name__ == "UnidentifiedImageError":
+        return "not an image"
+    return str(error).strip() or type(error).__name__
+
+
+def in_order(work: Callable[[Path], Out], paths: Sequence[Path], what: str) -> Iterator[Out]:
+    """`work` done on every path by as many threads as there are cores, a few results ahead. Source: concurrent.futures."""
+    from rich.console import Console
+    from rich.progress import track
+
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    step = 16 * workers
+    chunks = range(0, len(paths), step)
+    quiet = len(paths) < 2000 or not sys.stderr.isatty()
+    with ThreadPoolExecutor(workers) as pool:
+        for start in track(chunks, what, console=Console(stderr=True), transient=True, disable=quiet):
+            yield from pool.map(work, paths[start : start + step])

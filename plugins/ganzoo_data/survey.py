@@ -1,0 +1,96 @@
+"""The sizes and modes of all files of a folder, from their headers."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from ganzoo.errors import UserError
+from ganzoo_data.decode import GREY, Header, header
+from ganzoo_data.listing import Listing
+from ganzoo_data.places import cache_folder, printable, whole
+from ganzoo_data.store import VERSION, Failed, _reason, in_order
+
+MANY = 1000  # files from which on the answer is kept
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How often each header occurs, and which files have none."""
+
+    headers: Counter[Header]
+    failed: list[Failed]
+
+    @property
+    def sizes(self) -> Counter[tuple[int, int]]:
+        """How often each (height, width) occurs."""
+        return _added((h[:2], n) for h, n in self.headers.items())
+
+    @property
+    def modes(self) -> Counter[str]:
+        """How often each of Pillow's modes occurs."""
+        return _added((h.mode, n) for h, n in self.headers.items())
+
+    @property
+    def channels(self) -> int:
+        """1 if every file is grey, else 3."""
+        return 1 if all(mode in GREY for mode in self.modes) else 3
+
+
+def _added(pairs: Iterable) -> Counter:
+    total: Counter = Counter()
+    for key, count in pairs:
+        total[key] += count
+    return total
+
+
+def survey(listing: Listing) -> Survey:
+    """Read every header, or what an earlier run kept of the same files. Source: Pillow, Image.open."""
+    path = cache_folder() / "images" / f"{listing.key(VERSION)}.survey.json"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Survey(Counter({Header(*h): n for h, n in kept["headers"]}), [Failed(*f) for f in kept["failed"]])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    found = _read(listing)
+    if len(listing.files) >= MANY:
+        try:
+            with whole(path) as place:
+                place.write_text(json.dumps({"headers": list(found.headers.items()), "failed": found.failed}))
+        except OSError:
+            pass  # it is only slower the next time
+    return found
+
+
+def _read(listing: Listing) -> Survey:
+    Image.init()
+
+    def one(path: Path) -> Header | str:
+        try:
+            return header(path)
+        except Exception as error:  # Pillow's readers raise anything
+            return _reason(error)
+
+    headers: Counter[Header] = Counter()
+    failed: list[Failed] = []
+    for row, found in enumerate(in_order(one, [listing.root / f.path for f in listing.files], "looking at images")):
+        if isinstance(found, str):
+            failed.append(Failed(row, found))
+        else:
+            headers[found] += 1
+    return Survey(headers, failed)
+
+
+def broken(listing: Listing, failed: list[Failed]) -> UserError:
+    """The error that names the files that cannot be read, ten at most. Source: ganzoo's own."""
+    named = [f"{printable(listing.files[row].path)} ({reason})" for row, reason in failed[:10]]
+    more = f", and {len(failed) - 10} more" if len(failed) > 10 else ""
+    return UserError(
+        f"{len(failed)} of {len(listing.files)} images in {printable(listing.root)} cannot be read: "
+        f"{', '.join(named)}{more}; repair or remove them, or write `skip_broken: true`"
+    )

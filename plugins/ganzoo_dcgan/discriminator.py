@@ -1,0 +1,90 @@
+"""The DCGAN discriminator."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ganzoo_layers import Activation, Initialisation, Norm, Verdict, activation, halvings, initialise, norm
+from torch import Tensor, nn
+
+
+class Discriminator(nn.Module):
+    """An image shrunk by convolutions of stride 2, then one linear layer: ``B C H W -> Verdict``.
+
+    Channels start at `width` and double with every halving. The first convolution has no norm.
+
+    Paper: arXiv:1511.06434 section 3.
+
+    Args:
+        in_channels: Channels of the images.
+        in_size: Height and width, any.
+        width: Channels after the first convolution.
+        kernel: Of the convolutions.
+        hidden: Width of one more linear layer before the last; 0 for none.
+        base: Halve until no side exceeds this; until one would fall below 4 if not given.
+        refine: A 3x3 convolution more after the last halving.
+        norm: Of all convolutions but the first; penalties on the gradient of each sample want ``none`` or ``layer``.
+        activation: Of every layer but the last.
+        slope: Of leaky_relu for negative values.
+        dropout: After every activation.
+        bias: Whether convolutions and linear layers have one.
+        weight_init: How weights start; see `init_scale`.
+        init_scale: Standard deviation, half-width or gain of `weight_init`.
+
+    Raises:
+        ValueError: the image is smaller than 4x4.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        in_size: tuple[int, int],
+        width: int = 64,
+        kernel: Literal[3, 4, 5] = 4,
+        hidden: int = 0,
+        base: int | None = None,
+        refine: bool = False,
+        norm: Norm = "batch",
+        activation: Activation = "leaky_relu",
+        slope: float = 0.2,
+        dropout: float = 0.0,
+        bias: bool = False,
+        weight_init: Initialisation = "normal",
+        init_scale: float = 0.02,
+    ):
+        super().__init__()
+        height, breadth = in_size
+        if min(height, breadth) < 4:
+            raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 4")
+        layers: list[nn.Module] = []
+        channels = in_channels
+        padding = (kernel - 1) // 2
+        for level in range(max(halvings(tuple(in_size), base), 1)):
+            grown = width * 2**level
+            layers.append(nn.Conv2d(channels, grown, kernel, 2, padding, bias=bias))
+            layers += _activated("none" if level == 0 else norm, grown, activation, slope, dropout)
+            height, breadth = ((side + 2 * padding - kernel) // 2 + 1 for side in (height, breadth))
+            channels = grown
+        if refine:
+            layers.append(nn.Conv2d(channels, channels, 3, 1, 1, bias=bias))
+            layers += _activated("none", channels, activation, slope, dropout)
+        layers.append(nn.Flatten())
+        features = channels * height * breadth
+        if hidden:
+            layers.append(nn.Linear(features, hidden, bias=bias))
+            layers += _activated(norm, hidden, activation, slope, dropout, dimensions=0)
+            features = hidden
+        self.body = nn.Sequential(*layers)
+        self.head: nn.Module = nn.Linear(features, 1, bias=bias)
+        initialise(self, weight_init, init_scale)
+
+    def forward(self, x: Tensor) -> Verdict:
+        features = self.body(x)
+        return Verdict(self.head(features).squeeze(1), features)
+
+
+def _activated(
+    kind: Norm, channels: int, name: Activation, slope: float, dropout: float, dimensions: int = 2
+) -> list[nn.Module]:
+    drop = [nn.Dropout2d(dropout) if dimensions else nn.Dropout(dropout)] if dropout else []
+    return [norm(kind, channels, dimensions), activation(name, slope), *drop]

@@ -1,0 +1,107 @@
+"""The DCGAN generator."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ganzoo_layers import Activation, Initialisation, Norm, activation, doubling_path, initialise, norm, to_range
+from torch import Tensor, nn
+
+
+class Generator(nn.Module):
+    """A latent vector grown by transposed convolutions of stride 2: ``B z -> B C H W``.
+
+    The smallest map has ``width * 2^(k-1)`` channels for k doublings, halved at each of them.
+
+    Paper: arXiv:1511.06434 section 3; kernel 4 and ``stem: conv`` as in the PyTorch example, kernel 5 and
+    ``stem: linear`` as in the authors' code, ``hidden: 1024`` for the 28x28 body of arXiv:1606.03657.
+
+    Args:
+        z_dim: Width of the latent vector.
+        out_channels: Channels of the images.
+        out_size: Height and width; any small base doubled, or anything with `base`.
+        out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
+        width: Channels of the largest hidden map.
+        kernel: Of the transposed convolutions.
+        stem: ``conv``: a transposed convolution from 1x1, normalised by channel; ``linear``: a linear layer,
+            normalised by unit.
+        hidden: Width of one more linear layer before a linear stem; 0 for none.
+        base: Start from maps of at most this side, and crop what the doublings give too much.
+        refine: A 3x3 convolution more after each hidden map.
+        norm: Of all layers but the last.
+        activation: Of all layers but the last.
+        bias: Whether convolutions and linear layers have one.
+        weight_init: How weights start; see `init_scale`.
+        init_scale: Standard deviation, half-width or gain of `weight_init`.
+
+    Raises:
+        ValueError: the size cannot be reached.
+    """
+
+    def __init__(
+        self,
+        z_dim: int,
+        out_channels: int,
+        out_size: tuple[int, int],
+        out_range: tuple[float, float] | None = (-1.0, 1.0),
+        width: int = 64,
+        kernel: Literal[3, 4, 5] = 4,
+        stem: Literal["conv", "linear"] = "conv",
+        hidden: int = 0,
+        base: int | None = None,
+        refine: bool = False,
+        norm: Norm = "batch",
+        activation: Activation = "relu",
+        bias: bool = False,
+        weight_init: Initialisation = "normal",
+        init_scale: float = 0.02,
+    ):
+        super().__init__()
+        self.path = doubling_path(tuple(out_size), base)
+        height, breadth = self.path[0]
+        widths = [width * 2 ** max(len(self.path) - 2 - level, 0) for level in range(len(self.path) - 1)]
+        self.stem = _stem(z_dim, widths[0], (height, breadth), stem, hidden, norm, activation, bias)
+        self.levels = nn.ModuleList()
+        for level, channels in enumerate(widths):
+            refined = _refined(channels, norm, activation, bias) if refine else []
+            last = level == len(widths) - 1
+            grown = out_channels if last else widths[level + 1]
+            double = nn.ConvTranspose2d(channels, grown, kernel, 2, (kernel - 1) // 2, kernel % 2, bias=bias)
+            after = [to_range(out_range)] if last else _activated(grown, norm, activation)
+            self.levels.append(nn.Sequential(*refined, double, *after))
+        initialise(self, weight_init, init_scale)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.stem(z)
+        for level, (height, width) in zip(self.levels, self.path[1:], strict=True):
+            x = level(x)[:, :, :height, :width]
+        return x
+
+
+def _stem(
+    z_dim: int,
+    channels: int,
+    size: tuple[int, int],
+    kind: str,
+    hidden: int,
+    norm_name: Norm,
+    act: Activation,
+    bias: bool,
+) -> nn.Sequential:
+    if kind == "conv" and not hidden:
+        grow = nn.ConvTranspose2d(z_dim, channels, size, bias=bias)
+        return nn.Sequential(nn.Unflatten(1, (z_dim, 1, 1)), grow, *_activated(channels, norm_name, act))
+    layers: list[nn.Module] = []
+    if hidden:
+        layers = [nn.Linear(z_dim, hidden, bias=bias), norm(norm_name, hidden, 0), activation(act)]
+    units = channels * size[0] * size[1]
+    layers += [nn.Linear(hidden or z_dim, units, bias=bias), norm(norm_name, units, 0), activation(act)]
+    return nn.Sequential(*layers, nn.Unflatten(1, (channels, *size)))
+
+
+def _refined(channels: int, norm_name: Norm, act: Activation, bias: bool) -> list[nn.Module]:
+    return [nn.Conv2d(channels, channels, 3, 1, 1, bias=bias), *_activated(channels, norm_name, act)]
+
+
+def _activated(channels: int, norm_name: Norm, act: Activation) -> list[nn.Module]:
+    return [norm(norm_name, channels), activation(act)]

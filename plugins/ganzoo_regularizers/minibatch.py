@@ -1,0 +1,57 @@
+"""A layer that lets a discriminator see the whole batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class MinibatchDiscrimination:
+    """How close each sample is to the others of its batch, seen by the discriminator's last layer.
+
+    M_i = f_i T (kernels x width); o_i,b = sum over j != i of exp(-||M_i,b - M_j,b||_1) + bias_b; the logit reads
+    [f, o]. Put on a discriminator whose last layer is `head`, from features ``B n`` to logits ``B 1``. Real and fake
+    samples come in batches of their own. With several processes a batch is each process's own.
+
+    Paper: arXiv:1606.03498 section 3.2.
+
+    Args:
+        kernels: How many similarities o has.
+        width: Dimensions each is measured in.
+
+    Raises:
+        ValueError: the part has no linear `head`.
+    """
+
+    def __init__(self, kernels: int = 50, width: int = 5):
+        self.kernels, self.width = kernels, width
+
+    def attach(self, part: nn.Module) -> None:
+        head = getattr(part, "head", None)
+        if not isinstance(head, nn.Linear):
+            raise ValueError("it has no linear `head` that reads the features")
+        part.head = Similar(head, self.kernels, self.width)
+
+
+class Similar(nn.Module):
+    """A linear head over features and their similarities: ``B n -> B m``."""
+
+    def __init__(self, head: nn.Linear, kernels: int, width: int):
+        super().__init__()
+        self.head = head
+        self.shape = (kernels, width)
+        self.project = nn.Linear(head.in_features, kernels * width, bias=False)
+        self.bias = nn.Parameter(torch.full((kernels,), -1.0))
+        self.read = nn.Linear(kernels, head.out_features, bias=False)
+        nn.init.normal_(self.project.weight, 0.0, 0.05)
+        nn.init.normal_(self.read.weight, 0.0, 0.02)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.head(features) + self.read(self.similarity(features))
+
+    def similarity(self, features: Tensor) -> Tensor:
+        """o of each sample, ``B kernels``."""
+        mapped = self.project(features).unflatten(1, self.shape)
+        distance = (mapped[:, None] - mapped[None]).abs().sum(3)
+        to_itself = 1.0  # exp(-0)
+        return (-distance).exp().sum(1) - to_itself + self.bias

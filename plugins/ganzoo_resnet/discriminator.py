@@ -1,0 +1,99 @@
+"""The residual discriminator."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ganzoo_layers import Norm, Verdict, norm
+from ganzoo_resnet.blocks import initialise, widths
+from torch import Tensor, nn
+
+
+class FirstBlock(nn.Module):
+    """The first block has no activation before its first convolution: ``x -> conv1x1(pool x) + pool(conv relu conv x)``."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.main = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, 1, 1), nn.ReLU(), nn.Conv2d(outputs, outputs, 3, 1, 1), nn.AvgPool2d(2)
+        )
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.main(x)
+
+
+class Block(nn.Module):
+    """``x -> shortcut(x) + conv(relu(conv(relu(x))))``, half the size where `down`."""
+
+    def __init__(self, inputs: int, outputs: int, down: bool, kind: Norm):
+        super().__init__()
+        pool = [nn.AvgPool2d(2)] if down else []
+        self.main = nn.Sequential(
+            norm(kind, inputs),
+            nn.ReLU(),
+            nn.Conv2d(inputs, outputs, 3, 1, 1),
+            norm(kind, outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1),
+            *pool,
+        )
+        learned = [nn.Conv2d(inputs, outputs, 1)] if down or inputs != outputs else []
+        self.shortcut = nn.Sequential(*learned, *pool)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.shortcut(x) + self.main(x)
+
+
+class Discriminator(nn.Module):
+    """Residual blocks with average pooling, pooled over the image, one linear layer: ``B C H W -> Verdict``.
+
+    Images are halved until no side exceeds `base`; `plain` blocks of one size follow.
+
+    Paper: arXiv:1802.05957 appendix table 4 (sum, no bias); arXiv:1704.00028 appendix C (mean, bias).
+
+    Args:
+        in_channels: Channels of the images.
+        in_size: Height and width, any.
+        width: Channels of every block, or a list, one for each block.
+        base: The side at which halving stops.
+        plain: How many blocks keep the size.
+        pool: ``sum`` or ``mean`` over the last map.
+        head_bias: Whether the last linear layer has one.
+        norm: Before each activation but the first block's.
+
+    Raises:
+        ValueError: the image is smaller than 4x4, or `width` is a list of the wrong length.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        in_size: tuple[int, int],
+        width: int | list[int] = 128,
+        base: int = 8,
+        plain: int = 2,
+        pool: Literal["sum", "mean"] = "sum",
+        head_bias: bool = False,
+        norm: Norm = "none",
+    ):
+        super().__init__()
+        side = max(in_size)
+        if min(in_size) < 4:
+            raise ValueError(f"in_size {in_size[0]}x{in_size[1]} is too small: both sides should be at least 4")
+        downs, smallest = 1, min(in_size) // 2
+        while side // 2**downs > base and smallest >= 2:
+            downs, smallest = downs + 1, smallest // 2
+        channels = widths(width, downs + plain)
+        blocks: list[nn.Module] = [FirstBlock(in_channels, channels[0])]
+        for index in range(1, downs + plain):
+            blocks.append(Block(channels[index - 1], channels[index], index < downs, norm))
+        self.body = nn.Sequential(*blocks, nn.ReLU())
+        self.pool = pool
+        self.head: nn.Module = nn.Linear(channels[-1], 1, bias=head_bias)
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Verdict:
+        x = self.body(x)
+        features = x.sum((2, 3)) if self.pool == "sum" else x.mean((2, 3))
+        return Verdict(self.head(features).squeeze(1), features)
