@@ -9,8 +9,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import zlib
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -38,9 +40,11 @@ def discover(found: Iterable[EntryPoint] | None = None) -> Registry:
     """
     registry = Registry()
     points = entry_points(group=GROUP) if found is None else found
-    for plugin, point in sorted((_plugin(point), point) for point in points):
+    for plugin, point in sorted(((_plugin(point), point) for point in points), key=lambda pair: (pair[0], pair[1].value)):
         if _enabled(plugin):
             add(registry, plugin, point)
+        else:
+            registry.disabled.append(plugin)
     return registry
 
 
@@ -50,12 +54,9 @@ def add(registry: Registry, plugin: Plugin, point: Any) -> None:
     try:
         module = point.load() if isinstance(point, EntryPoint) else point
         stage = "register"
-        zoo = Zoo(plugin)
-        for hook in _hooks(module):
-            hook(zoo=zoo)
-        registry.commit(plugin, module, zoo)
+        registry.commit(plugin, module, _staged(plugin, module))
     except (Exception, SystemExit) as error:
-        failure = Failure(plugin, stage, error if isinstance(error, Exception) else RuntimeError(f"exit {error}"))
+        failure = Failure(plugin, stage, error if isinstance(error, Exception) else RuntimeError(f"it exits with {error}"))
         if os.environ.get("GANZOO_STRICT", "") not in ("", "0"):
             raise UserError(f"{failure} (GANZOO_STRICT is set)") from error
         registry.failures.append(failure)
@@ -70,25 +71,33 @@ def add_file(registry: Registry, file: str | Path) -> None:
     path = Path(file).resolve()
     if not path.is_file():
         raise UserError(f"--code {file}: there is no such file")
-    plugin = Plugin(path.stem, path.name, "local")
-    if plugin in registry.plugins:
+    if any(getattr(module, "__file__", None) == str(path) for module in registry.modules):
         return
-    spec = importlib.util.spec_from_file_location(f"ganzoo_code_{path.stem}", path)
+    plugin = Plugin(path.stem, path.name, "local")
+    name = f"ganzoo_code_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, path, loader=SourceFileLoader(name, str(path)))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+        registry.commit(plugin, module, _staged(plugin, module))
     except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise UserError(f"--code {file} failed to load: {type(error).__name__}: {error}") from error
-    add(registry, plugin, module)
-    if registry.failures and registry.failures[-1].plugin == plugin:
-        raise UserError(f"--code {file}: {registry.failures.pop().error}")
+
+
+def _staged(plugin: Plugin, module: Any) -> Zoo:
+    """What the plugin registers."""
+    zoo = Zoo(plugin)
+    for hook in _hooks(module):
+        hook(zoo=zoo)
+    return zoo
 
 
 def _plugin(point: EntryPoint) -> Plugin:
     dist = point.dist
-    return Plugin(point.name, dist.name if dist else "?", dist.version if dist else "?")
+    return Plugin(point.name, (dist and dist.name) or "?", (dist and dist.version) or "?")
 
 
 def _enabled(plugin: Plugin) -> bool:

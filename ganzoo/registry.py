@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache, partialmethod
+from functools import partialmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganzoo.errors import UserError, choices, did_you_mean
+from ganzoo.errors import Problem, UserError, choices, did_you_mean
 
 KINDS = (
     "generator",
@@ -93,15 +94,13 @@ class Entry:
         return _source(self.target)
 
 
-@lru_cache(maxsize=None)
 def _source(target: Callable[..., Any] | str) -> Source:
     if not isinstance(target, str):
         try:
-            return Source(
-                inspect.getsourcefile(target) or "?", inspect.getsourcelines(target)[1], _first_line(target.__doc__)
-            )
+            file, line = inspect.getsourcefile(target) or "?", inspect.getsourcelines(target)[1]
         except (TypeError, OSError):
-            return Source("?", 0, _first_line(target.__doc__))
+            file, line = "?", 0
+        return Source(file, line, _first_line(target.__doc__))
     module, _, attribute = target.partition(":")
     try:
         spec = importlib.util.find_spec(module) if "." not in module else _find_without_import(module)
@@ -109,10 +108,24 @@ def _source(target: Callable[..., Any] | str) -> Source:
         spec = None
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         return Source(module, 0, "")
-    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute.split(".")[0]:
-            return Source(spec.origin, node.lineno, _first_line(ast.get_docstring(node)))
-    return Source(spec.origin, 0, "")
+    try:
+        body: list[ast.stmt] = ast.parse(Path(spec.origin).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return Source(spec.origin, 0, "")
+    found: ast.stmt | None = None
+    for piece in attribute.split("."):
+        found = next((node for node in body if _defines(node, piece)), None)
+        body = getattr(found, "body", [])
+    if found is None:
+        return Source(spec.origin, 0, "")
+    defined = isinstance(found, ast.ClassDef | ast.FunctionDef)
+    return Source(spec.origin, found.lineno, _first_line(ast.get_docstring(found)) if defined else "")  # type: ignore[arg-type]
+
+
+def _defines(node: ast.stmt, name: str) -> bool:
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+    return isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
 
 
 def _find_without_import(module: str) -> Any:
@@ -187,6 +200,9 @@ class Zoo:
     metric = partialmethod(add, "metric")
     phases = partialmethod(add, "phases")
 
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"there is no zoo.{name} ({choices(name, (*KINDS, 'add', 'configs')) or 'see zoo.add'})")
+
     def configs(self, folder: str | Path) -> None:
         """Add a folder of models, ``<paper>/<variant>.yaml``: a path, or the name of a package that holds it.
 
@@ -209,6 +225,7 @@ class Registry:
 
     plugins: list[Plugin] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    disabled: list[Plugin] = field(default_factory=list)
     modules: list[Any] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     folders: list[tuple[Plugin, Path]] = field(default_factory=list)
@@ -242,47 +259,52 @@ class Registry:
         if not found:
             raise UserError(self._not_found(use, dist, key, kinds))
         if found[0].kind not in kinds:
-            raise UserError(
-                f"{use} is {_a(found[0].kind)}, but here {' or '.join(map(_a, kinds))} is needed"
-                + _suffix(_available(self, kinds))
-            )
+            message = f"{use} is {_a(found[0].kind)}, but here {_listed(map(_a, kinds))} component is needed"
+            raise UserError(Problem(message, hint=self._available(kinds)))
         if len(found) > 1:
-            claims = " and ".join(sorted(str(e.plugin) for e in found))
-            ways = " or ".join(sorted(f"'{e.plugin.dist}:{key}'" for e in found))
-            raise UserError(f"{key} is claimed by {claims}; write {ways}")
+            claims = " and by ".join(sorted(str(e.plugin) for e in found))
+            dists = [e.plugin.dist for e in found]
+            ways = sorted({e.plugin.dist if dists.count(e.plugin.dist) == 1 else e.plugin.name for e in found})
+            raise UserError(Problem(f"{key} is claimed by {claims}", hint="write " + _listed(f"'{w}:{key}'" for w in ways)))
         return found[0]
 
-    def _not_found(self, use: str, dist: str, key: str, kinds: Sequence[str]) -> str:
-        if dist and dist not in {p.dist for p in self.plugins} | {p.name for p in self.plugins}:
-            failed = [f for f in self.failures if dist in (f.plugin.dist, f.plugin.name)]
-            if failed:
-                return f"{use} cannot be used: {failed[0]}"
-            installed = did_you_mean(dist, {p.dist for p in self.plugins})
-            return f"the plugin '{dist}' is not installed, so there is no {key}" + _suffix(
-                installed or f"pip install {dist}"
-            )
-        known = {e.id for e in self if e.kind in kinds}
-        hint = did_you_mean(key, known)
-        if not hint and "." not in key:
-            hint = did_you_mean(key, {k.split(".", 1)[1] for k in known})
-            full = sorted(k for k in known if k.split(".", 1)[1] == key)
-            hint = f"did you mean '{full[0]}'?" if full else hint
-        message = f"there is no component '{use}'" + _suffix(hint or _available(self, kinds, key))
-        for failure in self.failures:
+    def _not_found(self, use: str, dist: str, key: str, kinds: Sequence[str]) -> Problem:
+        present = {p.dist for p in self.plugins} | {p.name for p in self.plugins}
+        failures = self.failures
+        if dist and dist not in present:
+            failures = [f for f in self.failures if dist in (f.plugin.dist, f.plugin.name)]
+            if failures:
+                return Problem(f"{use} cannot be used: {failures[0]}")
+            if dist in {p.dist for p in self.disabled} | {p.name for p in self.disabled}:
+                return Problem(f"the plugin '{dist}' is disabled", hint="by GANZOO_PLUGINS or GANZOO_DISABLE")
+            hint = did_you_mean(dist, present) or f"pip install {dist}"
+            return Problem(f"the plugin '{dist}' is not installed, so there is no {key}", hint=hint)
+        entries = [e for e in self if not dist or dist in (e.plugin.dist, e.plugin.name)]
+        known = {e.id for e in entries if e.kind in kinds}
+        short = {k.split(".", 1)[1] for k in known}
+        name = key.split(".", 1)[-1]
+        hint = did_you_mean(key, known) or did_you_mean(name, short)
+        if name in short:  # the name without its kind, or with another
+            hint = "did you mean " + _listed(f"'{k}'" for k in sorted(known) if k.split(".", 1)[1] == name) + "?"
+        message = f"there is no component '{use}'"
+        for failure in failures:
             message += f"; note that {failure}"
-        return message
+        if self.disabled and not hint:
+            message += f"; note that {_listed(sorted({p.name for p in self.disabled}), 'and')} is disabled"
+        return Problem(message, hint=hint or self._available(kinds, key))
+
+    def _available(self, kinds: Iterable[str], key: str = "") -> str:
+        kind = key.split(".", 1)[0]
+        wanted = {kind} if kind in kinds else set(kinds)
+        names = sorted({e.id for e in self if e.kind in wanted})
+        return f"there are {', '.join(names)}" if 0 < len(names) <= 15 else "`ganzoo list` shows them all"
 
 
-def _available(registry: Registry, kinds: Iterable[str], key: str = "") -> str:
-    kind = key.split(".", 1)[0]
-    wanted = {kind} if kind in kinds else set(kinds)
-    names = sorted(e.id for e in registry if e.kind in wanted)
-    return f"there are {', '.join(names)}" if 0 < len(names) <= 15 else "`ganzoo list` shows them all"
-
-
-def _suffix(hint: str) -> str:
-    return f" ({hint})" if hint else ""
+def _listed(words: Iterable[str], last: str = "or") -> str:
+    """``a``, ``a or b``, ``a, b or c``."""
+    *most, end = words
+    return f"{', '.join(most)} {last} {end}" if most else end
 
 
 def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} component"
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

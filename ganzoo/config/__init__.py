@@ -10,7 +10,7 @@ from ganzoo.config import compose, layout, static
 from ganzoo.config.read import Reader
 from ganzoo.config.spec import Spec
 from ganzoo.config.tree import Node, wrap
-from ganzoo.errors import Origin, UserError
+from ganzoo.errors import Origin, Problem, UserError
 from ganzoo.registry import Registry
 
 
@@ -20,8 +20,9 @@ def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], regist
     Raises:
         UserError: with every problem found.
     """
-    name, tree = compose.compose(model, overrides, registry)
-    return _checked(name, tree, registry)
+    problems: list[Problem] = []
+    name, tree = compose.compose(model, overrides, registry, problems)
+    return _checked(name, tree, registry, problems)
 
 
 def from_plain(name: str, config: Mapping[str, Any], where: str, registry: Registry) -> Spec:
@@ -30,13 +31,13 @@ def from_plain(name: str, config: Mapping[str, Any], where: str, registry: Regis
     Raises:
         UserError: with every problem found, such as a plugin that is not installed.
     """
-    return _checked(name, layout.normalise(wrap(config, Origin(where))), registry)
+    return _checked(name, layout.normalise(wrap(config, Origin(where))), registry, [])
 
 
-def _checked(name: str, tree: Node, registry: Registry) -> Spec:
-    reader = Reader(registry)
+def _checked(name: str, tree: Node, registry: Registry, problems: list[Problem]) -> Spec:
+    reader = Reader(registry, problems)
     spec = reader.spec(name, tree)
-    problems = reader.problems + static.check(spec)
+    problems += static.check(spec)
     if problems:
-        raise UserError(dict.fromkeys(problems))
+        raise UserError(problems)
     return spec

@@ -7,28 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.config import layout
-from ganzoo.config.tree import Node, Path_, read_file, read_value, wrap
+from ganzoo.config.tree import MISSING, Node, Path_, shown, wrap
+from ganzoo.config.yaml12 import read_file, read_value
 from ganzoo.errors import Origin, Problem, UserError, did_you_mean
 from ganzoo.registry import Registry
 
 COMMAND_LINE = "command line"
+_SCALARS = (str, int, float, bool, type(None))
 
 
-def compose(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], registry: Registry) -> tuple[str, Node]:
+def compose(
+    model: str | Path, overrides: Mapping[str, Any] | Iterable[str], registry: Registry, problems: list[Problem]
+) -> tuple[str, Node]:
     """The name of a model and its complete tree: ``extends`` merged, overrides applied, interpolations resolved.
 
+    What goes wrong on the way is added to `problems`; the values concerned are left out of all further checks.
+
     Raises:
-        UserError: with every problem found.
+        UserError: there is no such model, or no tree can be made of its files.
     """
     name, path = find(model, registry)
-    tree = _extended(path, registry, ())
-    problems: list[Problem] = []
+    tree = _extended(path, registry, (), problems)
     for key, value in _pairs(overrides, problems):
         tree = _override(tree, key, value, problems)
+    layout.prune(tree, (), problems)
     _interpolate(tree, problems)
+    tree = layout.normalise(tree)
     _mandatory(tree, name, registry, problems)
-    if problems:
-        raise UserError(problems)
     return name, tree
 
 
@@ -87,18 +92,20 @@ def _hint(name: str, registry: Registry) -> str:
     return f" ({hint})"
 
 
-def _extended(path: Path, registry: Registry, chain: tuple[Path, ...]) -> Node:
+def _extended(path: Path, registry: Registry, chain: tuple[Path, ...], problems: list[Problem]) -> Node:
     resolved = path.resolve()
-    node = layout.normalise(read_file(path))
-    if resolved in chain:
-        names = " -> ".join(p.name for p in (*chain, resolved))
-        raise UserError(Problem(f"extends in a circle: {names}", node.origin, "extends"))
+    node = layout.normalise(read_file(path, problems))
     extends = node.value.pop("extends", None)
     merged: Node | None = None
-    for item in extends.value if extends is not None else ():
+    for item in extends.value if extends is not None and extends.value is not None else ():
         if not isinstance(item.value, str):
-            raise UserError(Problem("should be a path or a list of paths", item.origin, "extends"))
-        base = _extended(_base(item, path, registry), registry, (*chain, resolved))
+            problems.append(Problem("should be a path or a list of paths", item.origin, "extends"))
+            continue
+        base_path = _base(item, path, registry)
+        if base_path.resolve() in (*chain, resolved):
+            names = " -> ".join(p.name for p in (*chain, resolved, base_path))
+            raise UserError(Problem(f"extends in a circle: {names}", item.origin, "extends"))
+        base = _extended(base_path, registry, (*chain, resolved), problems)
         base.value.pop("about", None)  # what a file says of itself does not hold for those that extend it
         merged = layout.merge(merged, base)
     return layout.merge(merged, node)
@@ -112,13 +119,20 @@ def _base(item: Node, path: Path, registry: Registry) -> Path:
             return candidate
     known = {p.relative_to(f).as_posix() for _, f in registry.folders for p in f.glob("**/*.yaml")}
     known |= {p.name for p in path.parent.glob("*.yaml")} - {path.name}
-    raise UserError(Problem(f"there is no file '{item.value}'", item.origin, "extends", did_you_mean(name, known)))
+    hint = did_you_mean(name, known) or "give a model's name, or a path from this file's folder"
+    raise UserError(Problem(f"there is no file '{item.value}'", item.origin, "extends", hint))
 
 
 def _pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, Node]]:
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
-            yield key, wrap(value, Origin(f"override {key}"))
+            node = wrap(value, Origin(f"override {key}"))
+            odd = {type(n.value).__name__ for _, n in node.leaves() if not isinstance(n.value, _SCALARS)}
+            if odd:
+                message = f"a value of type {' or '.join(sorted(odd))} cannot stand in a config"
+                problems.append(Problem(message, node.origin, str(key), "numbers, texts, lists and dicts can"))
+            else:
+                yield str(key), node
         return
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -135,21 +149,25 @@ def _pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]
 
 def _override(tree: Node, key: str, value: Node, problems: list[Problem]) -> Node:
     path = tuple(key.split("."))
+    if not all(path) or path[0] == "extends":
+        what = "cannot be overridden" if all(path) else "is no path"
+        problems.append(Problem(what, value.origin, key, "write it as in parts.G.width=64"))
+        return tree
     node: Node | None = tree
+    origins = []
     for depth, piece in enumerate(path):
+        node = None if node is not None and node.value is None else node
         if node is not None and not isinstance(node.value, dict):
-            what = "a list: give it whole" if isinstance(node.value, list) else f"{node.plain()!r}, not a mapping"
-            problems.append(Problem(f"{'.'.join(path[:depth])} is {what}", value.origin, key))
+            above = ".".join(path[:depth])
+            what = "a list: give it whole" if isinstance(node.value, list) else f"{shown(node.plain())}, not a mapping"
+            hint = f"give {above} first" if node.missing else ""
+            problems.append(Problem(f"{above} is {what}", value.origin, key, hint))
             return tree
-        if node is not None and piece not in node.value and value.value is None and depth == len(path) - 1:
-            if layout.holds_entries(path[:depth]):
-                hint = did_you_mean(piece, node.value)
-                problems.append(Problem(f"there is no '{piece}' to delete", value.origin, key, hint))
-                return tree
+        origins.append(node.origin if node is not None else value.origin)
         node = node.value.get(piece) if node is not None else None
     layer = value
-    for piece in reversed(path):
-        layer = Node({piece: layer}, value.origin)
+    for piece, origin in zip(reversed(path), reversed(origins), strict=True):
+        layer = Node({piece: layer}, origin)
     return layout.merge(tree, layout.normalise(layer))
 
 
@@ -159,20 +177,37 @@ def _interpolate(tree: Node, problems: list[Problem]) -> None:
     if not pending:
         return
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf.errors import GrammarParseError, InterpolationToMissingValueError, OmegaConfBaseException
 
-    config = OmegaConf.create(tree.plain())
+    known = [_key(path) for path, _ in tree.leaves()]
+
+    def give_up(path: Path_, node: Node, message: str = "") -> None:
+        if message:
+            wanted = node.value.partition("${")[2].partition("}")[0]
+            hint = did_you_mean(wanted, known) or "`${train.batch}` stands for a value, `${oc.env:HOME}` for a variable"
+            problems.append(Problem(f"cannot resolve `{node.value}`: {message}", node.origin, _key(path), hint))
+        node.value, node.reported = MISSING, True
+
     for path, node in pending:
         try:
-            value = OmegaConf.select(config, _key(path), throw_on_missing=True)
+            OmegaConf.create({"text": node.value})
+        except GrammarParseError:
+            give_up(path, node, "it is no interpolation")
+    config = OmegaConf.create(tree.plain())
+    for path, node in pending:
+        if node.reported:
+            continue
+        try:
+            value: Any = config
+            for key in path:
+                value = value[int(key) if OmegaConf.is_list(value) else key]
             value = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        except (OmegaConfBaseException, ValueError) as error:
-            text = str(error).split("\n")[0]
-            known = [".".join(p) for p, _ in tree.leaves()]
-            wanted = node.value.partition("${")[2].partition("}")[0]
-            problems.append(
-                Problem(f"cannot resolve {node.value!r}: {text}", node.origin, _key(path), did_you_mean(wanted, known))
-            )
+        except InterpolationToMissingValueError:
+            give_up(path, node)  # what it refers to is reported where it stands
+            continue
+        except OmegaConfBaseException as error:
+            text = str(error).split("\n")[0].split("resolving interpolation: ")[-1].strip('"')
+            give_up(path, node, text[:1].lower() + text[1:])
             continue
         node.value = wrap(value, node.origin).value
 
@@ -183,8 +218,8 @@ def _key(path: Path_) -> str:
 
 def _mandatory(tree: Node, name: str, registry: Registry, problems: list[Problem]) -> None:
     for path, node in tree.leaves():
-        if isinstance(node.value, str) and node.value == "???":
-            key = _key(path)
+        if node.missing and not node.reported:
+            key = _key(path[:-1] if path[-1] == "use" else path)
             hint = f"give it: {key}=…"
             if path[0] == "data":
                 hint += bundled_variants(name, registry)
@@ -199,7 +234,7 @@ def bundled_variants(name: str, registry: Registry) -> str:
     for model, path in models(registry).items():
         if model.startswith(f"{paper}/") and model != name:
             try:
-                use = _extended(path, registry, ()).get("data", "use")
+                use = _extended(path, registry, (), []).get("data", "use")
             except UserError:
                 continue
             if use is not None and use.value in bundled:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from ganzoo.config.tree import Node, Path_
+from ganzoo.errors import Problem, did_you_mean
 
 _ENTRIES = (
     ("parts",),
@@ -14,7 +17,6 @@ _ENTRIES = (
     ("phases",),
     ("evaluate", "values"),
     ("plugins",),
-    ("about", "small"),
 )
 _COMPONENTS = (
     ("data",),
@@ -35,6 +37,7 @@ _SHORT = {
     ("train", "keep"): "last",
     ("show",): "values",
 }
+_WHOLE = re.compile(r"\$\{[^{}]*\}")  # a text that is one interpolation, which may stand for a mapping
 _LISTS = (("share",), ("extends",), ("requires",), ("show", "values"), ("players", "*", "trains"))
 
 
@@ -61,12 +64,14 @@ def is_component(path: Path_, node: Node | None = None) -> bool:
 
 def normalise(node: Node, path: Path_ = ()) -> Node:
     """Short forms written out: ``D: discriminator.mlp`` as ``{use: …}``, ``adv: expr`` as ``{of: …}``, and so on."""
+    if isinstance(node.value, str) and _WHOLE.fullmatch(node.value):
+        return node  # what it stands for is normalised once it is known
     if not isinstance(node.value, dict):
         short = _at(path, tuple(_SHORT))
-        own = path[-2:-1] == ("schedule",) and (path[-1] == "use" or not str(node.value).startswith("schedule."))
-        if is_component(path) and isinstance(node.value, str) and not own:
+        own = path[-2:-1] == ("schedule",) and (path[-1] == "use" or "schedule." not in str(node.value))
+        if is_component(path) and isinstance(node.value, str) and not node.missing and not own:
             node = Node({"use": node}, node.origin)
-        elif short is not None and node.value is not None:
+        elif short is not None and node.value is not None and not node.missing:
             node = Node({_SHORT[short]: node}, node.origin)
         elif _at(path, _LISTS) and not isinstance(node.value, list) and node.value is not None:
             return Node([node], node.origin)
@@ -78,7 +83,8 @@ def normalise(node: Node, path: Path_ = ()) -> Node:
 def merge(base: Node | None, over: Node, path: Path_ = ()) -> Node:
     """`over` merged onto `base`, both normalised.
 
-    Mappings merge; a changed ``use:`` replaces the whole node; ``null`` deletes an entry of a mapping of entries.
+    Mappings merge; a changed ``use:`` replaces the whole node; ``null`` deletes an entry of a mapping of entries, and
+    stays in its place until :func:`prune`, for a file that extends this one may bring the entry back.
     Keys keep the base's order, unless `over` names every one of them, as a file that reorders the players does.
     """
     if not isinstance(over.value, dict):
@@ -88,11 +94,32 @@ def merge(base: Node | None, over: Node, path: Path_ = ()) -> Node:
     if merged and set(merged) <= set(over.value):
         merged = {key: merged.get(key) for key in over.value}
     for key, child in over.value.items():
+        old = merged.get(key)
         if child.value is None and holds_entries(path):
-            merged.pop(key, None)
+            there = old is not None and (old.value is not None or old.deletes)
+            merged[key] = Node(None, child.origin, deletes=child.deletes or there)
         else:
-            merged[key] = merge(merged.get(key), child, (*path, key))
+            merged[key] = merge(old, child, (*path, key))
     return Node(merged, over.origin)
+
+
+def prune(node: Node, path: Path_, problems: list[Problem], inside: bool = False) -> None:
+    """Take out the entries that a ``null`` deletes.
+
+    What a phase deletes from a player counts once the two are merged; then `inside` is set.
+    """
+    if not isinstance(node.value, dict):
+        return
+    for key, child in list(node.value.items()):
+        if child.value is None and holds_entries(path):
+            del node.value[key]
+            if not child.deletes:
+                hint = did_you_mean(key, node.value)
+                if path[-1] == "players" and len(path) > 1:
+                    hint = hint or f"`{key}: {{}}` lets it play as it is"
+                problems.append(Problem(f"there is no '{key}' to delete", child.origin, ".".join((*path, key)), hint))
+        elif inside or not (path[:1] == ("phases",) and path[2:] == ("players",)):
+            prune(child, (*path, key), problems, inside)
 
 
 def _use(node: Node, default: object = None) -> object:

@@ -64,8 +64,8 @@ class Ema:
 class Show:
     """What sample pictures hold: one column a value (or a grid of one value), perhaps with a score below each."""
 
-    values: list[str] = field(default_factory=list)
-    score: str | None = None
+    values: Any = None
+    score: Any = None
     n: int = 64
 
 
@@ -75,7 +75,7 @@ class Evaluate:
 
     every: int = 1000
     n: int = 1000
-    values: dict[str, Any] = field(default_factory=dict)
+    values: Any = None
 
 
 @dataclass

@@ -78,7 +78,7 @@ class Term(Value):
 
 @dataclass
 class Player:
-    """Who trains which parts, minimising which terms, how."""
+    """Who trains which parts, minimising which terms, how. A player is `broken` if some term could not be read."""
 
     name: str
     trains: list[str]
@@ -94,6 +94,12 @@ class Player:
     after: dict[str, Component] = field(default_factory=dict)
     ema: Ema | None = None
     clip: float | None = None
+    origins: dict[str, Origin] = field(default_factory=dict)
+    broken: bool = False
+
+    def at(self, key: str) -> Origin:
+        """Where a setting such as ``trains`` or ``trains.0`` was written; the player itself if it was not."""
+        return self.origins.get(key, self.origin)
 
 
 @dataclass
@@ -112,7 +118,12 @@ class Phase:
 
 @dataclass
 class Spec:
-    """A whole model. `found_fields` are the data's fields once the data component itself has told them."""
+    """A whole model.
+
+    `found_fields` are the data's fields once the data component itself has told them, `declared` the names of all
+    parts and values, those that could not be read included, and `offers` what to write for names that are called but
+    not declared.
+    """
 
     name: str
     about: About
@@ -135,6 +146,7 @@ class Spec:
     warnings: list[str] = field(default_factory=list)
     found_fields: list[str] | None = None
     declared: set[str] = field(default_factory=set)
+    offers: dict[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> list[str] | None:

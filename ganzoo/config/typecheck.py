@@ -1,87 +1,144 @@
-"""Check one value against an annotation, with OmegaConf's structured configs doing the work."""
+"""Check values against annotations, strictly: nothing but a whole number of floats or a list for a tuple is converted."""
 
 from __future__ import annotations
 
 import types
-from dataclasses import MISSING, fields, is_dataclass, make_dataclass
-from functools import lru_cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections import abc
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from ganzoo.config.tree import Node
+from ganzoo.config.tree import Node, shown
 from ganzoo.errors import Problem, choices, did_you_mean
+
+_LISTS = (list, abc.Sequence, abc.Iterable, abc.Collection)
+_DICTS = (dict, abc.Mapping, abc.MutableMapping)
+_NO = object()
 
 
 def coerce(annotation: Any, value: Any) -> Any:
-    """`value` as the annotated type; an integral float passes as an int, a list as a tuple.
+    """`value` as the annotated type; an integral float passes as an int, an int as a float, a list as a tuple.
+
+    An annotation that no config can satisfy, such as a class, is not checked.
 
     Raises:
         TypeError: it is not of that type; the message says what was expected.
     """
-    options = _options(annotation)
-    if isinstance(value, bool) and bool not in options and Any not in options and not _literals(annotation):
+    found = _fit(_plain(annotation), value)
+    if found is _NO:
         raise TypeError(_expected(annotation, value))
-    if isinstance(value, float) and value.is_integer() and int in options and float not in options:
-        value = int(value)
-    if isinstance(value, str) and options <= {int, float, bool, types.NoneType}:
-        raise TypeError(_expected(annotation, value))
-    if isinstance(value, int | float) and not isinstance(value, bool) and options <= {str, types.NoneType}:
-        raise TypeError(_expected(annotation, value) + "; quote it")
-    schema = _schema(annotation) if _hashable(annotation) else None
-    if schema is None:
+    return found
+
+
+def _plain(annotation: Any) -> Any:
+    """An annotation without the wrappings that say nothing of the value."""
+    while get_origin(annotation) is Annotated or hasattr(annotation, "__supertype__"):
+        annotation = getattr(annotation, "__supertype__", None) or get_args(annotation)[0]
+    return types.NoneType if annotation is None else annotation
+
+
+def _members(annotation: Any) -> list[Any]:
+    """The alternatives of a union, flat, without those that no config can satisfy; else the annotation itself."""
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return [annotation]
+    every = [m for a in get_args(annotation) for m in _members(_plain(a))]
+    return [m for m in every if _is_known(m)] or [Any]
+
+
+def _is_known(annotation: Any) -> bool:
+    origin = get_origin(annotation) or annotation
+    return origin in (types.NoneType, bool, int, float, str, Path, tuple, Literal, Any, *_LISTS, *_DICTS)
+
+
+def _fit(annotation: Any, value: Any) -> Any:
+    """`value` as one annotated type, or `_NO`."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = _members(annotation)
+        exact = [m for m in members if m is type(value)]
+        return next((fit for m in (*exact, *members) if (fit := _fit(m, value)) is not _NO), _NO)
+    if not _is_known(annotation) or annotation is Any:
         return value
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+    origin, args = get_origin(annotation) or annotation, tuple(map(_plain, get_args(annotation)))
+    if origin is Literal:
+        return value if any(type(v) is type(value) and v == value for v in args) else _NO
+    if origin is tuple or origin in _LISTS:
+        return _fit_list(origin, args, value)
+    if origin in _DICTS:
+        if not isinstance(value, dict):
+            return _NO
+        wanted = args[1] if args else Any
+        items = {key: _fit(wanted, item) for key, item in value.items()}
+        return _NO if any(item is _NO for item in items.values()) else items
+    if origin is Path:
+        return Path(value) if isinstance(value, str) else _NO
+    if isinstance(value, bool) or origin not in (int, float):
+        return value if type(value) is origin else _NO
+    if origin is int:
+        integral = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        return int(value) if integral else _NO
+    return float(value) if isinstance(value, float) or (isinstance(value, int) and abs(value) < 1e300) else _NO
 
+
+def _fit_list(origin: Any, args: tuple[Any, ...], value: Any) -> Any:
+    if not isinstance(value, list | tuple):
+        return _NO
+    wanted: list[Any] = [args[0] if args else Any] * len(value)
+    if origin is tuple and args and args[-1] is not Ellipsis:
+        wanted = list(args)
+    if len(wanted) != len(value):
+        return _NO
+    items = [_fit(kind, item) for kind, item in zip(wanted, value, strict=True)]
+    return _NO if any(item is _NO for item in items) else (tuple(items) if origin is tuple else items)
+
+
+def _expected(annotation: Any, value: Any) -> str:
+    members = _members(_plain(annotation))
+    message = f"{shown(value)} should be {' or '.join(dict.fromkeys(map(_noun, members)))}"
+    literals = [v for m in members if get_origin(m) is Literal for v in get_args(m) if isinstance(v, str)]
+    if isinstance(value, str):
+        hint = did_you_mean(value, literals)
+        if {int, float} & set(members) and _is_number(value):
+            hint = "write it without quotes"
+    else:
+        takes_text = str in members or shown(value) in literals
+        hint = "quote it" if takes_text and isinstance(value, int | float) else ""
+    return message + (f"; {hint}" if hint else "")
+
+
+def _is_number(text: str) -> bool:
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(schema), {"value": value})
-        return OmegaConf.to_container(merged, throw_on_missing=False)["value"]  # type: ignore[call-overload,index]
-    except (OmegaConfBaseException, ValueError, TypeError):
-        raise TypeError(_expected(annotation, value)) from None
-
-
-@lru_cache(maxsize=None)
-def _schema(annotation: Any) -> Any:
-    """A structured config with one field of this type, or None where OmegaConf cannot hold the type."""
-    from omegaconf import MISSING as MANDATORY
-    from omegaconf import OmegaConf
-
-    try:
-        schema = make_dataclass("Value", [("value", annotation, MANDATORY)])
-        OmegaConf.structured(schema)
-    except Exception:  # any annotation a plugin may have written
-        return None
-    return schema
-
-
-def _hashable(annotation: Any) -> bool:
-    try:
-        hash(annotation)
-    except TypeError:
+        float(text)
+    except ValueError:
         return False
     return True
 
 
-def _options(annotation: Any) -> set[Any]:
-    if get_origin(annotation) in (Union, types.UnionType):
-        return set().union(*(_options(a) for a in get_args(annotation)))
-    return {get_origin(annotation) or annotation}
-
-
-def _literals(annotation: Any) -> tuple[Any, ...]:
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    if get_origin(annotation) in (Union, types.UnionType):
-        return sum((_literals(a) for a in get_args(annotation)), ())
-    return ()
-
-
-def _expected(annotation: Any, value: Any) -> str:
-    literals = _literals(annotation)
-    if literals:
-        options = " or ".join(repr(v) for v in literals)
-        hint = did_you_mean(value, [v for v in literals if isinstance(v, str)]) if isinstance(value, str) else ""
-        return f"{value!r} should be {options}" + (f"; {hint}" if hint else "")
-    return f"{value!r} should be {describe(annotation)}"
+def _noun(annotation: Any, many: bool = False) -> str:
+    """What a reader of YAML would call a value of this type."""
+    origin, args = get_origin(annotation) or annotation, tuple(map(_plain, get_args(annotation)))
+    one_many = {
+        int: ("a whole number", "whole numbers"),
+        float: ("a number", "numbers"),
+        str: ("a text", "texts"),
+        Path: ("a path", "paths"),
+        bool: ("true or false", "true or false"),
+        types.NoneType: ("null", "null"),
+    }
+    if origin is Literal:
+        return " or ".join(map(shown, args))
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_noun(m, many) for m in _members(annotation)))
+    if origin in one_many:
+        return one_many[origin][many]
+    if origin in _DICTS:
+        return ("mappings" if many else "a mapping") + (f" of names to {_noun(args[1], True)}" if args else "")
+    if origin is tuple or origin in _LISTS:
+        noun = "lists" if many else "a list"
+        if not args:
+            return noun
+        fixed = origin is tuple and args[-1] is not Ellipsis
+        return f"{noun} of {f'{len(args)} ' if fixed else ''}{_noun(args[0], True)}"
+    return "anything"
 
 
 def describe(annotation: Any) -> str:
@@ -101,12 +158,15 @@ def read(cls: type, node: Node, path: str, problems: list[Problem], ignore: tupl
     """A dataclass filled from a mapping; every problem is collected, and a bad value leaves the default."""
     assert is_dataclass(cls)
     hints, values = get_type_hints(cls), {}
-    if not isinstance(node.value, dict):
-        problems.append(Problem(f"{node.plain()!r} should be a mapping", node.origin, path))
-        node = Node({}, node.origin)
-    for key, child in node.value.items():
+    given = node.value
+    if not isinstance(given, dict):
+        if given is not None and not node.missing:
+            known = ", ".join(key for key in hints if key not in ignore)
+            problems.append(Problem(f"{shown(node.plain())} should be a mapping", node.origin, path, f"of {known}"))
+        given = {}
+    for key, child in given.items():
         where = f"{path}.{key}" if path else key
-        if key in ignore:
+        if key in ignore or child.missing:
             continue
         if key not in hints:
             problems.append(Problem(f"there is no setting '{key}' here", child.origin, where, choices(key, hints)))
@@ -120,7 +180,8 @@ def read(cls: type, node: Node, path: str, problems: list[Problem], ignore: tupl
             problems.append(Problem(str(error), child.origin, where))
     for item in fields(cls):
         if item.name not in values and item.default is MISSING and item.default_factory is MISSING:
-            if item.name not in node.value:
-                problems.append(Problem(f"'{item.name}' is missing", node.origin, path))
+            if item.name not in given and (isinstance(node.value, dict) or node.value is None):
+                hint = f"write `{item.name}: …`"
+                problems.append(Problem(f"'{item.name}' is missing", node.origin, path, hint))
             values[item.name] = None
     return cls(**values)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ganzoo import config, distributed, plugins
+from ganzoo.contract import first
 from ganzoo.errors import Diverged, UserError
 from ganzoo.model import dry
 from ganzoo.model.build import Blueprint
@@ -196,7 +197,7 @@ class Session:
         given = self.held_inputs(spec.show.n)
         values = [*spec.shown, *([spec.score] if spec.score else [])]
         results = self.inference().compute(values, spec.show.n, (spec.train.seed, "show"), given)
-        scores = results.pop() if spec.score else None
+        scores = first(results.pop()) if spec.score else None
         columns = dict(zip((v.name for v in spec.shown), results, strict=True))
         real = next((t for t in given.values() if t.ndim == 2 and t.shape[1] == 2), None)
         image = picture(columns, self.blueprint.fields, scores, real)

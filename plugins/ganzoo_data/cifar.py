@@ -59,11 +59,12 @@ class Cifar10(ImageSet):
             fetch("CIFAR10", INNER, home)
         if home is None:
             where = ", ".join(map(str, homes))
-            raise UserError(f"there is no {INNER} in {where}; write `root: FOLDER` (the one above it) or `download: true`")
-        from torchvision import datasets
+            advice = "write `root: FOLDER` (the one above it) or `download: true`"
+            raise UserError(f"there is no {INNER} in {where}; {advice}")
+        from torchvision import datasets  # type: ignore[import-untyped]
 
         try:
             read = datasets.CIFAR10(str(home), train=self.split == "train")
         except RuntimeError as error:  # a file is missing or its checksum is wrong
-            raise UserError(f"{home / INNER} is damaged or incomplete: {error}; delete it and download again") from error
+            raise UserError(f"{home / INNER} is damaged or incomplete ({error}); delete and download it") from error
         return {"real": np.ascontiguousarray(read.data), "label": np.asarray(read.targets, np.int64)}

@@ -122,7 +122,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Of 16-bit grey: 65535 is white."""
     grey = np.asarray(image).astype(np.int64)
     if grey.min() < 0 or grey.max() > 65535:
-        raise ValueError("its pixels are 32-bit integers, of which nobody knows what white is; convert it to 8 or 16 bits")
+        raise ValueError("its pixels are 32-bit integers, of which nobody knows what white is; convert it to 16 bits")
     return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
 
 

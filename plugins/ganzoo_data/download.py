@@ -10,7 +10,7 @@ from ganzoo.errors import UserError
 
 
 def fetch(name: str, inner: str, home: Path) -> None:
-    """Download a torchvision data set into `home`; only whole, checked files arrive there. Source: torchvision.datasets.
+    """Download a torchvision data set into `home`; only whole, checked files arrive there. Source: torchvision.
 
     Args:
         name: Of the class in ``torchvision.datasets``.
@@ -20,7 +20,7 @@ def fetch(name: str, inner: str, home: Path) -> None:
     Raises:
         UserError: the download failed, or `home` cannot be written.
     """
-    from torchvision import datasets
+    from torchvision import datasets  # type: ignore[import-untyped]
 
     try:
         home.mkdir(parents=True, exist_ok=True)

@@ -29,9 +29,7 @@ class FashionMnistSample(ImageSet):
         ValueError: an argument is out of bounds.
     """
 
-    def __init__(
-        self, split: Split = "train", range: tuple[float, float] = (-1.0, 1.0), size: Literal[28, 32] = 28
-    ):
+    def __init__(self, split: Split = "train", range: tuple[float, float] = (-1.0, 1.0), size: Literal[28, 32] = 28):
         super().__init__(split, range)
         if size not in (28, 32):
             raise ValueError(f"size is {size}, but should be 28, or 32 for a border of two black pixels")

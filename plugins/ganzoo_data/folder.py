@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,9 +16,9 @@ from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import MODES, Fit, Recipe
 from ganzoo_data.doctor import Finding, quick
 from ganzoo_data.listing import Listing, list_images
-from ganzoo_data.places import printable
 from ganzoo_data.store import read_all
 from ganzoo_data.survey import Survey, broken, survey
+from ganzoo_data.words import printable, some
 
 
 class ImageFolder(ImageSet):
@@ -50,7 +51,7 @@ class ImageFolder(ImageSet):
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: int | tuple[int, int] | None = None,
-        channels: int | None = None,
+        channels: Literal[1, 3, 4] | None = None,
         classes: int | tuple[str, ...] | None = None,
         fit: Fit = "crop",
         holdout: float = 0.0,
@@ -100,7 +101,7 @@ class ImageFolder(ImageSet):
     def _common_size(self) -> tuple[int, int]:
         sizes = self.survey.sizes
         if len(sizes) > 1:
-            listed = ", ".join(f"{h}x{w} ({n})" for (h, w), n in sizes.most_common(5)) + (", …" if len(sizes) > 5 else "")
+            listed = some([f"{h}x{w} ({n})" for (h, w), n in sizes.most_common()], 5)
             side = min(min(size) for size in sizes)
             raise UserError(
                 f"the images in {printable(self.root)} have {len(sizes)} sizes, height x width: {listed}; "
@@ -128,8 +129,8 @@ class ImageFolder(ImageSet):
         """Raises UserError where a file cannot be read and is not to be skipped, or nothing is left."""
         mine = self.listing.split(self.holdout, self.split == "test")
         if not mine.files:
-            count = len(self.listing.files)
-            raise UserError(f"the {self.split} split of {printable(self.root)} is empty: {count} images, holdout {self.holdout}")
+            why = f"{len(self.listing.files)} images, holdout {self.holdout}"
+            raise UserError(f"the {self.split} split of {printable(self.root)} is empty: {why}")
         rows, failed = read_all(mine, self.recipe, self.memory)
         if failed and not (self.skip_broken and len(rows)):
             raise broken(mine, failed)

@@ -30,7 +30,8 @@ def read(path: Path) -> np.ndarray:
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path} cannot be read: {error}; copy or download it again") from error
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != BYTES or len(raw) < 4 + 4 * raw[3]:
-        raise UserError(f"{path} is no IDX file of bytes (it starts with {raw[:4].hex(' ')}); copy or download it again")
+        begin = raw[:4].hex(" ") or "nothing"
+        raise UserError(f"{path} is no IDX file of bytes (it starts with {begin}); copy or download it again")
     shape = struct.unpack_from(f">{raw[3]}I", raw, 4)
     start = 4 + 4 * raw[3]
     if len(raw) - start != math.prod(shape):

@@ -76,7 +76,7 @@ class IdxSet(ImageSet):
         images, labels = idx.read(found[0]), _labels(found[1])
         if images.shape != (len(labels), SIDE, SIDE):
             shape = "x".join(map(str, images.shape))
-            raise UserError(f"{found[0]} is {shape}, but {found[1].name} wants {len(labels)}x28x28; download both again")
+            raise UserError(f"{found[0]} is {shape}, but its labels want {len(labels)}x28x28; download both again")
         return {"real": bordered(images, self.size), "label": labels}
 
     def held_out(self) -> ImageSet | None:
@@ -86,7 +86,7 @@ class IdxSet(ImageSet):
 
 
 def bordered(images: np.ndarray, size: int) -> np.ndarray:
-    """Images ``N H W`` as ``N size size 1``, with zeros around them. Source: LeCun et al. 1998, LeNet-5's 32x32 input."""
+    """Images ``N H W`` as ``N size size 1``, zeros around them. Source: LeCun et al. 1998, the input of LeNet-5."""
     border = (size - images.shape[1]) // 2
     return np.pad(images, ((0, 0), (border, border), (border, border)))[..., None]
 

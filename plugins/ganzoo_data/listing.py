@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ganzoo.errors import UserError, choices
-from ganzoo_data.places import printable
+from ganzoo_data.words import printable, some
 
-SUFFIXES = frozenset(
-    ".png .apng .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .avif .tif .tiff .ppm .pgm .pbm .pnm .tga .jp2".split()
-)
+_COMMON = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+SUFFIXES = _COMMON | {".apng", ".jpe", ".jfif", ".dib", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"}
 
 
 class File(NamedTuple):
@@ -78,10 +77,12 @@ def list_images(root: Path, classes: Sequence[str] | int | None = None) -> Listi
         raise UserError(f"there is no folder {printable(root)}; give root=FOLDER")
     files = tuple(sorted(walk(root)))
     if not files:
-        raise UserError(f"there are no images in {printable(root)} or its folders (known: {' '.join(sorted(SUFFIXES))})")
+        raise UserError(f"there are no images in {printable(root)} or its folders ({' '.join(sorted(_COMMON))} …)")
     tops = sorted({file.top for file in files})
     if classes == 0 or classes == () or (classes is None and tops == [""]):
         return Listing(root, files)
+    if tops == [""]:
+        raise UserError(f"{printable(root)} has no class folders, but classes is {classes!r}; write `classes: 0`")
     if "" in tops:
         loose = [file.path for file in files if not file.top]
         raise UserError(
@@ -101,17 +102,20 @@ def _numbered(root: Path, tops: Sequence[str], classes: Sequence[str] | int | No
     found = sorted({_name(top) for top in tops})
     if classes is None or isinstance(classes, int):
         if classes is not None and classes != len(found):
-            listed = ", ".join(found[:10]) + (", …" if len(found) > 10 else "")
-            raise UserError(f"{printable(root)} has {len(found)} classes, not {classes}: {listed}; write `classes: {len(found)}`")
+            fix = f"write `classes: {len(found)}`"
+            raise UserError(f"{printable(root)} has {len(found)} classes, not {classes}: {some(found)}; {fix}")
         return {name: i for i, name in enumerate(found)}
     stated = [unicodedata.normalize("NFC", name) for name in classes]
     present = {_name(entry) for entry in os.listdir(root)}
     for name in stated:
         if name not in present:
-            raise UserError(f"classes names '{name}', but {printable(root)} has no such folder ({choices(name, present)})")
+            near = choices(name, present)
+            raise UserError(
+                f"classes names '{name}', but {printable(root)} has no such folder" + (near and f" ({near})")
+            )
     for name in found:
         if name not in stated:
-            raise UserError(f"{printable(root)} has the folder '{name}', which `classes:` does not name; add it or move it")
+            raise UserError(f"{printable(root)} has a folder '{name}' that `classes:` does not name; add it or move it")
     return {name: i for i, name in enumerate(stated)}
 
 
@@ -134,9 +138,12 @@ def walk(root: Path) -> Iterator[File]:
                 continue
             if entry.is_dir():
                 stack.append((entry.path, path + "/"))
-            elif is_image(entry.name) and entry.is_file():
-                stat = entry.stat()
-                yield File(path, stat.st_size, stat.st_mtime_ns)
+            elif is_image(entry.name):
+                try:
+                    stat = entry.stat()
+                    yield File(path, stat.st_size, stat.st_mtime_ns)
+                except OSError:  # a link to nowhere: reading it will say so
+                    yield File(path, 0, 0)
 
 
 def is_image(name: str) -> bool:

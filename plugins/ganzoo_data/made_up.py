@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,25 @@ from ganzoo.errors import choices
 from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 
-KEYS = {"image": ("shape", "range"), "label": ("classes", "frequencies"), "text": ("shape",), "vector": ("shape", "range")}
+KEYS = {
+    "image": ("shape", "range"),
+    "label": ("classes", "frequencies"),
+    "text": ("shape", "range"),
+    "vector": ("shape", "range"),
+}
+EVERY = ("kind", "shape", "range", "classes", "frequencies")
 
 
 class Random(ImageSet):
     """Noise in the shape of any data set; the same seed gives the same rows. Source: ganzoo's own.
 
-    Images are uniform bytes, labels follow their frequencies, vectors are uniform in their range or else normal, texts
-    are normal vectors of unit length.
+    Images are uniform bytes, labels follow their frequencies, vectors and texts are uniform in their range, or without
+    one normal; texts then have unit length.
 
     Args:
         fields: What to make: name -> ``{kind: image|label|text|vector, shape: [C, H, W], range: [low, high],
-            classes: K or names, frequencies: [...]}``; one image field `real` of 3x32x32 if not given.
+            classes: K or names, frequencies: [...]}``, where what is empty counts as not given; one image field
+            `real` of 3x32x32 if there are none.
         count: Rows of each split.
         seed: Of the drawing; the splits differ, and so does every field.
         split: ``train`` or ``test``.
@@ -46,6 +52,8 @@ class Random(ImageSet):
         super().__init__(split, range)
         if count < 1:
             raise ValueError(f"count is {count}, but should be at least 1")
+        if seed < 0:
+            raise ValueError(f"seed is {seed}, but should not be negative")
         specs = fields or {"real": {"kind": "image", "shape": [3, 32, 32]}}
         self.count, self.seed = count, seed
         self._fields = {name: _field(name, spec, self.range) for name, spec in specs.items()}
@@ -80,17 +88,17 @@ def _field(name: str, spec: Any, range: tuple[float, float]) -> Field:
     kind = spec.get("kind", "image") if isinstance(spec, Mapping) else None
     if kind not in KEYS:
         raise ValueError(f"{where} should be {{kind: {'|'.join(KEYS)}, …}}, not {spec!r}")
-    for key in spec:
-        if key != "kind" and key not in KEYS[kind]:
+    for key, value in spec.items():
+        if key not in EVERY or (key not in ("kind", *KEYS[kind]) and value not in (None, [], ())):
             raise ValueError(f"{where}: a field of kind {kind} has no '{key}' ({choices(key, KEYS[kind])})")
     if kind == "label":
         return _label(where, spec)
-    shape = spec.get("shape", [3, 32, 32] if kind == "image" else None)
+    shape = spec.get("shape") or ([3, 32, 32] if kind == "image" else None)
     if not isinstance(shape, list | tuple) or not shape or not all(isinstance(n, int) and n > 0 for n in shape):
         raise ValueError(f"{where}: shape is {shape!r}, but should be a list of sizes above 0")
     if kind == "image" and len(shape) != 3:
         raise ValueError(f"{where}: shape is {list(shape)}, but an image needs [C, H, W]")
-    limits = spec.get("range", range if kind == "image" else None)
+    limits = spec.get("range") or (range if kind == "image" else None)
     if limits is not None and (not isinstance(limits, list | tuple) or len(limits) != 2 or not limits[0] < limits[1]):
         raise ValueError(f"{where}: range is {limits!r}, but should be [low, high]")
     return Field(kind, tuple(shape), None if limits is None else (float(limits[0]), float(limits[1])))
@@ -98,10 +106,12 @@ def _field(name: str, spec: Any, range: tuple[float, float]) -> Field:
 
 def _label(where: str, spec: Mapping[str, Any]) -> Field:
     classes = spec.get("classes", 10)
-    if isinstance(classes, bool | str) or not classes or (isinstance(classes, int) and classes < 0):
+    if isinstance(classes, bool) or not (
+        isinstance(classes, list | tuple) or (isinstance(classes, int) and classes > 0)
+    ):
         raise ValueError(f"{where}: classes is {classes!r}, but should be a number above 0 or a list of names")
-    label = stated_label(classes)
-    weights = tuple(map(float, spec.get("frequencies", label.frequencies)))
-    if len(weights) != len(label.classes) or min(weights) < 0 or sum(weights) <= 0:
-        raise ValueError(f"{where}: frequencies should be {len(label.classes)} numbers, none below 0")
-    return Field("label", (), None, tuple(map(str, label.classes)), weights)
+    label = stated_label(tuple(map(str, classes)) if isinstance(classes, list | tuple) else classes)
+    weights = tuple(map(float, spec.get("frequencies") or label.frequencies))
+    if len(weights) != len(label.classes) or not weights or min(weights) < 0 or sum(weights) <= 0:
+        raise ValueError(f"{where}: frequencies should be {len(label.classes)} numbers, none below 0, not all 0")
+    return Field("label", (), None, label.classes, weights)

@@ -32,8 +32,3 @@ def whole(path: Path) -> Iterator[Path]:
         os.replace(place, path)
     finally:
         place.unlink(missing_ok=True)
-
-
-def printable(path: str | os.PathLike[str]) -> str:
-    """A path that can be printed and written to YAML, whatever bytes its name has. Source: PEP 383."""
-    return os.fsencode(path).decode("utf-8", "replace")

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -55,26 +56,23 @@ def read_all(listing: Listing, recipe: Recipe, memory: float) -> Decoded:
     kept = _kept(path, mapped)
     if kept is not None:
         return kept
-    begin = time.monotonic()
-    try:
-        if mapped:
+    if mapped:
+        try:
             _write(path, listing, recipe)
-        else:
-            rows = np.empty((len(listing.files), *recipe.shape), np.uint8)
-            failed = _fill(listing, recipe, rows.__setitem__)
-            rows = rows[: len(rows) - len(failed)]
-            if time.monotonic() - begin < SLOW:
-                return Decoded(rows, failed)
+        except OSError as error:
+            advice = "make room, set GANZOO_CACHE to another folder, or raise `memory:`"
+            raise UserError(f"the decoded images cannot be written to {path.parent}: {error}; {advice}") from error
+        kept = _kept(path, mapped)
+        assert kept is not None
+        return kept
+    begin = time.monotonic()
+    rows = np.empty((len(listing.files), *recipe.shape), np.uint8)
+    failed = _fill(listing, recipe, rows.__setitem__)
+    rows = rows[: len(rows) - len(failed)]
+    if time.monotonic() - begin > SLOW:
+        with suppress(OSError):  # keeping it is only a courtesy
             _keep(path, rows, failed)
-            return Decoded(rows, failed)
-    except OSError as error:
-        if not mapped:
-            return Decoded(rows, failed)  # keeping it was only a courtesy
-        advice = "make room, set GANZOO_CACHE to another folder, or raise `memory:`"
-        raise UserError(f"the decoded images cannot be written to {path.parent}: {error}; {advice}") from error
-    kept = _kept(path, mapped)
-    assert kept is not None
-    return kept
+    return Decoded(rows, failed)
 
 
 def _kept(path: Path, mapped: bool) -> Decoded | None:
@@ -125,7 +123,7 @@ def _fill(listing: Listing, recipe: Recipe, put: Callable[[int, np.ndarray], Any
         try:
             return decode(path, recipe)
         except Exception as error:  # Pillow's readers raise anything
-            return _reason(error)
+            return reason(error)
 
     paths = [listing.root / file.path for file in listing.files]
     for number, row in enumerate(in_order(one, paths, "reading images")):
@@ -136,14 +134,15 @@ def _fill(listing: Listing, recipe: Recipe, put: Callable[[int, np.ndarray], Any
     return failed
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What a reader's error says, in one line. Source: ganzoo's own."""
     if type(error).__name__ == "UnidentifiedImageError":
         return "not an image"
-    return str(error).strip() or type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def in_order(work: Callable[[Path], Out], paths: Sequence[Path], what: str) -> Iterator[Out]:
-    """`work` done on every path by as many threads as there are cores, a few results ahead. Source: concurrent.futures."""
+    """`work` done on every path, by as many threads as there are cores. Source: concurrent.futures."""
     from rich.console import Console
     from rich.progress import track
 

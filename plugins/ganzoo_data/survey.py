@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from PIL import Image
 from ganzoo.errors import UserError
 from ganzoo_data.decode import GREY, Header, header
 from ganzoo_data.listing import Listing
-from ganzoo_data.places import cache_folder, printable, whole
-from ganzoo_data.store import VERSION, Failed, _reason, in_order
+from ganzoo_data.places import cache_folder, whole
+from ganzoo_data.store import VERSION, Failed, in_order, reason
+from ganzoo_data.words import printable, some
 
 MANY = 1000  # files from which on the answer is kept
 
@@ -29,24 +29,23 @@ class Survey:
     @property
     def sizes(self) -> Counter[tuple[int, int]]:
         """How often each (height, width) occurs."""
-        return _added((h[:2], n) for h, n in self.headers.items())
+        total: Counter[tuple[int, int]] = Counter()
+        for seen, count in self.headers.items():
+            total[seen.height, seen.width] += count
+        return total
 
     @property
     def modes(self) -> Counter[str]:
         """How often each of Pillow's modes occurs."""
-        return _added((h.mode, n) for h, n in self.headers.items())
+        total: Counter[str] = Counter()
+        for seen, count in self.headers.items():
+            total[seen.mode] += count
+        return total
 
     @property
     def channels(self) -> int:
         """1 if every file is grey, else 3."""
         return 1 if all(mode in GREY for mode in self.modes) else 3
-
-
-def _added(pairs: Iterable) -> Counter:
-    total: Counter = Counter()
-    for key, count in pairs:
-        total[key] += count
-    return total
 
 
 def survey(listing: Listing) -> Survey:
@@ -74,7 +73,7 @@ def _read(listing: Listing) -> Survey:
         try:
             return header(path)
         except Exception as error:  # Pillow's readers raise anything
-            return _reason(error)
+            return reason(error)
 
     headers: Counter[Header] = Counter()
     failed: list[Failed] = []
@@ -88,9 +87,8 @@ def _read(listing: Listing) -> Survey:
 
 def broken(listing: Listing, failed: list[Failed]) -> UserError:
     """The error that names the files that cannot be read, ten at most. Source: ganzoo's own."""
-    named = [f"{printable(listing.files[row].path)} ({reason})" for row, reason in failed[:10]]
-    more = f", and {len(failed) - 10} more" if len(failed) > 10 else ""
+    named = [f"{printable(listing.files[row].path)} ({why})" for row, why in failed]
     return UserError(
         f"{len(failed)} of {len(listing.files)} images in {printable(listing.root)} cannot be read: "
-        f"{', '.join(named)}{more}; repair or remove them, or write `skip_broken: true`"
+        f"{some(named)}; repair or remove them, or write `skip_broken: true`"
     )

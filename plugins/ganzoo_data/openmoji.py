@@ -1,0 +1,117 @@
+"""OpenMoji: drawings with their line art, their captions and the groups they belong to."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from ganzoo.data import label_field
+from ganzoo.fields import Field
+from ganzoo_data.base import ImageSet, Split
+from ganzoo_data.places import BUNDLED
+
+FOLDER = BUNDLED / "openmoji64"
+TILE, COLUMNS, WIDTH = 64, 48, 384
+NAMES = ("real", "line", "label", "text")
+
+
+class OpenMoji(ImageSet):
+    """2163 emoji drawings, bundled: colour `real`, grey `line`, `label` of 11 groups, 384 numbers of `text`.
+
+    `line` is the line art of the same drawing, aligned pixel by pixel; `text` is the sentence embedding of the caption
+    by all-MiniLM-L6-v2, of unit length. 1916 are for training, 247 for testing. Source: OpenMoji 17.0.0.
+    Licence: CC BY-SA 4.0, "All emojis designed by OpenMoji - the open-source emoji and icon project"; see
+    files/CREDITS.md.
+
+    Args:
+        fields: Which of real, line, label and text.
+        split: ``train`` or ``test``.
+        range: The values of black and white: (-1, 1) or (0, 1).
+        size: Side of the images; below 64 each pixel is the mean of the area it covers.
+
+    Raises:
+        ValueError: an argument is out of bounds.
+    """
+
+    def __init__(
+        self,
+        fields: tuple[Literal["real", "line", "label", "text"], ...] = ("real", "label"),
+        split: Split = "train",
+        range: tuple[float, float] = (-1.0, 1.0),
+        size: int = TILE,
+    ):
+        super().__init__(split, range)
+        if not fields or len(set(fields)) != len(fields) or not set(fields) <= set(NAMES):
+            raise ValueError(f"fields is {list(fields)}, but should be some of {', '.join(NAMES)}, each once")
+        if not 1 <= size <= TILE:
+            raise ValueError(f"size is {size}, but should be from 1 to 64, the size of the drawings")
+        self.names, self.size = tuple(fields), size
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        specs = {
+            "real": self.image(3, self.size, self.size),
+            "line": self.image(1, self.size, self.size),
+            "label": label_field(self.labels, groups()),
+            "text": Field("text", (WIDTH,)),
+        }
+        return {name: specs[name] for name in self.names}
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The tiles of this split, int64 ``N``."""
+        return np.array([i for i, row in enumerate(captions()) if row["split"] == self.split])
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The group of each drawing of this split, int64 ``N``."""
+        number = {name: i for i, name in enumerate(groups())}
+        return np.array([number[captions()[i]["group"]] for i in self.numbers], np.int64)
+
+    @property
+    def texts(self) -> list[str]:
+        """The caption of each drawing of this split."""
+        return [captions()[i]["annotation"] for i in self.numbers]
+
+    def load(self) -> dict[str, np.ndarray]:
+        readers = {
+            "real": lambda: tiles("color.png", self.numbers, self.size),
+            "line": lambda: tiles("line.png", self.numbers, self.size),
+            "label": lambda: self.labels,
+            "text": lambda: np.load(FOLDER / "text_embeddings.npy")[self.numbers].astype(np.float32),
+        }
+        return {name: readers[name]() for name in self.names}
+
+
+@cache
+def captions() -> tuple[dict[str, str], ...]:
+    """A row for each drawing: hexcode, annotation, tags, group, subgroup, split. Source: OpenMoji's openmoji.csv."""
+    with (FOLDER / "captions.csv").open(encoding="utf-8", newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def groups() -> tuple[str, ...]:
+    """The names of the 11 groups, sorted. Source: OpenMoji's openmoji.csv."""
+    return tuple(sorted({row["group"] for row in captions()}))
+
+
+def tiles(name: str, numbers: np.ndarray, size: int) -> np.ndarray:
+    """The drawings with these numbers from a sheet of tiles, uint8 ``N size size C``. Source: files/CREDITS.md."""
+    with Image.open(FOLDER / name) as sheet:
+        pixels = np.asarray(sheet)
+    grid = pixels.reshape(pixels.shape[0] // TILE, TILE, COLUMNS, TILE, -1).swapaxes(1, 2)
+    found = grid.reshape(-1, TILE, TILE, grid.shape[-1])[numbers]
+    return found if size == TILE else shrunk(found, size)
+
+
+def shrunk(images: np.ndarray, size: int) -> np.ndarray:
+    """Square images ``N H H C`` as ``N size size C``, each pixel the mean of its area. Source: Pillow's BOX filter."""
+    box = Image.Resampling.BOX
+    grey = images.shape[-1] == 1
+    small = [np.asarray(Image.fromarray(i[..., 0] if grey else i).resize((size, size), box)) for i in images]
+    return np.stack(small).reshape(len(images), size, size, -1)

@@ -1,0 +1,74 @@
+"""The zoo's models made small: narrow, on made-up data of the right kind, a few steps."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ganzoo import api, plugins
+from ganzoo.config import compose
+from ganzoo.errors import UserError
+from ganzoo.train.loop import Trainer
+
+MODELS = list(compose.models(plugins.installed()))
+TINY: dict[str, Any] = {"train.log_every": 2, "train.sample_every": 1000, "plugins.tensorboard": False}
+
+
+@lru_cache(maxsize=None)
+def full(name: str) -> api.Model:
+    """A model at its own size; where it needs files, a root that does not exist."""
+    try:
+        return api.Model(name)
+    except UserError as error:
+        if [problem.path for problem in error.problems] != ["data.root"]:
+            raise
+        return api.Model(name, {"data.root": "nowhere"})
+
+
+def small(name: str, steps: int = 6, **more: Any) -> api.Model:
+    """A model at the reduced widths that its header names, on `data.random` in the shape of its own data."""
+    model = full(name)
+    fields = {
+        key: {"kind": f.kind, "shape": list(f.shape), "range": list(f.range) if f.range else None}
+        | ({"classes": len(f.classes)} if f.classes else {})
+        for key, f in model.blueprint.fields.items()
+    }
+    random = {"use": "data.random", "fields": fields, "count": 50, "seed": 0}
+    overrides = {**dict(model.spec.about.small), **TINY, "train.steps": steps, **more}
+    metrics = [part for part in model.spec.parts.values() if part.kind == "metric" and part.name not in ("accuracy",)]
+    if not metrics:  # metrics that know the distribution need their own data, which is made up anyway
+        overrides["data"] = random
+    if "evaluate" in model.spec.config:
+        overrides |= {"evaluate.every": 1000, "evaluate.n": 20, "show.n": 20}
+    return api.Model(name, overrides)
+
+
+def written(folder: Path, text: str, **overrides: Any) -> api.Model:
+    """A model from YAML text; overrides are written with two underscores for a dot."""
+    path = folder / "model.yaml"
+    path.write_text(text, encoding="utf-8")
+    return api.Model(path, {**TINY, **{key.replace("__", "."): value for key, value in overrides.items()}})
+
+
+def trainer(model: api.Model) -> Trainer:
+    """A trainer on the CPU, without a run folder."""
+    return Trainer(model.blueprint, torch.device("cpu"))
+
+
+def tensors(parts: dict[str, Any], *names: str) -> dict[str, torch.Tensor]:
+    """Copies of the parameters and buffers of some parts, or of all."""
+    return {
+        f"{name}.{key}": value.clone()
+        for name, part in parts.items()
+        if isinstance(part, nn.Module) and (not names or name in names)
+        for key, value in part.state_dict().items()
+    }
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    """Whether two sets of tensors are the same to the bit."""
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
