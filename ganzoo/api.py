@@ -96,7 +96,8 @@ def open(
 
 def registry(code: str | Path | None = None) -> Registry:
     """Everything installed, with a local plugin file if one is given."""
-    found = plugins.installed()
-    if code is not None:
-        plugins.add_file(found, code)
+    if code is None:
+        return plugins.installed()
+    found = plugins.discover()
+    plugins.add_file(found, code)
     return found

@@ -73,14 +73,19 @@ class Diverged(GanzooError):
     """Training produced NaN or infinity; says which term of which player, and at which step."""
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """A hint such as ``did you mean 'dcgan'?``, or an empty string when nothing is close."""
+def similar(name: str, candidates: Iterable[str]) -> list[str]:
+    """At most two candidates that `name` may be a misspelling of, whatever its case."""
     spelt: dict[str, str] = {}
     for candidate in candidates:
         spelt.setdefault(candidate.lower(), candidate)
-    close = [spelt[c] for c in difflib.get_close_matches(name.lower(), list(spelt), n=2, cutoff=0.6)]
     if name.lower() in spelt:
-        close = close[:1]
+        return [spelt[name.lower()]]
+    return [spelt[c] for c in difflib.get_close_matches(name.lower(), list(spelt), n=2, cutoff=0.6)]
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """A hint such as ``did you mean 'dcgan'?``, or an empty string when nothing is close."""
+    close = similar(name, candidates)
     return "did you mean " + " or ".join(f"'{c}'" for c in close) + "?" if close else ""
 
 

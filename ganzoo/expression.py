@@ -117,7 +117,8 @@ def parse(text: str) -> Expr:
             tree = ast.parse(f"({text}\n)", mode="eval").body
         deep = _depth(tree) > DEEPEST
     except SyntaxError as error:
-        raise ExpressionError(f"cannot read `{_cut(text)}`: {_syntax(text, error)}", _syntax_hint(text, error)) from None
+        what = f"cannot read `{_cut(text)}`: {_syntax(text, error)}"
+        raise ExpressionError(what, _syntax_hint(text, error)) from None
     except (RecursionError, MemoryError):
         deep = True
     except ValueError as error:  # null bytes, half characters
@@ -139,11 +140,11 @@ def parse(text: str) -> Expr:
 
 def _depth(tree: ast.AST) -> int:
     """How deeply an expression is nested, without recursion."""
-    deepest, stack = 0, [(tree, 1)]
+    deepest, stack = 0, [(tree, 1)]  # a keyword argument counts twice
     while stack:
         node, depth = stack.pop()
         deepest = max(deepest, depth)
-        stack += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr | ast.keyword)]
+        stack += [(n, depth + 1) for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr | ast.keyword)]
     return deepest
 
 

@@ -40,7 +40,7 @@ def discover(found: Iterable[EntryPoint] | None = None) -> Registry:
     """
     registry = Registry()
     points = entry_points(group=GROUP) if found is None else found
-    for plugin, point in sorted(((_plugin(point), point) for point in points), key=lambda pair: (pair[0], pair[1].value)):
+    for plugin, _, point in sorted(((_plugin(p), p.value, p) for p in points), key=lambda found: found[:2]):
         if _enabled(plugin):
             add(registry, plugin, point)
         else:
@@ -56,7 +56,8 @@ def add(registry: Registry, plugin: Plugin, point: Any) -> None:
         stage = "register"
         registry.commit(plugin, module, _staged(plugin, module))
     except (Exception, SystemExit) as error:
-        failure = Failure(plugin, stage, error if isinstance(error, Exception) else RuntimeError(f"it exits with {error}"))
+        failed = error if isinstance(error, Exception) else RuntimeError(f"it exits with {error}")
+        failure = Failure(plugin, stage, failed)
         if os.environ.get("GANZOO_STRICT", "") not in ("", "0"):
             raise UserError(f"{failure} (GANZOO_STRICT is set)") from error
         registry.failures.append(failure)
@@ -76,7 +77,8 @@ def add_file(registry: Registry, file: str | Path) -> None:
     plugin = Plugin(path.stem, path.name, "local")
     name = f"ganzoo_code_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
     spec = importlib.util.spec_from_file_location(name, path, loader=SourceFileLoader(name, str(path)))
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -15,7 +15,7 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganzoo.errors import Problem, UserError, choices, did_you_mean
+from ganzoo.errors import Problem, UserError, choices, did_you_mean, similar
 
 KINDS = (
     "generator",
@@ -259,13 +259,14 @@ class Registry:
         if not found:
             raise UserError(self._not_found(use, dist, key, kinds))
         if found[0].kind not in kinds:
-            message = f"{use} is {_a(found[0].kind)}, but here {_listed(map(_a, kinds))} component is needed"
-            raise UserError(Problem(message, hint=self._available(kinds)))
+            needed = f"but {_listed(map(_a, kinds))} is needed" if len(kinds) < 4 else "which cannot stand here"
+            raise UserError(Problem(f"{use} is {_a(found[0].kind)}, {needed}", hint=self._available(kinds)))
         if len(found) > 1:
             claims = " and by ".join(sorted(str(e.plugin) for e in found))
             dists = [e.plugin.dist for e in found]
             ways = sorted({e.plugin.dist if dists.count(e.plugin.dist) == 1 else e.plugin.name for e in found})
-            raise UserError(Problem(f"{key} is claimed by {claims}", hint="write " + _listed(f"'{w}:{key}'" for w in ways)))
+            hint = "write " + _listed(f"'{way}:{key}'" for way in ways)
+            raise UserError(Problem(f"{key} is claimed by {claims}", hint=hint))
         return found[0]
 
     def _not_found(self, use: str, dist: str, key: str, kinds: Sequence[str]) -> Problem:
@@ -280,17 +281,12 @@ class Registry:
             hint = did_you_mean(dist, present) or f"pip install {dist}"
             return Problem(f"the plugin '{dist}' is not installed, so there is no {key}", hint=hint)
         entries = [e for e in self if not dist or dist in (e.plugin.dist, e.plugin.name)]
-        known = {e.id for e in entries if e.kind in kinds}
-        short = {k.split(".", 1)[1] for k in known}
-        name = key.split(".", 1)[-1]
-        hint = did_you_mean(key, known) or did_you_mean(name, short)
-        if name in short:  # the name without its kind, or with another
-            hint = "did you mean " + _listed(f"'{k}'" for k in sorted(known) if k.split(".", 1)[1] == name) + "?"
+        hint = _meant(key, sorted({e.id for e in entries if e.kind in kinds}))
         message = f"there is no component '{use}'"
         for failure in failures:
             message += f"; note that {failure}"
         if self.disabled and not hint:
-            message += f"; note that {_listed(sorted({p.name for p in self.disabled}), 'and')} is disabled"
+            message += f"; disabled: {', '.join(sorted({p.dist for p in self.disabled}))}"
         return Problem(message, hint=hint or self._available(kinds, key))
 
     def _available(self, kinds: Iterable[str], key: str = "") -> str:
@@ -300,10 +296,26 @@ class Registry:
         return f"there are {', '.join(names)}" if 0 < len(names) <= 15 else "`ganzoo list` shows them all"
 
 
-def _listed(words: Iterable[str], last: str = "or") -> str:
+def _meant(key: str, known: Sequence[str]) -> str:
+    """Which component a name that does not exist may mean: names are compared within their kind if that exists."""
+    kind, dot, name = key.partition(".")
+    if not dot:
+        kind, name = "", key
+    short = {full: full.partition(".")[2] for full in known}
+    alike = similar(kind, {full.partition(".")[0] for full in known})
+    of_kind = [full for full in known if full.partition(".")[0] in alike] or list(known)
+    for group in (of_kind, known):
+        names = similar(name, sorted({short[full] for full in group}))
+        meant = [full for wanted in names for full in group if short[full] == wanted]
+        if meant:
+            return "did you mean " + _listed(f"'{full}'" for full in meant[:4]) + "?"
+    return ""
+
+
+def _listed(words: Iterable[str]) -> str:
     """``a``, ``a or b``, ``a, b or c``."""
     *most, end = words
-    return f"{', '.join(most)} {last} {end}" if most else end
+    return f"{', '.join(most)} or {end}" if most else end
 
 
 def _a(kind: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ganzoo_points.points import Circle, Ring
 
 import ganzoo.testing
+from tests.plugins.images import fill, write_cifar, write_set
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.modes": {"data": Ring(points=10)},
@@ -20,6 +22,20 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Small files for the data components that read some."""
+    if name == "data.image_folder":
+        fill(folder, {"cat": 3, "dog": 2})
+        return {"root": str(folder)}
+    if name in ("data.mnist", "data.fashion_mnist"):
+        write_set(folder)
+        return {"root": str(folder)}
+    if name == "data.cifar10":
+        write_cifar(folder, patch)
+        return {"root": str(folder)}
+    return {}
+
+
 @pytest.mark.parametrize("name", ganzoo.testing.components())
-def test_conforms(name: str) -> None:
-    ganzoo.testing.conforms(name, **ARGUMENTS.get(name, {}))
+def test_conforms(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ganzoo.testing.conforms(name, **ARGUMENTS.get(name, {}), **files_for(name, tmp_path, monkeypatch))

@@ -22,7 +22,8 @@ def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], regist
     """
     problems: list[Problem] = []
     name, tree = compose.compose(model, overrides, registry, problems)
-    return _checked(name, tree, registry, problems)
+    locked = tree.get("locked", "model")  # a run's locked.yaml keeps the name of its model
+    return _checked(name if locked is None else str(locked.value), tree, registry, problems)
 
 
 def from_plain(name: str, config: Mapping[str, Any], where: str, registry: Registry) -> Spec:
@@ -39,5 +40,12 @@ def _checked(name: str, tree: Node, registry: Registry, problems: list[Problem])
     spec = reader.spec(name, tree)
     problems += static.check(spec)
     if problems:
-        raise UserError(problems)
+        raise UserError(in_order(problems))
     return spec
+
+
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """Problems file by file in the order of their lines."""
+    nowhere = Origin("")
+    files = list(dict.fromkeys((p.origin or nowhere).file for p in problems))
+    return sorted(problems, key=lambda p: (files.index((p.origin or nowhere).file), (p.origin or nowhere).line or 0))

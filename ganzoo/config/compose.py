@@ -9,10 +9,11 @@ from typing import Any
 from ganzoo.config import layout
 from ganzoo.config.tree import MISSING, Node, Path_, shown, wrap
 from ganzoo.config.yaml12 import read_file, read_value
-from ganzoo.errors import Origin, Problem, UserError, did_you_mean
+from ganzoo.errors import Origin, Problem, UserError, did_you_mean, similar
 from ganzoo.registry import Registry
 
 COMMAND_LINE = "command line"
+LIST = "`ganzoo list` shows them all"
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -47,7 +48,7 @@ def find(model: str | Path, registry: Registry) -> tuple[str, Path]:
     if text.endswith((".yaml", ".yml")) or Path(text).is_file():
         path = Path(text)
         if not path.is_file():
-            raise UserError(f"there is no file {text}" + _hint(text.rsplit(".", 1)[0], registry))
+            raise UserError(Problem(f"there is no file {text}", hint=_hint(text.rsplit(".", 1)[0], registry)))
         for _, folder in registry.folders:
             if path.resolve().is_relative_to(folder):
                 return path.resolve().relative_to(folder).with_suffix("").as_posix(), path
@@ -55,9 +56,10 @@ def find(model: str | Path, registry: Registry) -> tuple[str, Path]:
     name = text if "/" in text else f"{text}/{text}"
     found = [path for _, folder in registry.folders if (path := folder / f"{name}.yaml").is_file()]
     if not found:
-        raise UserError(f"there is no model '{text}'" + _hint(name, registry))
+        raise UserError(Problem(f"there is no model '{text}'", hint=_hint(name, registry)))
     if len(found) > 1:
-        raise UserError(f"two plugins have a model '{name}': {' and '.join(map(str, found))}; give the path")
+        files = " and ".join(map(str, found))
+        raise UserError(Problem(f"two plugins have a model '{name}': {files}", hint="give the path"))
     return name, found[0]
 
 
@@ -81,15 +83,12 @@ def title(path: Path) -> str:
 
 def _hint(name: str, registry: Registry) -> str:
     known = models(registry)
-    paper = name.split("/")[0]
-    variants = [m for m in known if m.startswith(f"{paper}/")]
-    hint = did_you_mean(name, known)
-    if variants and not hint:
-        hint = f"there are {', '.join(variants)}"
-    if not hint:
-        papers = {m.split("/")[0] for m in known}
-        hint = did_you_mean(paper, papers) or "`ganzoo list` shows them all"
-    return f" ({hint})"
+    paper, _, variant = name.partition("/")
+    variants = {m.partition("/")[2]: m for m in known if m.startswith(f"{paper}/")}
+    if variants:
+        near = similar(variant, variants) if variant != paper else []
+        return did_you_mean(variants[near[0]], known) if near else f"there are {', '.join(variants.values())}"
+    return did_you_mean(name, known) or did_you_mean(paper, {m.split("/")[0] for m in known}) or LIST
 
 
 def _extended(path: Path, registry: Registry, chain: tuple[Path, ...], problems: list[Problem]) -> Node:
@@ -137,8 +136,8 @@ def _pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]
     for text in overrides:
         key, equals, value = text.partition("=")
         origin = Origin(f"{COMMAND_LINE}: {text}")
-        if not equals or not key.strip():
-            hint = "options such as --out start with two dashes" if key.startswith("-") else "write path=value"
+        if not equals or not key.strip() or key.startswith("-"):
+            hint = "an option is followed by a space: `--out FOLDER`" if key.startswith("-") else "write path=value"
             problems.append(Problem("is not an override", origin, hint=hint))
             continue
         try:
@@ -154,7 +153,7 @@ def _override(tree: Node, key: str, value: Node, problems: list[Problem]) -> Nod
         problems.append(Problem(what, value.origin, key, "write it as in parts.G.width=64"))
         return tree
     node: Node | None = tree
-    origins = []
+    origins, siblings = [], None
     for depth, piece in enumerate(path):
         node = None if node is not None and node.value is None else node
         if node is not None and not isinstance(node.value, dict):
@@ -164,7 +163,12 @@ def _override(tree: Node, key: str, value: Node, problems: list[Problem]) -> Nod
             problems.append(Problem(f"{above} is {what}", value.origin, key, hint))
             return tree
         origins.append(node.origin if node is not None else value.origin)
+        if node is not None and piece not in node.value:
+            siblings = piece, list(node.value)
         node = node.value.get(piece) if node is not None else None
+    if siblings is not None and value.value is None and layout.holds_entries(path[:-1]):
+        problems.append(Problem("there is nothing to delete", value.origin, key, did_you_mean(*siblings)))
+        return tree
     layer = value
     for piece, origin in zip(reversed(path), reversed(origins), strict=True):
         layer = Node({piece: layer}, origin)

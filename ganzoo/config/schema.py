@@ -80,7 +80,7 @@ class Evaluate:
 
 @dataclass
 class TermSettings:
-    of: Any
+    of: Any = None
     weight: Any = 1.0
     every: int = 1
 

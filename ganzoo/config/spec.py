@@ -122,7 +122,7 @@ class Spec:
 
     `found_fields` are the data's fields once the data component itself has told them, `declared` the names of all
     parts and values, those that could not be read included, and `offers` what to write for names that are called but
-    not declared.
+    not declared. Where `parts` or `flow` as a whole cannot be read, it is `unreadable`.
     """
 
     name: str
@@ -147,6 +147,7 @@ class Spec:
     found_fields: list[str] | None = None
     declared: set[str] = field(default_factory=set)
     offers: dict[str, str] = field(default_factory=dict)
+    unreadable: bool = False
 
     @property
     def fields(self) -> list[str] | None:
@@ -154,7 +155,10 @@ class Spec:
         if self.found_fields is not None or self.data is None:
             return self.found_fields if self.config.get("data") else []
         known = self.data.entry.facts.get("fields")
-        return known(self.data.args) if callable(known) else known
+        try:
+            return known(self.data.args) if callable(known) else known
+        except Exception:  # a plugin's function, on arguments that were not checked yet
+            return None
 
     def components(self) -> Iterator[Component]:
         """Every component of the model."""

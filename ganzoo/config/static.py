@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ganzoo.config import limits
 from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
 from ganzoo.errors import Origin, Problem, choices, did_you_mean
-from ganzoo.expression import HOLE, Attr, Call, Const, Name, called, has_hole, names, root, walk
+from ganzoo.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
 
 
 class Graph:
@@ -15,6 +16,8 @@ class Graph:
     def __init__(self, spec: Spec):
         self.spec = spec
         self.direct = {key: names(value.expr) for key, value in spec.flow.items()}
+        self.unclear: set[str] = set()  # names that stand for two things
+        self.faulty: set[str] = set()  # the paths of equations that a problem was found in
 
     def needs(self, start: Iterable[str]) -> list[str]:
         """`start` and everything that computing it takes: values, parts and data fields."""
@@ -32,6 +35,13 @@ class Graph:
 
     def of_player(self, player: Player) -> list[str]:
         return self.needs(name for term in player.terms.values() for name in names(term.expr))
+
+    def is_clear(self, needed: Iterable[str]) -> bool:
+        """Whether all that is needed is known and was read without a problem, so that conclusions hold."""
+        spec, needed = self.spec, set(needed)
+        readable = {*spec.parts, *spec.flow, *(spec.fields or ()), *RESERVED}
+        faulty = {name for name in needed & set(spec.flow) if spec.flow[name].path in self.faulty}
+        return needed <= readable and not needed & self.unclear and not faulty
 
     def cycles(self) -> list[list[str]]:
         """Circles of named values, each once."""
@@ -57,19 +67,25 @@ def check(spec: Spec) -> list[Problem]:
     What could not be read was reported by the reader: nothing is concluded from it here.
     """
     problems: list[Problem] = []
-    _collisions(spec, problems)
-    for value in spec.equations():
-        _expression(value, spec, problems)
+    limits.settings(spec, problems)
+    if spec.unreadable:
+        return problems
     graph = Graph(spec)
+    graph.unclear = _collisions(spec, problems)
+    for value in spec.equations():
+        before = len(problems)
+        _expression(value, spec, graph.unclear, problems)
+        if len(problems) > before:
+            graph.faulty.add(value.path)
     for cycle in graph.cycles():
         value = spec.flow[cycle[0]]
-        problems.append(Problem(f"is defined by itself: {' -> '.join(cycle)}", value.origin, value.path))
+        if not graph.unclear & set(cycle):
+            problems.append(Problem(f"is defined by itself: {' -> '.join(cycle)}", value.origin, value.path))
     _named(spec, problems)
     for phase in spec.phases.values():
         for player in phase.players.values():
             _player(player, phase, spec, graph, problems)
-    _settings(spec, problems)
-    _metrics(spec, problems)
+    limits.metrics(spec, problems)
     _shares(spec, graph, problems)
     if not problems:
         _unused(spec, graph)
@@ -83,13 +99,9 @@ def _known(spec: Spec) -> list[str] | None:
     return [*spec.declared, *spec.fields, *RESERVED]
 
 
-def _unclear(needed: Iterable[str], spec: Spec) -> bool:
-    """Whether something needed is unknown or could not be read, so that no conclusion holds."""
-    readable = {*spec.parts, *spec.flow, *(spec.fields or ()), *RESERVED}
-    return not set(needed) <= readable
-
-
-def _collisions(spec: Spec, problems: list[Problem]) -> None:
+def _collisions(spec: Spec, problems: list[Problem]) -> set[str]:
+    """Names that stand for two things."""
+    found: set[str] = set()
     for name, value in spec.flow.items():
         other = ""
         if name in RESERVED:
@@ -100,30 +112,33 @@ def _collisions(spec: Spec, problems: list[Problem]) -> None:
             assert spec.data is not None
             other = f"is also a field of {spec.data.entry.id}"
         if other:
+            found.add(name)
             problems.append(Problem(f"'{name}' {other}", value.origin, value.path, "choose another name"))
     for name, part in spec.parts.items():
         if name in (spec.fields or ()):
+            found.add(name)
             problems.append(Problem(f"'{name}' is also a field of the data", part.origin, part.path, "rename the part"))
+    return found
 
 
-def _expression(value: Value, spec: Spec, problems: list[Problem]) -> None:
+def _expression(value: Value, spec: Spec, unclear: set[str], problems: list[Problem]) -> None:
     def report(message: str, hint: str = "") -> None:
         problems.append(Problem(f"{message}, in `{value.text}`", value.origin, value.path, hint))
 
     known, calls = _known(spec), called(value.expr)
     for name in names(value.expr):
-        if name in spec.declared - {*spec.flow, *spec.parts}:
-            continue  # could not be read
+        if name in unclear or name in spec.declared - {*spec.flow, *spec.parts}:
+            continue  # stands for two things, or could not be read
         if known is not None and name not in known:
             near = [n for n in known if (n in spec.parts) == (name in calls)]
-            hint = did_you_mean(name, near) or spec.offers.get(name) or choices(name, known)
+            hint = did_you_mean(name, near) or spec.offers.get(name) or choices(name, near)
             report(f"there is no part, value or data field '{name}'", hint)
         elif known is None and name in calls and name not in spec.declared:
             hint = spec.offers.get(name) or choices(name, spec.parts)
             report(f"there is no part '{name}'", hint)
         elif name in calls and name in (*spec.flow, *(spec.fields or ()), *RESERVED):
             report(f"'{name}' is a value and cannot be called", "only parts can")
-    body = getattr(value.expr, "value", value.expr)
+    body = value.expr.value if isinstance(value.expr, Scaled) else value.expr
     if isinstance(body, Name) and body.id in spec.parts:
         report(f"'{body.id}' is a part, not a value", f"call it: {body.id}(…)")
     if isinstance(body, Const):
@@ -148,21 +163,22 @@ def _named(spec: Spec, problems: list[Problem]) -> None:
         problems.append(Problem(f"there is no value '{spec.sample}'", spec.origins.get("sample"), "sample", hint))
     for part in spec.parts.values():
         if part.like is not None and part.like not in spec.fields:
-            hint = choices(part.like, spec.fields)
-            problems.append(Problem(f"there is no data field '{part.like}'", part.at("like"), f"{part.path}.like", hint))
+            message, hint = f"there is no data field '{part.like}'", choices(part.like, spec.fields)
+            problems.append(Problem(message, part.at("like"), f"{part.path}.like", hint))
 
 
 def _player(player: Player, phase: Phase, spec: Spec, graph: Graph, problems: list[Problem]) -> None:
     reached = set(graph.of_player(player))
-    clear = not player.broken and not _unclear(reached, spec)
+    clear = not player.broken and graph.is_clear(reached)
+    clear = clear and not any(term.path in graph.faulty for term in player.terms.values())
     where = f"{player.path}.trains"
     for index, name in enumerate(player.trains):
         stated = f"trains.{index}" in player.origins
         origin = player.at(f"trains.{index}" if stated else "trains")
-        if name not in spec.declared or name in spec.flow:
+        if name not in spec.declared or (name in spec.flow and name not in graph.unclear):
             message = f"player {player.name} trains '{name}', which is {'a value' if name in spec.flow else 'no part'}"
-            hint = choices(name, spec.parts) if stated else f"name its parts, as in `trains: [{next(iter(spec.parts), 'G')}]`"
-            problems.append(Problem(message, origin, where, hint))
+            example = f"name its parts, as in `trains: [{next(iter(spec.parts), 'G')}]`"
+            problems.append(Problem(message, origin, where, choices(name, spec.parts) if stated else example))
         elif clear and name not in reached:
             terms = ", ".join(player.terms)
             message = f"player {player.name} trains {name}, but none of its terms ({terms}) reaches it"
@@ -171,58 +187,12 @@ def _player(player: Player, phase: Phase, spec: Spec, graph: Graph, problems: li
     trained = sorted(phase.trained()) if common else player.trains
     for name in player.lr_scale:
         if name not in trained:
+            key = f"optimizer.lr_scale.{name}"
             path = "optimizer.lr_scale" if common else f"{player.path}.optimizer.lr_scale"
-            origin = spec.origins.get(f"optimizer.lr_scale.{name}") if common else player.at(f"optimizer.lr_scale.{name}")
-            who = "no player" if common else f"not player {player.name}"
-            message = f"lr_scale names '{name}', which {who} trains"
-            problems.append(Problem(message, origin, path, choices(name, trained)))
-
-
-def _settings(spec: Spec, problems: list[Problem]) -> None:
-    def at_least(path: str, number: float | None, least: int = 1) -> None:
-        if number is not None and number < least:
-            problems.append(Problem(f"{number} should be at least {least}", spec.origins.get(path), path))
-
-    train = spec.train
-    for key in ("batch", "accumulate", "log_every", "sample_every", "checkpoint_every", "steps"):
-        at_least(f"train.{key}", getattr(train, key))
-    at_least("train.seed", train.seed, 0)
-    at_least("train.keep.last", train.keep.last)
-    at_least("train.keep.every", train.keep.every)
-    at_least("show.n", spec.show.n)
-    at_least("evaluate.n", spec.evaluate.n)
-    at_least("evaluate.every", spec.evaluate.every)
-    for phase in spec.phases.values():
-        at_least(f"phases.{phase.name}.steps", phase.steps)
-        for player in phase.players.values():
-            batch = player.batch or train.batch
-            if train.accumulate > 0 and batch > 0 and batch % train.accumulate:
-                message = f"a batch of {batch} cannot be cut into {train.accumulate} equal parts"
-                origin = spec.origins.get("train.accumulate", player.origin)
-                problems.append(Problem(message, origin, "train.accumulate"))
-            if spec.simultaneous and player.repeat > 1:
-                message = "players that update simultaneously cannot repeat"
-                problems.append(Problem(message, player.at("repeat"), f"{player.path}.repeat", "update: alternating"))
-
-
-def _metrics(spec: Spec, problems: list[Problem]) -> None:
-    declared = [name for name, part in spec.parts.items() if part.kind == "metric"]
-    for value in spec.metrics.values():
-        target = root(value.expr.func) if isinstance(value.expr, Call) else None
-        if target is not None and target not in spec.parts:
-            continue  # unknown, or could not be read
-        if target is None or spec.parts[target].kind != "metric":
-            example = declared[0] if declared else "metric"
-            hint = f"write `{value.name}: {example}(fake)`" + ("" if declared else " with a metric under parts:")
-            problems.append(Problem(f"`{value.text}` does not call a metric", value.origin, value.path, hint))
-    best = spec.train.keep.best
-    players = [player for phase in spec.phases.values() for player in phase.players.values()]
-    if best is not None and not any(player.broken for player in players):
-        known = [f"{player.name}.{term}" for player in players for term in player.terms]
-        known += list(spec.metrics)
-        if best not in known and best.split(".")[0] not in spec.metrics:
-            message, path = f"there is no term or metric '{best}'", "train.keep.best"
-            problems.append(Problem(message, spec.origins.get(path), path, choices(best, dict.fromkeys(known))))
+            place = spec.origins.get(key) if common else player.at(key)
+            who = "no player trains" if common else f"player {player.name} does not train"
+            message = f"lr_scale names '{name}', which {who}"
+            problems.append(Problem(message, place, path, choices(name, trained)))
 
 
 def _shares(spec: Spec, graph: Graph, problems: list[Problem]) -> None:
@@ -235,7 +205,7 @@ def _shares(spec: Spec, graph: Graph, problems: list[Problem]) -> None:
                 problems.append(Problem(f"there is no value '{name}' to share", origin, "share", hint))
             continue
         for phase in spec.phases.values():
-            reason = "" if _unclear(graph.needs([name]), spec) else impossible_share(name, phase, graph, spec)
+            reason = impossible_share(name, phase, graph, spec) if graph.is_clear(graph.needs([name])) else ""
             if reason:
                 rest = ", ".join(n for n in spec.share if n != name)
                 hint = f"write `share: [{rest}]` to compute it afresh each turn"
@@ -265,7 +235,8 @@ def impossible_share(name: str, phase: Phase, graph: Graph, spec: Spec) -> str:
     for player in players[: players.index(owner)]:
         computed = computed or player in users
         if computed and player.repeat > 1:
-            return f"player {player.name} repeats with new batches before {owner.name} uses its gradient"
+            where = f" ({player.at('repeat')})"
+            return f"player {player.name} repeats{where} with new batches before {owner.name} uses its gradient"
         if computed and producers & set(player.trains) and not spec.simultaneous:
             return f"player {player.name} steps one of its producers before {owner.name} uses its gradient"
     return ""
@@ -285,7 +256,9 @@ def _unused(spec: Spec, graph: Graph) -> None:
         if unused:
             where = [str(_origin(spec, name)) for name in unused]
             listed = ", ".join(f"{name} ({place})" for name, place in zip(unused, where, strict=True))
-            spec.warnings.append(f"unused {what}: {listed}")
+            warning = f"unused {what}: {listed}"
+            if warning not in spec.warnings:
+                spec.warnings.append(warning)
 
 
 def _origin(spec: Spec, name: str) -> Origin:

@@ -74,12 +74,13 @@ def wrap(value: Any, origin: Origin) -> Node:
 
 
 def shown(value: Any) -> str:
-    """A value as YAML writes it, for messages."""
+    """A value as YAML writes it, on one line and cut where it is long, for messages."""
     if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(shown, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {shown(child)}" for key, child in value.items()) + "}"
-    text = repr(value)
+        text = {None: "null", True: "true", False: "false"}[value]
+    elif isinstance(value, list | tuple):
+        text = f"[{', '.join(map(shown, value))}]"
+    elif isinstance(value, dict):
+        text = "{" + ", ".join(f"{k if k.isprintable() else ascii(k)}: {shown(v)}" for k, v in value.items()) + "}"
+    else:
+        text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

@@ -1,4 +1,4 @@
-"""Check values against annotations, strictly: nothing but a whole number of floats or a list for a tuple is converted."""
+"""Check values against annotations, strictly: an integral float is an int, an int a float, a list a tuple; no more."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def read(cls: type, node: Node, path: str, problems: list[Problem], ignore: tupl
             problems.append(Problem(f"there is no setting '{key}' here", child.origin, where, choices(key, hints)))
             continue
         if is_dataclass(hints[key]):
-            values[key] = read(hints[key], child, where, problems)  # type: ignore[arg-type]
+            values[key] = read(hints[key], child, where, problems)
             continue
         try:
             values[key] = coerce(hints[key], child.plain())

@@ -103,17 +103,17 @@ def _nested(text: str) -> bool:
     for character in text:
         depth += (character in "[{") - (character in "]}")
         deepest = max(deepest, depth)
-    return deepest > _DEEPEST or re.search(r"([-?:] ){%d}" % _DEEPEST, text) is not None
+    return deepest > _DEEPEST or re.search(rf"([-?:] ){{{_DEEPEST}}}", text) is not None
 
 
 def _not_yaml(error: yaml.YAMLError, text: str, origin: Origin, fixed: Origin | None) -> Problem:
     mark, begun = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     message = getattr(error, "problem", None) or str(error).split("\n")[0]
     if mark is None:  # a character that YAML has no place for
-        line = text[: getattr(error, "position", 0)].count("\n") + 1
-        return Problem(f"not valid YAML: {message}", fixed or Origin(origin.file, line))
-    lines = text.split("\n")
-    line = lines[mark.line] if mark.line < len(lines) else ""
+        number = text[: getattr(error, "position", 0)].count("\n") + 1
+        return Problem(f"not valid YAML: {message}", fixed or Origin(origin.file, number))
+    lines = [*text.split("\n"), ""]
+    line = lines[min(mark.line, len(lines) - 1)]
     at = line[mark.column : mark.column + 1]
     hint = ""
     if "\t" in line[: mark.column + 1]:
@@ -123,8 +123,10 @@ def _not_yaml(error: yaml.YAMLError, text: str, origin: Origin, fixed: Origin | 
         hint = "is one missing on the line above, or the indentation off?"
         if ": " in line[: mark.column]:
             hint = "quote a text that holds ': '"
-    elif "alias" in message:
-        hint = "quote a text that begins with *"
+    elif "could not find expected ':'" in message and begun is not None:
+        mark, message = begun, "a ':' is missing after this key"
+    elif "alias" in message or "expected alphabetic" in message:
+        message, hint = "a name after * or & refers to another place", "quote a text that begins with *"
     elif MISSING in line:
         message, hint = f"{MISSING} inside brackets", f"write '{MISSING}' in quotes, or use block style"
     elif "cannot start any token" in message:

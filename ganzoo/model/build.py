@@ -96,7 +96,7 @@ def load_factories(spec: Spec) -> dict[str, Callable[..., Any]]:
         elif component.path in found:
             component.args = seen[component.path].args
     if problems:
-        raise UserError(dict.fromkeys(problems))
+        raise UserError(problems)
     return found
 
 
@@ -155,11 +155,11 @@ class _Facts:
             except UserError as error:
                 problems += error.problems
             except EvaluationError as error:
-                if no_meta(error):
+                if self.blueprint.device.type == "meta" and no_meta(error):
                     raise
-                problems.append(Problem(str(error), part.origin, part.path))
+                note(error, problems)
         if problems:
-            raise UserError(dict.fromkeys(problems))
+            raise UserError(problems)
 
     def part(self, name: str) -> Any:
         blueprint = self.blueprint
@@ -182,7 +182,8 @@ class _Facts:
 
     def facts(self, part: Part, maker: Callable[..., Any]) -> dict[str, Any]:
         """The facts that this factory asks for and the YAML does not state."""
-        found, problems = {}, []
+        found: dict[str, Any] = {}
+        missing: dict[tuple[str, str], list[str]] = {}
         for argument in factory.arguments(maker).values():
             if not argument.is_fact or argument.name in part.args:
                 continue
@@ -190,11 +191,14 @@ class _Facts:
                 value = self.fact(argument.name, part, maker)
             except _Unknown as unknown:
                 if argument.default is factory.EMPTY:
-                    hint = f"write `{part.path}.{argument.name}: …`"
-                    message = f"{part.entry.id} needs {argument.name}, but {unknown}"
-                    problems.append(Problem(message, part.origin, part.path, unknown.hint or hint))
+                    missing.setdefault((str(unknown), unknown.hint), []).append(argument.name)
                 continue
             found[argument.name] = value
+        problems = []
+        for (reason, hint), names in missing.items():
+            message = f"{part.entry.id} needs {' and '.join(names)}, but {reason}"
+            hint = hint or " and ".join(f"write `{name}: …`" for name in names)
+            problems.append(Problem(message, part.origin, part.path, hint))
         if problems:
             raise UserError(problems)
         return found
@@ -222,11 +226,8 @@ class _Facts:
         if part.like is not None:
             if part.like not in fields:
                 near = choices(part.like, fields)
-                raise UserError(
-                    Problem(
-                        f"there is no data field '{part.like}'", part.at("like") or part.origin, f"{part.path}.like", near
-                    )
-                )
+                message = f"there is no data field '{part.like}'"
+                raise UserError(Problem(message, part.at("like"), f"{part.path}.like", near))
             return fields[part.like]
         for wanted in [kind] if kind else ["image", "vector"]:
             found = [name for name, f in fields.items() if f.kind == wanted]
@@ -243,8 +244,10 @@ class _Facts:
         calls = [call for call in calls_of(name, self.spec) if isinstance(call.func, Name)]
         for call in calls:
             given = dict(call.kwargs) | dict(zip(order, call.args, strict=False))
-            if parameter in given and not has_hole(given[parameter]):
-                return given[parameter]
+            found = given.get(parameter)
+            part = isinstance(found, Name) and found.id in self.spec.parts  # a mistake that the call itself will show
+            if found is not None and not has_hole(found) and not part:
+                return found
         if not calls:
             raise _Unknown(f"{name} is never called, so there is nothing to read it from")
         raise _Unknown(f"no call of {name} gives '{parameter}'")
@@ -307,7 +310,7 @@ def forward_of(maker: Callable[..., Any]) -> dict[str, inspect.Parameter] | None
             return None
         if not isinstance(made, type) or made is nn.Module:
             return None
-    method = getattr(made, "forward", None) or getattr(made, "__call__", None)
+    method = getattr(made, "forward", None) or getattr(made, "__call__", None)  # noqa: B004
     return dict(bound(method).parameters) if inspect.isfunction(method) else None
 
 
@@ -342,6 +345,13 @@ def _classes(like: Field) -> int:
 
 def _by(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "a scalar"
+
+
+def note(error: EvaluationError, problems: list[Problem]) -> None:
+    """An error as a problem, unless the same equation is among them already: one player's message is enough."""
+    problem = error.problem()
+    if not any((p.origin, p.path) == (problem.origin, problem.path) for p in problems):
+        problems.append(problem)
 
 
 def no_meta(error: BaseException | None) -> bool:

@@ -14,7 +14,7 @@ from ganzoo.fields import Field
 from ganzoo.model import build, modes
 from ganzoo.model.build import DRY_BATCH, Blueprint
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
-from ganzoo.model.program import Program, problem
+from ganzoo.model.program import Program
 
 
 def check(spec: Spec, fields: dict[str, Field] | None = None) -> Blueprint:
@@ -39,7 +39,7 @@ def _check(spec: Spec, fields: dict[str, Field] | None, device: str) -> Blueprin
             _player(player, phase, blueprint, problems)
     _pictures(blueprint, problems)
     if problems:
-        raise UserError(dict.fromkeys(problems))
+        raise UserError(problems)
     return blueprint
 
 
@@ -49,7 +49,17 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
         if not modes.parameters(blueprint.parts, [name]):
             entry = blueprint.spec.parts[name].entry.id
             message = f"player {player.name} trains {name} ({entry}), which has no parameters"
-            problems.append(Problem(message, player.origin, f"{player.path}.trains"))
+            problems.append(Problem(message, player.at("trains"), f"{player.path}.trains", "leave it out"))
+    for constraint in player.after.values():
+        if not hasattr(blueprint.factories[constraint.path], "after_step"):
+            message = f"{constraint.entry.id} is no constraint, which could follow a step"
+            hint = "use a penalty under minimize:, a layer under with:"
+            problems.append(Problem(message, constraint.origin, constraint.path, hint))
+            continue
+        try:
+            blueprint.make(constraint)
+        except UserError as error:
+            problems += error.problems
     modes.for_phase(blueprint.parts, blueprint.spec.parts, phase)
     modes.freeze(modes.parameters(blueprint.parts, blueprint.parts), set(map(id, own)))
     program = Program(blueprint.spec.flow, blueprint.parts.__getitem__, blueprint.kind)
@@ -74,15 +84,16 @@ def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> t
     try:
         loss = first(program.value(term)(turn))
     except UserError as error:
-        problems += [p if p.origin else problem(term, error) for p in error.problems]
+        problems += error.problems
         return None
     except EvaluationError as error:
-        if build.no_meta(error):
+        if turn.draws.device.type == "meta" and build.no_meta(error):
             raise
-        problems.append(Problem(str(error), term.origin, term.path))
+        build.note(error, problems)
         return None
     if not isinstance(loss, torch.Tensor) or loss.ndim:
-        message = f"`{term.text}` is {shape_of(loss)}, but a term is one number"
+        shape = f"has the shape {_readable(loss)}" if isinstance(loss, torch.Tensor) else f"is {shape_of(loss)}"
+        message = f"`{term.text}` {shape}, but a term is one number"
         problems.append(Problem(message, term.origin, term.path, "use a loss: l1(x, y), adv.g(fake)"))
         return None
     return loss
@@ -92,6 +103,7 @@ def _reach(player: Player, total: torch.Tensor, blueprint: Blueprint, problems: 
     """Every part that the player trains must get a gradient from its terms."""
     modules = {name: modes.parameters(blueprint.parts, [name]) for name in player.trains}
     every = [p for params in modules.values() for p in params]
+    gradients: dict[Any, Any]
     if total.requires_grad:
         gradients = dict(zip(every, torch.autograd.grad(total, every, allow_unused=True), strict=True))
     else:
@@ -100,7 +112,7 @@ def _reach(player: Player, total: torch.Tensor, blueprint: Blueprint, problems: 
         if params and all(gradients[p] is None for p in params):
             message = f"no gradient of player {player.name}'s terms reaches {name}"
             hint = "a `stop(…)`, or a loss that ignores the argument, cuts it off"
-            problems.append(Problem(message, player.origin, f"{player.path}.trains", hint))
+            problems.append(Problem(message, player.at("trains"), f"{player.path}.trains", hint))
 
 
 def _optimizer(player: Player, blueprint: Blueprint, problems: list[Problem]) -> None:
@@ -126,14 +138,14 @@ def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
             try:
                 blueprint.shapes.setdefault(value.name, _readable(program.value(value)(turn)))
             except UserError as error:
-                problems += [p if p.origin else problem(value, error) for p in error.problems]
+                problems += error.problems
             except EvaluationError as error:
-                problems.append(Problem(str(error), value.origin, value.path))
+                build.note(error, problems)
         for value in spec.metrics.values():
             try:
-                program.compile(value.expr)  # metrics read numbers, which the meta device has not
+                program.value(value)  # only compiled: metrics read numbers, which the meta device has not
             except UserError as error:
-                problems.append(problem(value, error))
+                problems += error.problems
 
 
 def _readable(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_type_hints
 
@@ -101,8 +102,16 @@ def complete(component: Component, factory: Callable[..., Any], facts: dict[str,
         elif name in facts:
             full[name] = facts[name]
         elif argument.default is not EMPTY:
-            full[name] = argument.default
+            full[name] = _typed(argument)
     return full
+
+
+def _typed(argument: Argument) -> Any:
+    """A default as its annotation has it (0 as 0.0), as it would be if a YAML gave it."""
+    try:
+        return argument.default if argument.annotation is EMPTY else coerce(argument.annotation, argument.default)
+    except TypeError:
+        return argument.default
 
 
 def make(component: Component, factory: Callable[..., Any], args: dict[str, Any]) -> Any:
@@ -116,7 +125,21 @@ def make(component: Component, factory: Callable[..., Any], args: dict[str, Any]
     except UserError:
         raise
     except (ValueError, TypeError) as error:
-        key = next((k for k in component.args if k in str(error)), "")
-        raise UserError(
-            Problem(f"{component.entry.id}: {error}", component.at(key), component.path + (f".{key}" if key else ""))
-        ) from error
+        key = _guilty(component, str(error))
+        path = f"{component.path}.{key}" if key else component.path
+        raise UserError(Problem(f"{component.entry.id}: {error}", component.at(key), path)) from error
+
+
+def _guilty(component: Component, message: str) -> str:
+    """The argument that a message speaks of, by its name or else by its value; empty if that is not clear."""
+
+    def mentioned(text: str) -> bool:
+        return re.search(rf"(?<![\w.-]){re.escape(text)}(?![\w.])", message) is not None
+
+    def values(value: Any) -> list[str]:
+        items = value if isinstance(value, list | tuple) else [value]
+        return [str(item) for item in items if not isinstance(item, bool) and item is not None]
+
+    named = [key for key in component.args if mentioned(key)]
+    valued = [key for key, value in component.args.items() if any(map(mentioned, values(value)))]
+    return named[0] if named else valued[0] if len(valued) == 1 else ""

@@ -39,6 +39,9 @@ class Given(Mapping[str, Any]):
             self._given[name] = field.draw_labels(self._n, generator).to(self._device)
         return self._given[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._given
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._given)
 

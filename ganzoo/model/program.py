@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any, get_type_hints
+from dataclasses import replace
+from functools import cache
+from typing import Any, get_origin, get_type_hints
 
 import torch
 from torch import nn
@@ -13,7 +14,7 @@ from torch import nn
 from ganzoo import draw
 from ganzoo.config.spec import Value
 from ganzoo.contract import Scales, first, ignored, map_tensors, shape_of
-from ganzoo.errors import EvaluationError, Problem, UserError
+from ganzoo.errors import EvaluationError, UserError
 from ganzoo.expression import HOLE, Attr, Call, Const, Expr, Name, Scaled, Seq, has_hole, names, root
 
 FULL_PRECISION = ("adversarial", "loss", "regularizer", "metric")
@@ -94,7 +95,11 @@ class Program:
 
     def value(self, value: Value, expr: Expr | None = None) -> Getter:
         """A named equation (or only `expr` of it) as a function of the turn; errors say which equation and where."""
-        compute = self.compile(value.expr if expr is None else expr)
+        try:
+            compute = self.compile(value.expr if expr is None else expr)
+        except UserError as error:
+            placed = [p if p.origin else replace(p, origin=value.origin, path=value.path) for p in error.problems]
+            raise UserError(placed) from None
 
         def get(turn: Turn) -> Any:
             try:
@@ -102,7 +107,7 @@ class Program:
             except (EvaluationError, UserError):
                 raise
             except Exception as error:
-                raise EvaluationError(_context(value, turn, error)) from error
+                raise EvaluationError(_context(value, turn, error), value.origin, value.path) from error
 
         return get
 
@@ -241,6 +246,8 @@ class Program:
             part = self.part(expr.id)
             if _mentions(annotation, nn.Module):
                 return lambda turn: part
+            if _mentions(annotation, torch.Tensor) and not _mentions(annotation, Callable):
+                raise UserError(f"a tensor is needed where the part {expr.id} stands: call it, {expr.id}(…)")
             return lambda turn: lambda *args, **kwargs: first(part(*args, **kwargs))
         get = self.compile(expr)
         if zipped or not takes_tensor(annotation):
@@ -350,7 +357,7 @@ def _float(value: Any) -> Any:
     return map_tensors(lambda t: t.float() if t.is_floating_point() else t, value)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _resolved(function: Any) -> inspect.Signature:
     signature = inspect.signature(function)
     try:
@@ -388,9 +395,11 @@ def takes_tensor(annotation: Any) -> bool:
     return annotation is inspect.Parameter.empty or _mentions(annotation, torch.Tensor)
 
 
-def _mentions(annotation: Any, wanted: type) -> bool:
+def _mentions(annotation: Any, wanted: Any) -> bool:
     if isinstance(annotation, str):
         return wanted.__name__ in annotation
+    if annotation is Callable or get_origin(annotation) is Callable:  # its own arguments do not count
+        return wanted is Callable
     if isinstance(annotation, type):
         return issubclass(annotation, wanted)
     return any(_mentions(a, wanted) for a in getattr(annotation, "__args__", ()) if not isinstance(a, list))
@@ -399,16 +408,12 @@ def _mentions(annotation: Any, wanted: type) -> bool:
 def _context(value: Value, turn: Turn, error: Exception) -> str:
     shapes = []
     for name in names(value.expr):
-        if name in turn.cache:
-            shapes.append(f"{name} {shape_of(turn.cache[name])}")
-        elif name in turn.batch and hasattr(turn.batch[name], "shape"):
-            shapes.append(f"{name} {shape_of(turn.batch[name])}")
+        found = turn.cache.get(name)
+        if found is None and name in set(turn.batch):  # its names, for asking for a field may draw it
+            found = turn.batch[name]
+        if found is not None:
+            shapes.append(f"{name} {shape_of(found)}")
     listed = f" [{', '.join(shapes)}]" if shapes else ""
     player = f" for player {turn.player}" if turn.player else ""
     equation = value.text if value.name == value.text else f"{value.name} = {value.text}"
     return f"while computing {equation}{listed}{player} ({value.origin}): {type(error).__name__}: {error}"
-
-
-def problem(value: Value, error: Exception) -> Problem:
-    """An error met while an equation was compiled or tried, as a problem at the equation's line."""
-    return Problem(str(error).strip(), value.origin, value.path)

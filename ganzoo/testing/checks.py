@@ -304,8 +304,8 @@ def _data(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) ->
     data = factory(**args)
     fields = dict(data.fields)
     stated = entry.facts.get("fields")
-    if stated is not None:
-        promised = stated(dict(args)) if callable(stated) else stated
+    promised = stated(dict(args)) if callable(stated) else stated
+    if promised is not None:
         assert sorted(promised) == sorted(fields), f"{entry.id} registers fields {promised}, but has {sorted(fields)}"
     index = torch.tensor([0, len(data) - 1, 0])
     batch = data.batch(index, torch.device("cpu"))

@@ -8,6 +8,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganzoo.errors import Problem, UserError
+
+
+def check_batch(path: str, batch: int, world: int, micro: int) -> None:
+    """Every process and micro-batch gets the same number of rows.
+
+    Raises:
+        UserError: the batch cannot be divided.
+    """
+    if batch % (world * micro):
+        among = f"{world} processes" + (f" and {micro} accumulated parts" if micro > 1 else "")
+        near = max(batch // (world * micro), 1) * world * micro
+        raise UserError(Problem(f"a batch of {batch} cannot be divided among {among}", path=path, hint=f"{near} can"))
+
 
 class Batch(Mapping[str, Any]):
     """The rows of one batch, gathered when a field is first read."""

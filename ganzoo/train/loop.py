@@ -20,7 +20,7 @@ from ganzoo.model.modes import for_phase, freeze, parameters
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
 from ganzoo.model.program import Getter, Program, Shared, Turn
 from ganzoo.train.ema import Average
-from ganzoo.train.feed import Batch, Feed
+from ganzoo.train.feed import Batch, Feed, check_batch
 from ganzoo.train.ledger import Ledger
 
 
@@ -72,10 +72,10 @@ class Trainer:
         self.blueprint, self.spec, self.device = blueprint, blueprint.spec, device
         self.train = self.spec.train
         self.rank, self.world = distributed.rank(), distributed.world()
-        seed = draw.seed_of(self.train.seed, "global", self.rank)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
+        for phase in self.spec.phases.values():
+            for player in phase.players.values():
+                path = "train.batch" if player.batch is None else f"{player.path}.batch"
+                check_batch(path, player.batch or self.train.batch, self.world, self.train.accumulate)
         self.parts = blueprint.build(device)
         if self.train.sync_batch_norm and self.world > 1:
             for name, part in self.parts.items():
@@ -149,6 +149,7 @@ class Trainer:
             if not following:
                 return False
             self.enter(following[0])
+        self.seed_globals()
         micro = self.train.accumulate
         batches = self.feed.take(self.train.batch, micro)
         playing = [p for p in self.phase.players.values() if self.step % p.every == 0]
@@ -171,6 +172,16 @@ class Trainer:
         self.step += 1
         self.phase_step += 1
         return True
+
+    def seed_globals(self) -> None:
+        """Seed what draws outside ``ganzoo.draw``, such as dropout, afresh at every step.
+
+        Nothing of it needs saving then, and a library that draws while it is imported, once, late, changes nothing.
+        """
+        seed = draw.seed_of(self.train.seed, "global", self.step, self.rank)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
 
     def turn(self, batch: Batch, size: int, player: str, repeat: int, index: int, shared: Shared | None) -> Turn:
         """The turn of one micro-batch: its rows, and its slice of the global draws."""
@@ -265,7 +276,6 @@ class Trainer:
             "parts": {n: part.state_dict() for n, part in self.parts.items() if isinstance(part, nn.Module)},
             "players": {name: seat.state_dict() for name, seat in self.seats.items()},
             "ledger": self.ledger.state_dict(),
-            "random": distributed.gather(_random_state()),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -284,26 +294,4 @@ class Trainer:
         self.step, self.phase_step = state["step"], state["phase_step"]
         self.feed.cursor = state["cursor"]
         self.ledger.load_state_dict(state["ledger"])
-        if len(state["random"]) == self.world:
-            _set_random_state(state["random"][self.rank])
 
-
-def _random_state() -> dict[str, Any]:
-    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
-    version, internal, gauss_next = random.getstate()
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "numpy": [str(kind), torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(gauss)],
-        "python": [version, list(internal), gauss_next],
-    }
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
-    kind, keys, position, has_gauss, gauss = state["numpy"]
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
-    version, internal, gauss_next = state["python"]
-    random.setstate((version, tuple(internal), gauss_next))

@@ -17,7 +17,7 @@ OF_ONE_SPLIT = ("arrays", "fields", "_resident")  # what a copy for the other sp
 
 
 class ImageSet(Arrays):
-    """Images of one split as floats in a range. Source: sections 2 and 4 of ganzoo's design.
+    """Images of one split as floats in a range. Source: ganzoo's own.
 
     Args:
         split: ``train`` or ``test``.
@@ -50,6 +50,12 @@ class ImageSet(Arrays):
             other.__dict__.pop(name, None)
         other.split = split
         return other
+
+    def diagnose(self) -> list[Finding]:
+        """All that the data doctor finds, worst first; reads every file's header and many images."""
+        from ganzoo_data.doctor import diagnose
+
+        return diagnose(self)
 
     def doctor(self) -> list[Finding]:
         """Warnings about the rows in memory that cost next to nothing: labels all equal, constant images, NaN."""

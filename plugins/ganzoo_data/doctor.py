@@ -89,24 +89,24 @@ def _field(name: str, field: Any, rows: np.ndarray, limit: int) -> list[Finding]
         return []
     looked = spread(rows, limit)
     if field.kind == "image":
-        flat = looked.reshape(len(looked), -1)
-        return pixels(name, flat.min(1), flat.max(1))
+        constant = (looked == looked[:, :1, :1]).all((1, 2, 3))
+        return pixels(name, constant, looked.max((1, 2, 3), initial=0))
     bad = int((~np.isfinite(looked)).reshape(len(looked), -1).any(1).sum())
     message = f"{name}: {bad} of {len(looked)} rows hold NaN or infinity"
     return [Finding("error", message, "training on them stops at once; remove them")] if bad else []
 
 
-def pixels(name: str, low: np.ndarray, high: np.ndarray) -> list[Finding]:
-    """Warnings from the darkest and brightest value of each image, 0 to 255. Source: ganzoo's own."""
-    constant, dark = int((low == high).sum()), int(((high <= DARK) & (low != high)).sum())
+def pixels(name: str, constant: np.ndarray, brightest: np.ndarray) -> list[Finding]:
+    """Warnings from whether each image is of one colour, and its brightest value, 0 to 255. Source: ganzoo's own."""
+    plain, dark = int(constant.sum()), int(((brightest <= DARK) & ~constant).sum())
     found = []
-    if constant:
-        message = f"{name}: {constant} of {len(low)} images are of one colour"
-        found.append(Finding(_bad(constant / len(low)), message, "empty pictures, or damaged ones: remove them"))
+    if plain:
+        message = f"{name}: {plain} of {len(constant)} images are of one colour"
+        found.append(Finding(_bad(plain / len(constant)), message, "empty pictures, or damaged ones: remove them"))
     if dark:
-        message = f"{name}: {dark} of {len(low)} images are almost black: no value above {DARK} of 255"
+        message = f"{name}: {dark} of {len(constant)} images are almost black: no value above {DARK} of 255"
         found.append(
-            Finding(_bad(dark / len(low)), message, "masks with classes 0, 1, 2 as pixels, or values from 0 to 1?")
+            Finding(_bad(dark / len(constant)), message, "masks with classes 0, 1, 2 as pixels, or values from 0 to 1?")
         )
     return found
 

@@ -115,7 +115,7 @@ class ImageFolder(ImageSet):
         if not self.root.is_dir():
             missing = [n for n in ("size", "channels", "classes") if getattr(self, n) is None]
             if missing:
-                advice = f"give root=FOLDER, or state {', '.join(missing)} to check the model without it"
+                advice = f"give data.root=FOLDER, or state {', '.join(missing)} to check the model without it"
                 raise UserError(f"there is no folder {printable(self.root)}; {advice}")
             label = stated_label(self.classes) if self.classes else None
         else:

@@ -6,12 +6,13 @@ import hashlib
 import os
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from ganzoo.errors import UserError
-from ganzoo_data.decode import flatten
+from ganzoo_data.decode import GREY, flatten
 from ganzoo_data.doctor import Finding, classes, few, pixels, repeated, spread
 from ganzoo_data.listing import File, Listing, is_image, list_images
 from ganzoo_data.store import in_order, reason
@@ -111,18 +112,28 @@ def _copies(listing: Listing) -> list[Finding]:
     return found
 
 
+class _Seen(NamedTuple):
+    """What one decoded image shows; `deepest` is its largest value if it has 16 bits."""
+
+    constant: bool
+    brightest: int
+    mode: str
+    grey: bool
+    deepest: int
+
+
 def _contents(listing: Listing, seen: Survey, limit: int) -> list[Finding]:
     """What only the pixels tell, of at most `limit` files."""
     rows = spread(np.arange(len(listing.files)), limit)
     Image.init()
 
-    def one(path: Path) -> tuple[int, int, str, bool, int] | str:
+    def one(path: Path) -> _Seen | str:
         try:
             with Image.open(path) as image:
                 sixteen = int(np.asarray(image).max()) if image.mode.startswith("I") else 0
                 flat = np.asarray(flatten(image, 3))
                 grey = bool((flat == flat[..., :1]).all())
-                return int(flat.min()), int(flat.max()), image.mode, grey, sixteen
+                return _Seen(bool((flat == flat[0, 0]).all()), int(flat.max()), image.mode, grey, sixteen)
         except Exception as error:  # Pillow's readers raise anything
             return reason(error)
 
@@ -136,14 +147,14 @@ def _contents(listing: Listing, seen: Survey, limit: int) -> list[Finding]:
         found.append(Finding("error", f"{len(bad)} images cannot be read: {named}", fix))
     if not good:
         return found
-    found += pixels("real", np.array([g[0] for g in good]), np.array([g[1] for g in good]))
-    colour = [g for g in good if g[2] not in ("L", "LA", "1") and not g[4]]
-    if colour and all(g[3] for g in good):
+    found += pixels("real", np.array([g.constant for g in good]), np.array([g.brightest for g in good]))
+    colour = [g for g in good if g.mode not in GREY]
+    if colour and all(g.grey for g in good):
         message = f"all {len(good)} images looked at are grey, though {len(colour)} are stored in colour"
         found.append(Finding("warning", message, "write `channels: 1`"))
-    elif any(g[3] for g in good) and not all(g[3] for g in good):
-        found.append(Finding("info", f"{sum(g[3] for g in good)} of {len(good)} images looked at are grey"))
-    deep = [g[4] for g in good if g[4]]
+    elif any(g.grey for g in good) and not all(g.grey for g in good):
+        found.append(Finding("info", f"{sum(g.grey for g in good)} of {len(good)} images looked at are grey"))
+    deep = [g.deepest for g in good if g.deepest]
     if deep and max(deep) < 2**14:
         message = f"{len(deep)} images have 16 bits, but no value above {max(deep)} of 65535: they will be almost black"
         found.append(Finding("warning", message, "multiply them so that white is 65535, or save them with 8 bits"))

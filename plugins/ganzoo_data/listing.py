@@ -74,7 +74,7 @@ def list_images(root: Path, classes: Sequence[str] | int | None = None) -> Listi
         UserError: there is no such folder, it has no images, or the classes are not the expected ones.
     """
     if not root.is_dir():
-        raise UserError(f"there is no folder {printable(root)}; give root=FOLDER")
+        raise UserError(f"there is no folder {printable(root)}; give data.root=FOLDER")
     files = tuple(sorted(walk(root)))
     if not files:
         raise UserError(f"there are no images in {printable(root)} or its folders ({' '.join(sorted(_COMMON))} …)")

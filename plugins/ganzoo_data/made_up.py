@@ -106,11 +106,10 @@ def _field(name: str, spec: Any, range: tuple[float, float]) -> Field:
 
 def _label(where: str, spec: Mapping[str, Any]) -> Field:
     classes = spec.get("classes", 10)
-    if isinstance(classes, bool) or not (
-        isinstance(classes, list | tuple) or (isinstance(classes, int) and classes > 0)
-    ):
+    count = len(classes) if isinstance(classes, list | tuple) else classes
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise ValueError(f"{where}: classes is {classes!r}, but should be a number above 0 or a list of names")
-    label = stated_label(tuple(map(str, classes)) if isinstance(classes, list | tuple) else classes)
+    label = stated_label(classes if isinstance(classes, int) else tuple(map(str, classes)))
     weights = tuple(map(float, spec.get("frequencies") or label.frequencies))
     if len(weights) != len(label.classes) or not weights or min(weights) < 0 or sum(weights) <= 0:
         raise ValueError(f"{where}: frequencies should be {len(label.classes)} numbers, none below 0, not all 0")

@@ -41,7 +41,7 @@ class Decoded(NamedTuple):
 
 
 def read_all(listing: Listing, recipe: Recipe, memory: float) -> Decoded:
-    """Decode every file, or open what was decoded before. Source: sections 5 and 7 of ganzoo's design.
+    """Decode every file, or open what was decoded before. Source: ganzoo's own.
 
     Args:
         listing: The files.

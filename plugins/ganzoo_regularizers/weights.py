@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.functional import normalize
+from torch.nn.utils import parametrize
 
-LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 
 
 class Orthogonal:
@@ -22,9 +24,7 @@ class Orthogonal:
         total: Tensor | None = None
         for layer in part.modules():
             if isinstance(layer, LAYERS):
-                weight = layer.weight
-                transposed = isinstance(layer, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d)
-                rows = (weight.transpose(0, 1) if transposed else weight).flatten(1)
+                rows = (layer.weight.transpose(0, 1) if isinstance(layer, TRANSPOSED) else layer.weight).flatten(1)
                 product = rows @ rows.T
                 loss = product.square().sum() - product.diagonal().square().sum()
                 total = loss if total is None else total + loss
@@ -53,6 +53,37 @@ class ClipWeights:
         torch._foreach_clamp_max_(list(part.parameters()), self.bound)
 
 
+class Spectral(nn.Module):
+    """A weight over its largest singular value, W / sigma with sigma = u^T W v, as a parametrisation.
+
+    u and v follow W by one round of power iteration at every training forward. They are constants to the gradient,
+    and are replaced, not changed in place, so that one backward may go through several forwards.
+    """
+
+    u: Tensor
+    v: Tensor
+
+    def __init__(self, weight: Tensor, dim: int, iterations: int):
+        super().__init__()
+        self.dim, self.iterations = dim, iterations
+        rows, columns = self.matrix(weight).shape
+        self.register_buffer("u", normalize(weight.new_empty(rows).normal_(), dim=0))
+        self.register_buffer("v", normalize(weight.new_empty(columns).normal_(), dim=0))
+
+    def matrix(self, weight: Tensor) -> Tensor:
+        """One row for each output."""
+        return (weight.transpose(0, self.dim) if self.dim else weight).flatten(1)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        matrix = self.matrix(weight)
+        if self.training:
+            with torch.no_grad():
+                for _ in range(self.iterations):
+                    self.v = normalize(matrix.T @ self.u, dim=0)
+                    self.u = normalize(matrix @ self.v, dim=0)
+        return weight / torch.dot(self.u, matrix @ self.v)
+
+
 class SpectralNorm:
     """Every weight is divided by its largest singular value, followed by power iteration at each training forward.
 
@@ -69,6 +100,8 @@ class SpectralNorm:
     """
 
     def __init__(self, iterations: int = 1, embeddings: bool = True):
+        if iterations < 1:
+            raise ValueError(f"iterations is {iterations}, but should be at least 1")
         self.iterations, self.embeddings = iterations, embeddings
 
     def attach(self, part: nn.Module) -> None:
@@ -77,6 +110,7 @@ class SpectralNorm:
         if not layers:
             raise ValueError("it has no linear, convolution or embedding layer")
         for layer in layers:
-            if nn.utils.parametrize.is_parametrized(layer, "weight"):
+            if parametrize.is_parametrized(layer, "weight"):
                 raise ValueError("its weights are reparametrised already")
-            parametrizations.spectral_norm(layer, n_power_iterations=self.iterations)
+            spectral = Spectral(layer.weight.detach(), int(isinstance(layer, TRANSPOSED)), self.iterations)
+            parametrize.register_parametrization(layer, "weight", spectral)

@@ -1,0 +1,57 @@
+"""The checks of settings that need no graph: numbers in range, metrics that are metrics."""
+
+from __future__ import annotations
+
+from ganzoo.config.spec import Spec
+from ganzoo.errors import Problem, choices
+from ganzoo.expression import Call, root
+
+
+def settings(spec: Spec, problems: list[Problem]) -> None:
+    """Numbers that must be large enough, batches that must divide."""
+
+    def at_least(path: str, number: float | None, least: int = 1) -> None:
+        if number is not None and number < least:
+            problems.append(Problem(f"{number} should be at least {least}", spec.origins.get(path), path))
+
+    train = spec.train
+    for key in ("batch", "accumulate", "log_every", "sample_every", "checkpoint_every", "steps"):
+        at_least(f"train.{key}", getattr(train, key))
+    at_least("train.seed", train.seed, 0)
+    at_least("train.keep.last", train.keep.last)
+    at_least("train.keep.every", train.keep.every)
+    at_least("show.n", spec.show.n)
+    at_least("evaluate.n", spec.evaluate.n)
+    at_least("evaluate.every", spec.evaluate.every)
+    for phase in spec.phases.values():
+        at_least(f"phases.{phase.name}.steps", phase.steps)
+        for player in phase.players.values():
+            batch = player.batch or train.batch
+            if train.accumulate > 0 and batch > 0 and batch % train.accumulate:
+                message = f"a batch of {batch} cannot be cut into {train.accumulate} equal parts"
+                origin = spec.origins.get("train.accumulate", player.origin)
+                problems.append(Problem(message, origin, "train.accumulate"))
+            if spec.simultaneous and player.repeat > 1:
+                message = "players that update simultaneously cannot repeat"
+                problems.append(Problem(message, player.at("repeat"), f"{player.path}.repeat", "update: alternating"))
+
+
+def metrics(spec: Spec, problems: list[Problem]) -> None:
+    """What ``evaluate:`` computes, and what the best checkpoint goes by."""
+    declared = [name for name, part in spec.parts.items() if part.kind == "metric"]
+    for value in spec.metrics.values():
+        target = root(value.expr.func) if isinstance(value.expr, Call) else None
+        if target is not None and target not in spec.parts:
+            continue  # unknown, or could not be read
+        if target is None or spec.parts[target].kind != "metric":
+            example = declared[0] if declared else "metric"
+            hint = f"write `{value.name}: {example}(fake)`" + ("" if declared else " with a metric under parts:")
+            problems.append(Problem(f"`{value.text}` does not call a metric", value.origin, value.path, hint))
+    best = spec.train.keep.best
+    players = [player for phase in spec.phases.values() for player in phase.players.values()]
+    if best is not None and not any(player.broken for player in players):
+        known = [f"{player.name}.{term}" for player in players for term in player.terms]
+        known += list(spec.metrics)
+        if best not in known and best.split(".")[0] not in spec.metrics:
+            message, path = f"there is no term or metric '{best}'", "train.keep.best"
+            problems.append(Problem(message, spec.origins.get(path), path, choices(best, dict.fromkeys(known))))

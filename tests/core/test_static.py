@@ -1,0 +1,480 @@
+"""The checks of the graph: who reaches what, what can be shared, what is unused; all without torch."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganzoo import config
+from ganzoo.config import static
+from ganzoo.config.spec import Spec
+from ganzoo.errors import UserError
+from ganzoo.registry import Registry
+from tests.core.helpers import extended
+
+COMPONENTS = (
+    *("generator.g", "discriminator.d", "encoder.e", "adversarial.a", "loss.l1", "op.stop", "op.join", "prior.p"),
+    *("regularizer.r", "metric.m", "optimizer.o", "schedule.s"),
+)
+BASE = """
+    data: data.labelled
+    parts: {G: generator.g, D: discriminator.d, Z: prior.p, adv: adversarial.a}
+    flow: {z: Z(n), fake: "G(z)"}
+    players:
+      D: {minimize: {adversarial: "adv.d(D(real), D(fake))"}}
+      G: {minimize: {adversarial: "adv.g(D(fake), D(real))"}}
+    optimizer: optimizer.o
+"""
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    found = extended(Registry(), dict.fromkeys(COMPONENTS, dict))
+    for name, fields in {"labelled": ["real", "label"], "unknown": None}.items():
+        made = extended(Registry(), {f"data.{name}": dict})
+        made.entries[f"data.{name}"][0].facts["fields"] = fields
+        found.entries.update(made.entries)
+    return found
+
+
+class Model:
+    def __init__(self, folder: Path, registry: Registry):
+        self.folder, self.registry = folder, registry
+        self.write("base", BASE)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / f"{name}.yaml"
+        path.write_text(textwrap.dedent(text).lstrip("\n"))
+        return path
+
+    def load(self, text: str = "") -> Spec:
+        return config.load(self.write("m", f"extends: base\n{textwrap.dedent(text).strip()}"), (), self.registry)
+
+    def problems(self, text: str) -> list[str]:
+        """The problems without their file's folder."""
+        try:
+            self.load(text)
+        except UserError as error:
+            return [str(problem).replace(f"{self.folder}/", "") for problem in error.problems]
+        return []
+
+    def one(self, text: str) -> str:
+        (problem,) = self.problems(text)
+        return problem
+
+
+@pytest.fixture
+def model(tmp_path: Path, registry: Registry) -> Model:
+    return Model(tmp_path, registry)
+
+
+def test_the_base_is_fine(model: Model) -> None:
+    spec = model.load()
+    assert not spec.warnings
+    assert list(spec.phases["train"].players) == ["D", "G"]
+    assert spec.phases["train"].players["D"].trains == ["D"]
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("flow: {fake: G(zz)}", "fake: there is no part, value or data field 'zz', in `G(zz)` (did you mean 'z'?)"),
+        ("flow: {fake: g(z)}", "no part, value or data field 'g', in `g(z)` (did you mean 'G'?)"),
+        ("flow: {fake: G(Real)}", "'Real', in `G(Real)` (did you mean 'real'?)"),
+        ("flow: {fake: H(z)}", "'H', in `H(z)` (there are D, G, Z, adv)"),
+        ("flow: {fake: G(stpo(z))}", "'stpo', in `G(stpo(z))` (did you mean 'stop'?)"),
+        ("show: [l1(fake)]", "'l1', in `l1(fake)` (declare it: `l1: loss.l1` under parts:)"),
+        ("flow: {fake: z(z)}", "'z' is a value and cannot be called, in `z(z)` (only parts can)"),
+        ("flow: {fake: G(real.flip(z))}", "'real' is a value and cannot be called"),
+        ("flow: {fake: G(n(z))}", "'n' is a value and cannot be called"),
+        ("flow: {fake: G}", "'G' is a part, not a value, in `G` (call it: G(…))"),
+        ("players: {G: {minimize: {adversarial: 2 * D}}}", "'D' is a part, not a value"),
+        ("flow: {fake: G(real.size)}", "'real' is a data field and has no fields of its own"),
+        ("flow: {extra: _}", "`_` stands inside an argument"),
+        ("flow: {extra: '[G(z), _]'}", "`_` stands inside an argument"),
+        ("flow: {extra: G(_)}", "`_` alone is no function, in `G(_)` (pass the part itself"),
+        ("flow: {extra: 'G(z, D=_)'}", "`_` alone is no function"),
+        ("flow: {extra: '3'}", "a number or a text by itself is no equation"),
+        ("sample: fkae", "m.yaml:2: sample: there is no value 'fkae' (did you mean 'fake'?)"),
+        ("parts: {G: {like: rael}}", "m.yaml:2: parts.G.like: there is no data field 'rael' (did you mean 'real' or"),
+        ("share: [z, fkae]", "m.yaml:2: share: there is no value 'fkae' to share (did you mean 'fake'?)"),
+        ("share: [G]", "share: there is no value 'G' to share"),
+        ("players: {D: {trains: [D, H]}}", "m.yaml:2: players.D.trains: player D trains 'H', which is no part"),
+        ("players: {D: {trains: [D, fake]}}", "player D trains 'fake', which is a value"),
+        ("players: {E: {minimize: {x: adv.d(D(real))}}}", "player E trains 'E', which is no part (name its parts, as"),
+        ("optimizer: {lr_scale: {Q: 5}}", "m.yaml:2: optimizer.lr_scale: lr_scale names 'Q', which no player trains"),
+        (
+            "players: {G: {optimizer: {lr_scale: {D: 5}}}}",
+            "m.yaml:2: players.G.optimizer.lr_scale: lr_scale names 'D', which player G does not train (there are G)",
+        ),
+        ("evaluate: {values: {a: l(z)}}\nparts: {l: loss.l1}", "`l(z)` does not call a metric (write `a: metric("),
+        ("evaluate: {values: {a: fake}}\nparts: {m: metric.m}", "`fake` does not call a metric (write `a: m(fake)`)"),
+        ("train: {keep: {best: D.advers}}", "m.yaml:2: train.keep.best: there is no term or metric 'D.advers' (did"),
+    ],
+)
+def test_names(text: str, expected: str, model: Model) -> None:
+    problem = model.one(text)
+    assert expected in problem
+    assert problem.startswith(("m.yaml:2: ", "m.yaml:3: "))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("flow: {n: G(z)}", "m.yaml:2: flow.n: 'n' stands for the batch size (choose another name)"),
+        ("parts: {step: generator.g}", "m.yaml:2: parts.step: 'step' stands for the step"),
+        ("flow: {G: D(z)}", "m.yaml:2: flow.G: 'G' is also a part (base.yaml:2)"),
+        ("flow: {real: G(z)}", "m.yaml:2: flow.real: 'real' is also a field of data.labelled"),
+        ("parts: {label: generator.g}", "m.yaml:2: parts.label: 'label' is also a field of the data (rename the part)"),
+        ("flow: {in: G(z)}", "m.yaml:2: flow.in: 'in' is not a name"),
+        ("parts: {'G-ab': generator.g}", "m.yaml:2: parts.G-ab: 'G-ab' is not a name (letters, digits and _ make one"),
+        ("flow: {_: G(z)}", "m.yaml:2: flow._: '_' is not a name"),
+    ],
+)
+def test_collisions_are_one_problem_each(text: str, expected: str, model: Model) -> None:
+    assert expected in model.one(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "circle"),
+    [
+        ("flow: {fake: G(fake)}", "fake -> fake"),
+        ("flow:\n  fake: G(a)\n  a: stop(b)\n  b: stop(fake)", "fake -> a -> b -> fake"),
+        ("flow: {a: stop(b), b: 'join(z, a)'}", "a -> b -> a"),
+    ],
+)
+def test_cycles(text: str, circle: str, model: Model) -> None:
+    assert model.one(text).startswith("m.yaml:")
+    assert f"is defined by itself: {circle}" in model.one(text)
+
+
+def test_two_circles_are_two_problems(model: Model) -> None:
+    assert len(model.problems("flow: {a: stop(a), b: stop(c), c: stop(b)}")) == 2
+
+
+# -- who trains what ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "terms"),
+    [
+        ("players: {G: {minimize: {adversarial: adv.g(D(real))}}}", "G", "adversarial"),
+        ("players: {G: {minimize: {adversarial: adv.g(D(z)), b: adv.g(D(real))}}}", "G", "adversarial, b"),
+        ("parts: {E: encoder.e}\nplayers: {G: {trains: [G, E]}}", "E", "adversarial"),
+    ],
+)
+def test_a_part_that_no_term_reaches(text: str, part: str, terms: str, model: Model) -> None:
+    found = [p for p in model.problems(text) if f"trains {part}, but none of its terms ({terms}) reaches it" in p]
+    assert len(found) == 1
+    assert "add a term, or do not train it" in found[0]
+
+
+def test_the_line_is_that_of_trains(model: Model) -> None:
+    text = "parts: {E: encoder.e}\nplayers:\n  G:\n    trains:\n      - G\n      - E"
+    assert model.one(text).startswith("m.yaml:7: players.G.trains: player G trains E")
+
+
+def test_a_part_is_reached_through_values_and_functions(model: Model) -> None:
+    assert not model.problems(
+        """
+        parts: {E: encoder.e, r: regularizer.r}
+        flow: {code: E(real), back: G(code)}
+        players:
+          G: {trains: [G, E], minimize: {l: "adv.g(D(back))"}}
+          D: {minimize: {gp: "10 * r(D(_, label), real, fake)"}}
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "flow: {fake: 'G(z'}",
+        "flow: {fake: G(zz)}",
+        "flow: {fake: z(z)}",
+        "parts: {G: generator.nope}",
+        "parts: {D: discriminator.nope}",
+        "data: data.nope",
+        "players: {G: {minimize: {adversarial: 'adv.g(D(fake'}}}",
+        "players: {G: {minimize: {adversarial: adv.g(D(faek))}}}",
+        "players: {G: {minimize: {adversarial: null, x: 3}}}",
+        "parts: {m: metric.nope}\nevaluate: {values: {a: m(fake)}}",
+        "share: [fake]\nflow: {fake: 'G('}",
+        "train: {keep: {best: G.x}}\nplayers: {G: {minimize: {x: 'D('}}}",
+        "players: [D, G]",
+        "players: {D: {minimize: [x]}}",
+        "players: {D: 3}",
+        "parts: [D]",
+        "flow: G(z)",
+        "train: 3",
+        "train: {accumulate: 0}",
+        "phases: {a: {steps: none}}",
+    ],
+)
+def test_one_mistake_is_one_problem(text: str, model: Model) -> None:
+    model.write("base", textwrap.dedent(BASE).replace('fake: "G(z)"', "fake: G(z)"))
+    found = model.problems(text)
+    if text.startswith(("parts: [", "flow: G")):
+        found = [p for p in found if "there is no part, value" not in p and "which is no part" not in p]
+    assert len(found) == 1, found
+
+
+def test_all_problems_in_one_report(model: Model) -> None:
+    text = """
+        parts: {D: discriminator.nope, l: loss.l1}
+        flow:
+          a: G(zz)
+          b: G(x + 1)
+          c: stop(c)
+        players:
+          D: {repeat: 0}
+          G: {optimizer: optimizer.nope, every: x}
+        share: [gone]
+        train: {batch: 0, bathc: 3}
+        show: [missing]
+    """
+    found = model.problems(text)
+    lines = [int(problem.split(":")[1]) for problem in found]
+    assert lines == [2, 4, 5, 6, 8, 9, 9, 10, 11, 11, 12], found
+
+
+# -- sharing -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "share: [fake]",
+        "share: [z]",
+        "share: [fake, z]",
+        "share: []\nplayers: {D: {repeat: 5}}",
+        "share: [fake]\nplayers: {G: {}, D: {repeat: 5}}",
+        "share: [fake]\nplayers: {G: {repeat: 2}, D: {}}",
+        "share: [fake]\nplayers: {G: {every: 5}}",
+        "share: [fake]\nplayers: {G: {batch: 8}, D: {batch: 8}}",
+        "share: [fake]\nplayers: {D: {batch: 64}}",
+        "share: [seen]\nflow: {seen: D(real)}",
+        "share: [code]\nparts: {E: encoder.e}\nflow: {code: E(label)}\nplayers: {D: {repeat: 2}}\nshow: [code]",
+    ],
+)
+def test_what_can_be_shared(text: str, model: Model) -> None:
+    assert not model.problems(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("players: {D: {repeat: 5}}", "player D repeats (m.yaml:3) with new batches before G uses its gradient"),
+        ("players: {D: {trains: [D, G]}}", "D and G both train a part that produces it"),
+        ("players: {G: {batch: 8}}", "its users have batches of different sizes (8, 64)"),
+        (
+            "parts: {E: encoder.e}\nflow: {fake: 'G(E(z))'}\nplayers: {E: {minimize: {l: adv.g(D(fake))}}}",
+            "E and G both train a part that produces it",
+        ),
+        (
+            "parts: {E: encoder.e}\nflow: {fake: G(E(z))}\n"
+            "players: {D: {}, E: {minimize: {l: 'adv.g(E(real))'}}, G: {}}",
+            "player E steps one of its producers before G uses its gradient",
+        ),
+        (
+            "parts: {E: encoder.e}\nflow: {c: E(z), fake: G(c)}\nplayers: {E: {minimize: {l: 'adv.g(c)'}}}",
+            "E and G both train a part that produces it",
+        ),
+    ],
+    ids=["repeat", "two owners", "sizes", "two owners inside", "stepped between", "an owner of what it is made of"],
+)
+def test_what_cannot_be_shared(text: str, reason: str, model: Model) -> None:
+    problem = model.one(f"share: [fake]\n{text}")
+    assert problem.startswith(f"m.yaml:2: share: fake cannot be shared: {reason}")
+    assert problem.endswith("(write `share: []` to compute it afresh each turn)")
+
+
+def test_a_step_in_between_does_not_matter_to_simultaneous_updates(model: Model) -> None:
+    text = """
+        share: [fake]
+        parts: {E: encoder.e}
+        flow: {fake: G(E(z))}
+        players: {D: {}, E: {minimize: {l: "adv.g(E(real))"}}, G: {}}
+        update: simultaneous
+    """
+    assert not model.problems(text)
+
+
+def test_the_line_is_that_of_the_shared_value(model: Model) -> None:
+    text = "share:\n  - z\n  - fake\nplayers: {D: {repeat: 2}}"
+    problem = model.one(text)
+    assert problem.startswith("m.yaml:4: share: fake")
+    assert "write `share: [z]`" in problem
+
+
+def test_each_phase_decides_for_itself(model: Model) -> None:
+    text = """
+        share: [fake]
+        phases:
+          first: {steps: 1, players: {G: {minimize: {adversarial: null, l: "adv.g(D(fake))"}}}}
+          then: {steps: 1, players: {D: {repeat: 2}, G: {}}}
+    """
+    assert "player D repeats (m.yaml:5)" in model.one(text)
+    assert not model.problems(text.replace("repeat: 2", "every: 2"))
+
+
+# -- phases ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_phase_changes_what_it_names(model: Model) -> None:
+    spec = model.load(
+        """
+        parts: {l: loss.l1}
+        players: {G: {repeat: 2}}
+        phases:
+          pretrain: {steps: 5, players: {G: {minimize: {adversarial: null, pixel: "l(fake, real)"}, repeat: 1}}}
+          adversarial: {steps: 7}
+        """
+    )
+    pretrain, adversarial = spec.phases.values()
+    assert (pretrain.steps, adversarial.steps) == (5, 7)
+    assert list(pretrain.players) == ["G"]
+    assert list(pretrain.players["G"].terms) == ["pixel"]
+    assert pretrain.players["G"].repeat == 1
+    assert list(adversarial.players) == ["D", "G"]
+    assert list(adversarial.players["G"].terms) == ["adversarial"]
+    assert adversarial.players["G"].repeat == 2
+    assert pretrain.trained() == {"G"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("phases: {a: {}}", "m.yaml:2: phases.a: 'steps' is missing (write `steps: …`)"),
+        ("phases: {a: {steps: 0}}", "m.yaml:2: phases.a.steps: 0 should be at least 1"),
+        ("phases: {a: 3}", "m.yaml:2: phases.a: 3 should be a mapping (of steps)"),
+        ("phases: {a: {steps: 1, plyers: {}}}", "there is no setting 'plyers' here"),
+        ("phases: {a: {steps: 1, players: {Q: {}}}}", "phases.a.players.Q: there is no player 'Q' (there are D, G)"),
+        ("phases: {a: {steps: 1, players: {d: {}}}}", "there is no player 'd' (did you mean 'D'?)"),
+        ("phases: {a: {steps: 1, players: {G: null}}}", "there is no 'G' to delete (`G: {}` lets it play as it is)"),
+        (
+            "phases: {a: {steps: 1, players: {G: {minimize: {advers: null}}}}}",
+            "phases.a.players.G.minimize.advers: there is no 'advers' to delete (did you mean 'adversarial'?)",
+        ),
+        (
+            "phases: {a: {steps: 1, players: {G: {minimize: {adversarial: null}}}}}",
+            "phases.a.players.G.minimize: this player minimises nothing",
+        ),
+        ("phases: {a: {steps: 1}}\ntrain: {steps: 3}", "m.yaml:3: train.steps: a model with phases has no train.steps"),
+    ],
+)
+def test_phases_that_are_wrong(text: str, expected: str, model: Model) -> None:
+    assert expected in model.one(text)
+
+
+def test_phases_take_out_the_steps_of_a_base(model: Model) -> None:
+    model.write("base", f"{textwrap.dedent(BASE)}train: {{steps: 100}}\n")
+    assert "base.yaml:8: train.steps" in model.one("phases: {a: {steps: 1}}")
+    assert not model.problems("phases: {a: {steps: 1}}\ntrain: {steps: null}")
+
+
+def test_a_mistake_in_a_player_is_told_once_for_all_its_phases(model: Model) -> None:
+    text = "phases: {a: {steps: 1, players: {G: {}, D: {}}}, b: {steps: 1}}\nplayers: {G: {repeat: 0}}"
+    assert "players.G.repeat: 0 should be at least 1" in model.one(text)
+
+
+# -- what is unused ----------------------------------------------------------------------------------------------------
+
+
+def test_unused_parts_and_values_are_one_line_each(model: Model) -> None:
+    spec = model.load("parts:\n  E: encoder.e\n  l: loss.l1\nflow:\n  extra: G(z)\n  more: D(extra)")
+    here = model.folder
+    assert spec.warnings == [
+        f"unused parts: E ({here}/m.yaml:3), l ({here}/m.yaml:4)",
+        f"unused values: extra ({here}/m.yaml:6), more ({here}/m.yaml:7)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "show: [extra]",
+        "show: {values: [fake], score: extra}",
+        "sample: extra",
+        "parts: {m: metric.m}\nevaluate: {values: {a: m(extra)}}",
+        "players: {D: {minimize: {x: adv.g(D(extra))}}}",
+        "phases: {a: {steps: 1, players: {D: {minimize: {x: adv.g(D(extra))}}, G: {}}}}",
+    ],
+)
+def test_what_is_shown_sampled_measured_or_minimised_is_used(text: str, model: Model) -> None:
+    assert not model.load(f"flow: {{extra: stop(fake)}}\n{text}").warnings
+
+
+# -- data whose fields are not known yet -------------------------------------------------------------------------------
+
+
+def test_unknown_fields_are_checked_once_they_are_known(model: Model) -> None:
+    spec = model.load("data: data.unknown\nflow: {fake: 'G(z, lable)'}\nshare: [fake]")
+    assert spec.fields is None
+    spec.found_fields = ["real", "label"]
+    (problem,) = static.check(spec)
+    assert "'lable', in `G(z, lable)` (did you mean 'label'?)" in str(problem)
+    spec.found_fields = ["real", "lable"]
+    assert not static.check(spec)
+    assert not static.check(spec)
+    assert not spec.warnings
+
+
+def test_calls_are_checked_even_then(model: Model) -> None:
+    assert "there is no part 'H', in `H(z)`" in model.one("data: data.unknown\nflow: {fake: H(z)}")
+
+
+def test_a_model_without_data(model: Model) -> None:
+    assert "there is no part, value or data field 'real'" in model.problems("data: null")[0]
+    term = "{minimize: {adversarial: adv.g(D(fake))}}"
+    assert not model.problems(f"data: null\nplayers: {{D: {term}, G: {term}}}")
+
+
+# -- properties --------------------------------------------------------------------------------------------------------
+
+
+PLAYERS = ["D", "G", "E"]
+ALONE = """
+data: data.labelled
+parts: {G: generator.g, D: discriminator.d, E: encoder.e, Z: prior.p, adv: adversarial.a}
+flow: {z: Z(n), code: E(z), fake: G(code)}
+optimizer: optimizer.o
+players:
+"""
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    order=st.lists(st.sampled_from(PLAYERS), min_size=1, max_size=3, unique=True),
+    repeats=st.fixed_dictionaries(dict.fromkeys(PLAYERS, st.integers(1, 2))),
+    uses=st.fixed_dictionaries(dict.fromkeys(PLAYERS, st.sampled_from(["fake", "code", "z"]))),
+)
+def test_what_can_be_shared_agrees_with_walking_the_players(
+    registry: Registry,
+    tmp_path_factory: pytest.TempPathFactory,
+    order: list[str],
+    repeats: dict[str, int],
+    uses: dict[str, str],
+) -> None:
+    """An independent account of the rule: walk the players in their order, as the loop does."""
+    path = tmp_path_factory.getbasetemp() / "shared.yaml"
+    lines = [f"  {p}: {{repeat: {repeats[p]}, minimize: {{a: 'adv.g({p}({uses[p]}))'}}}}" for p in order]
+    path.write_text(ALONE + "\n".join(lines))
+    spec = config.load(path, (), registry)
+    makers: dict[str, set[str]] = {"fake": {"E", "G"}, "code": {"E"}, "z": set()}
+    users = [p for p in order if uses[p] == "fake"]
+    owners = [p for p in order if p in makers[uses[p]]] if users else []
+    possible = len(owners) < 2
+    if len(owners) == 1:
+        seen = False
+        for player in order[: order.index(owners[0])]:
+            seen |= player in users
+            possible &= not (seen and (repeats[player] > 1 or player in makers["fake"]))
+    assert (static.impossible_share("fake", spec.phases["train"], static.Graph(spec), spec) == "") == possible

@@ -1,0 +1,209 @@
+"""What a run leaves behind, and what happens when it is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+import torch
+from PIL import Image
+
+import ganzoo
+from ganzoo import plugins
+from ganzoo.errors import UserError
+from ganzoo.run import checkpoint
+from ganzoo.run.folder import RunFolder, atomic
+from ganzoo.run.session import train
+from tests.zoo import written
+
+POINTS = """
+extends: base/points.yaml
+data: {use: data.ring, points: 100}
+parts: {G: {hidden: [8]}, D: {hidden: [8]}, modes: metric.modes}
+players: {G: {ema: 0.9}}
+show: {n: 20}
+evaluate: {every: 4, n: 30, values: {modes: modes(fake)}}
+train: {batch: 8, steps: 10, checkpoint_every: 2, sample_every: 5}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("session")
+    path, reason = train(written(folder, POINTS, plugins__tensorboard=True, train__sample_every=5).blueprint, folder / "run", plugins.installed(), True)
+    assert reason == "finished"
+    return path
+
+
+def test_the_folder_holds_everything(run) -> None:
+    names = {p.name for p in run.path.iterdir()}
+    assert names == {
+        *("config.yaml", "locked.yaml", "environment.json", "metrics.jsonl"),
+        *("samples", "checkpoints", "report.html", "tensorboard"),
+    }
+    assert sorted(p.name for p in run.samples.iterdir()) == [
+        *("step_00000000.png", "step_00000005.png", "step_00000010.png", "summary.json")
+    ]
+    environment = json.loads((run.path / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
+    records = run.records()
+    assert [r["step"] for r in records if "evaluation" not in r] == [2, 4, 6, 8, 10]
+    assert [r["step"] for r in records if "evaluation" in r] == [4, 8, 10]
+    assert set(records[0]) >= {"D.adversarial", "G.adversarial", "D.lr", "G.lr", "epoch", "seconds"}
+
+
+def test_the_report_shows_curves_pictures_equations_and_protocol(run) -> None:
+    page = (run.path / "report.html").read_text()
+    for piece in ("<svg", "data:image/png;base64", "fake = G(z)", "adv.d(D(real), D(fake))", "finished at step 10"):
+        assert piece in page, piece
+    for piece in ("modes.hit", "radius", "out_shape", "torch"):
+        assert piece in page, piece
+    assert "http" not in page.replace("http://www.w3.org", "").replace("https://matplotlib.org", "").replace(
+        "http://purl.org", ""
+    ).replace("http://creativecommons.org", ""), "the page fetches nothing"
+
+
+def test_tensorboard_can_read_it(run) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run.path / "tensorboard")).Reload()
+    assert [e.step for e in events.Scalars("D/adversarial")] == [2, 4, 6, 8, 10]
+    assert len(events.Images("samples")) == 3
+
+
+def test_pictures_show_the_same_noise_all_run_long(run) -> None:
+    assert Image.open(run.samples / "step_00000000.png").size == Image.open(run.samples / "step_00000010.png").size
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        (1, [10]),
+        ({"last": 2}, [8, 10]),
+        ({"last": 1, "every": 4}, [4, 8, 10]),
+        ({"last": 100}, [2, 4, 6, 8, 10]),
+    ],
+)
+def test_checkpoints_are_kept_as_asked(keep, kept, tmp_path) -> None:
+    folder, _ = train(written(tmp_path, POINTS, train__keep=keep).blueprint, tmp_path / "run", plugins.installed(), True)
+    assert [int(p.stem.removeprefix("step_")) for p in checkpoint.every(folder)] == kept
+
+
+def test_the_best_checkpoint_is_kept_and_can_be_opened(tmp_path) -> None:
+    model = written(tmp_path, POINTS, train__keep={"last": 1, "best": "G.adversarial", "mode": "min"}, train__log_every=1)
+    folder, _ = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
+    records = [r for r in folder.records() if "evaluation" not in r]
+    best = min(records, key=lambda r: r["G.adversarial"])
+    index = json.loads((folder.checkpoints / "index.json").read_text())
+    assert index["best"] == checkpoint.name(best["step"])
+    assert index["value"] == pytest.approx(best["G.adversarial"])
+    assert ganzoo.open(folder.path, which="best").step == best["step"]
+    assert ganzoo.open(folder.path).step == 10
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, monkeypatch, capsys) -> None:
+    from ganzoo.train.loop import Trainer
+
+    advance = Trainer.advance
+
+    def interrupted(self):
+        if self.step == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return advance(self)
+
+    monkeypatch.setattr(Trainer, "advance", interrupted)
+    model = written(tmp_path, POINTS, train__checkpoint_every=100)
+    folder, reason = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
+    assert reason == "interrupted"
+    assert checkpoint.load(checkpoint.locate(folder.path)).step == 7
+    assert "stopping after this step" in capsys.readouterr().err
+    assert "interrupted at step 7" in (folder.path / "report.html").read_text()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_taken_folder_is_refused_before_anything_is_written(tmp_path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").write_text("do not lose me")
+    with pytest.raises(UserError, match="is not empty"):
+        train(written(tmp_path, POINTS).blueprint, tmp_path / "run", plugins.installed(), True)
+    assert [p.name for p in (tmp_path / "run").iterdir()] == ["thesis.txt"]
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path) -> None:
+    target = tmp_path / "file"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic(target) as file:
+        file.write(b"half of the n")
+        raise RuntimeError("disk full")
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_plugin_that_fails_in_a_hook_does_not_stop_training(tmp_path, capsys) -> None:
+    plugin = tmp_path / "noisy.py"
+    plugin.write_text(
+        '''
+import ganzoo
+
+@ganzoo.hookimpl
+def on_step(step):
+    raise OSError("the logging server is down")
+'''
+    )
+    from ganzoo import api
+
+    registry = plugins.discover()
+    plugins.add_file(registry, plugin)
+    (tmp_path / "m.yaml").write_text(POINTS)
+    model = api.Model(tmp_path / "m.yaml", {"plugins.tensorboard": False, "train.log_every": 2}, registry)
+    _, reason = train(model.blueprint, tmp_path / "run", registry, True)
+    assert reason == "finished"
+    assert capsys.readouterr().err.count("the logging server is down") == 1
+
+
+def test_metrics_lines_cut_short_by_a_crash_are_left_out(tmp_path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.log({"step": 1})
+    folder.log({"step": 2})
+    with folder.metrics.open("a") as file:
+        file.write('{"step": 3, "D.adv')
+    assert [r["step"] for r in folder.records()] == [1, 2]
+    folder.cut_back(1)
+    assert [r["step"] for r in folder.records()] == [1]
+
+
+class TestWarmStart:
+    def source(self, tmp_path):
+        folder, _ = train(written(tmp_path, POINTS).blueprint, tmp_path / "source", plugins.installed(), True)
+        return folder.path
+
+    def test_copies_what_fits_and_reports_the_rest(self, tmp_path, capsys) -> None:
+        source = self.source(tmp_path)
+        text = POINTS.replace("G: {hidden: [8]}", f"G: {{hidden: [8, 8], init: '{source}'}}").replace("steps: 10", "steps: 1")
+        model = written(tmp_path, text, optimizer__lr=1e-12)
+        folder, _ = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
+        report = capsys.readouterr().err
+        assert "G: 2 of 6 tensors" in report or "G: 3 of 6 tensors" in report or "tensors from" in report
+        assert "not matched here" in report
+        mine, theirs = ganzoo.open(folder.path, raw=True), ganzoo.open(source)
+        assert torch.allclose(mine.parts["G"].net[0].weight, theirs.parts["G"].net[0].weight, atol=1e-6)
+
+    def test_another_part_can_be_named(self, tmp_path) -> None:
+        source = self.source(tmp_path)
+        model = written(tmp_path, POINTS.replace("steps: 10", "steps: 1"), parts__D__init=f"{source}:D", optimizer__lr=1e-12)
+        folder, _ = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
+        mine, theirs = ganzoo.open(folder.path), ganzoo.open(source)
+        assert torch.allclose(mine.parts["D"].head.weight, theirs.parts["D"].head.weight, atol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("init", "message"),
+        [("nowhere", "there is no run or checkpoint"), ("{source}:E", "has no part 'E'")],
+    )
+    def test_what_cannot_be_read_is_refused_and_nothing_is_written(self, init, message, tmp_path) -> None:
+        source = self.source(tmp_path)
+        model = written(tmp_path, POINTS, parts__G__init=init.format(source=source))
+        with pytest.raises(UserError, match=message):
+            train(model.blueprint, tmp_path / "run", plugins.installed(), True)
+        assert not (tmp_path / "run").exists()
