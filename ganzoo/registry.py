@@ -319,4 +319,4 @@ def _listed(words: Iterable[str]) -> str:
 
 
 def _a(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" + (" component" if kind in ("data", "phases") else "")

@@ -96,7 +96,9 @@ def _extended(path: Path, registry: Registry, chain: tuple[Path, ...], problems:
     node = layout.normalise(read_file(path, problems))
     extends = node.value.pop("extends", None)
     merged: Node | None = None
-    for item in extends.value if extends is not None and extends.value is not None else ():
+    if extends is not None and not isinstance(extends.value, list):  # normalised: a mapping, or null
+        extends = Node([extends] if extends.value is not None else [], extends.origin)
+    for item in extends.value if extends is not None else ():
         if not isinstance(item.value, str):
             problems.append(Problem("should be a path or a list of paths", item.origin, "extends"))
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ganzoo.config.tree import Node, Path_
+from ganzoo.config.tree import MISSING, Node, Path_
 from ganzoo.errors import Problem, did_you_mean
 
 _ENTRIES = (
@@ -111,13 +111,14 @@ def prune(node: Node, path: Path_, problems: list[Problem], inside: bool = False
     if not isinstance(node.value, dict):
         return
     for key, child in list(node.value.items()):
-        if child.value is None and holds_entries(path):
+        if child.deletes:
             del node.value[key]
-            if not child.deletes:
-                hint = did_you_mean(key, node.value)
-                if path[-1] == "players" and len(path) > 1:
-                    hint = hint or f"`{key}: {{}}` lets it play as it is"
-                problems.append(Problem(f"there is no '{key}' to delete", child.origin, ".".join((*path, key)), hint))
+        elif child.value is None and holds_entries(path):
+            near = did_you_mean(key, set(node.value) - {key})
+            playing = path[0] == "phases" and path[-1] == "players"
+            hint = near or (f"`{key}: {{}}` lets it play as it is" if playing else "give it a value")
+            problems.append(Problem(f"there is no '{key}' to delete", child.origin, ".".join((*path, key)), hint))
+            node.value[key] = Node(MISSING, child.origin, reported=True)
         elif inside or not (path[:1] == ("phases",) and path[2:] == ("players",)):
             prune(child, (*path, key), problems, inside)
 

@@ -24,7 +24,8 @@ def settings(spec: Spec, problems: list[Problem]) -> None:
     at_least("evaluate.n", spec.evaluate.n)
     at_least("evaluate.every", spec.evaluate.every)
     for phase in spec.phases.values():
-        at_least(f"phases.{phase.name}.steps", phase.steps)
+        if "phases" in spec.config:  # without them the only phase has the steps of `train:`
+            at_least(f"phases.{phase.name}.steps", phase.steps)
         for player in phase.players.values():
             batch = player.batch or train.batch
             if train.accumulate > 0 and batch > 0 and batch % train.accumulate:

@@ -76,7 +76,7 @@ class PlayerReader(NodeReader):
             origins=origins,
         )
         stated = node.get("minimize")
-        terms = self.entries(Node({"minimize": stated}, node.origin), "minimize", under=path) if stated else {}
+        terms = self.entries(node, "minimize", under=path)
         if not terms:
             if stated is None or not (stated.reported or stated.missing or stated.value):
                 near = did_you_mean(name, set(others) - {name}) if "minimize" not in node.value else ""

@@ -65,7 +65,7 @@ class Reader(PlayerReader):
             config=config,
             origins=origins,
             declared=set(parts) | set(flow),
-            unreadable=any(node is not None and node.reported for node in (tree.get("parts"), tree.get("flow"))),
+            unreadable=any(n is not None and (n.reported or n.missing) for n in (tree.get("parts"), tree.get("flow"))),
         )
         self.implicit_ops(spec)
         return spec
@@ -86,12 +86,8 @@ class Reader(PlayerReader):
         if word not in ("alternating", "simultaneous"):
             node = tree.get("update")
             assert node is not None
-            self.problem(
-                f"'{word}' should be alternating or simultaneous",
-                node,
-                "update",
-                choices(word, ("alternating", "simultaneous")),
-            )
+            hint = did_you_mean(word, ("alternating", "simultaneous"))
+            self.problem(f"'{word}' should be alternating or simultaneous", node, "update", hint)
         return word == "simultaneous"
 
     def part(self, name: str, node: Node, others: Mapping[str, Node]) -> Part | None:
@@ -111,23 +107,22 @@ class Reader(PlayerReader):
                     setattr(part, key, typecheck.coerce(annotation, child.plain()))
                 except TypeError as error:
                     self.problem(str(error), child, f"{path}.{key}")
-        puts = node.value.get("with")
-        if puts is not None:
-            for key, child in self.entries(Node({"with": puts}, puts.origin), "with").items():
-                put = self.component(child, f"{path}.with.{key}", PUT_KINDS)
-                if put is not None:
-                    part.puts[key] = put
+        for key, child in self.entries(node, "with", under=path).items():
+            put = self.component(child, f"{path}.with.{key}", PUT_KINDS)
+            if put is not None:
+                part.puts[key] = put
         return part
 
     def requires(self, tree: Node) -> None:
         """``requires: [ganzoo-sr>=0.2]``: distributions that must be installed."""
+        node = tree.get("requires")
+        if node is None:
+            return
         from packaging.requirements import InvalidRequirement, Requirement
         from packaging.utils import canonicalize_name
 
         installed = {canonicalize_name(p.dist): p.version for p in self.registry.plugins}
-        node = tree.get("requires")
         for text in self.names(tree, "requires"):
-            assert node is not None
             try:
                 wanted = Requirement(text)
             except InvalidRequirement:
@@ -153,9 +148,9 @@ class Reader(PlayerReader):
                     try:
                         entry = self.registry.find(f"op.{name}")
                     except UserError as error:
-                        hint = f"declare it: `{name}: …` under parts:"
-                        self.problems += [replace(p, origin=value.origin, path=value.path) for p in error.problems]
-                        self.problems[-1] = replace(self.problems[-1], hint=self.problems[-1].hint or hint)
+                        for problem in error.problems:
+                            hint = f"declare {name} under parts: and {problem.hint}"
+                            self.problems.append(replace(problem, origin=value.origin, path=value.path, hint=hint))
                         continue
                     spec.parts[name] = Part(f"parts.{name}", entry, {}, value.origin, name=name, implicit=True)
                     continue

@@ -153,7 +153,7 @@ class Spec:
     def fields(self) -> list[str] | None:
         """The names of the data's fields, or None where only the data component itself knows them."""
         if self.found_fields is not None or self.data is None:
-            return self.found_fields if self.config.get("data") else []
+            return self.found_fields if self.config.get("data") is not None else []
         known = self.data.entry.facts.get("fields")
         try:
             return known(self.data.args) if callable(known) else known

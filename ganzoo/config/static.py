@@ -8,6 +8,7 @@ from ganzoo.config import limits
 from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
 from ganzoo.errors import Origin, Problem, choices, did_you_mean
 from ganzoo.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
+from ganzoo.registry import KINDS
 
 
 class Graph:
@@ -131,7 +132,12 @@ def _expression(value: Value, spec: Spec, unclear: set[str], problems: list[Prob
             continue  # stands for two things, or could not be read
         if known is not None and name not in known:
             near = [n for n in known if (n in spec.parts) == (name in calls)]
-            hint = did_you_mean(name, near) or spec.offers.get(name) or choices(name, near)
+            hint = did_you_mean(name, near) or spec.offers.get(name)
+            if not hint and name in KINDS:
+                hint = "components are declared under parts: and called by their names"
+            elif not hint and spec.data is None and name not in calls:
+                hint = "the model has no `data:` to give it"
+            hint = hint or choices(name, near)
             report(f"there is no part, value or data field '{name}'", hint)
         elif known is None and name in calls and name not in spec.declared:
             hint = spec.offers.get(name) or choices(name, spec.parts)
@@ -158,7 +164,7 @@ def _named(spec: Spec, problems: list[Problem]) -> None:
     """Values and data fields that are named outside expressions: ``sample:`` and ``like:``."""
     if spec.fields is None:
         return
-    if "sample" in spec.config and spec.sample not in {*spec.flow, *spec.fields, *spec.declared} - {*spec.parts}:
+    if "sample" in spec.origins and spec.sample not in {*spec.flow, *spec.fields, *spec.declared} - {*spec.parts}:
         hint = choices(spec.sample, spec.flow)
         problems.append(Problem(f"there is no value '{spec.sample}'", spec.origins.get("sample"), "sample", hint))
     for part in spec.parts.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ class _Builder:
     def problem(self, message: str, tree: yaml.Node, path: Path_, hint: str = "") -> None:
         self.problems.append(Problem(message, self.origin(tree), ".".join(path), hint))
 
-    def build(self, tree: yaml.Node, path: Path_) -> Node:
+    def build(self, tree: Any, path: Path_) -> Node:
         origin = self.origin(tree)
         name = tree.tag.removeprefix("tag:yaml.org,2002:")
         if name not in ("map", "seq", "null", "bool", "int", "float", "str"):
@@ -176,14 +177,14 @@ class _Builder:
         try:
             if isinstance(tree, yaml.MappingNode):
                 return Node(self.mapping(tree, path), origin)
-            items = self.joined_items(tree.value, path)
+            items = self.joined_items(tree.value, path) if tree.flow_style else tree.value
             return Node([self.build(item, (*path, str(i))) for i, item in enumerate(items)], origin)
         finally:
             self.above.discard(id(tree))
 
     def mapping(self, tree: yaml.MappingNode, path: Path_) -> dict[str, Node]:
         found: dict[str, Node] = {}
-        for key_node, value_node in self.joined_pairs(tree.value, path):
+        for key_node, value_node in self.joined_pairs(tree.value, path) if tree.flow_style else tree.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problem("a key must be a plain word", key_node, path)
                 continue
@@ -206,8 +207,8 @@ class _Builder:
         result, rest = [], list(pairs)
         while rest:
             key, value = rest.pop(0)
-            pieces = [k.value for k, v in rest if _is_plain(k) and _is_plain(v) and v.value == ""]
-            count = _torn(value, pieces[: len(rest)])
+            following = takewhile(lambda pair: all(map(_is_plain, pair)) and pair[1].value == "", rest)
+            count = _torn(value, pieces := [k.value for k, _ in following])
             if count:
                 value = self.join(value, pieces[:count], (*path, str(key.value)))
                 rest = rest[count:]
@@ -218,15 +219,14 @@ class _Builder:
         result, rest = [], list(items)
         while rest:
             item = rest.pop(0)
-            pieces = [i.value for i in rest if _is_plain(i)]
-            count = _torn(item, pieces)
+            count = _torn(item, pieces := [i.value for i in takewhile(_is_plain, rest)])
             if count:
                 item = self.join(item, pieces[:count], path)
                 rest = rest[count:]
             result.append(item)
         return result
 
-    def join(self, first: yaml.ScalarNode, pieces: list[str], path: Path_) -> yaml.ScalarNode:
+    def join(self, first: yaml.Node, pieces: list[str], path: Path_) -> yaml.ScalarNode:
         text = ", ".join([first.value, *pieces])
         message = f"an unquoted comma inside brackets tears `{text}` apart"
         self.problem(message, first, path, "quote it, or use block style")

@@ -214,11 +214,17 @@ class _Facts:
             return _classes(self.like(part, "label"))
         if signature is None or parameter not in signature:
             raise _Unknown(f"{part.entry.id} has no parameter '{parameter}' to read it from")
-        expr = self.first_argument(part.name, parameter, signature)
+        where, expr = self.first_argument(part.name, parameter, signature)
         if name == "num_classes":
-            return self.num_classes(expr)
-        value = first(self.program.compile(expr)(self.turn))
-        return _input_fact(name, value, expr)
+            return self.num_classes(where, expr)
+        return _input_fact(name, self.tensor(where, expr), expr)
+
+    def tensor(self, where: Value, expr: Expr) -> torch.Tensor:
+        """A piece of an equation, computed."""
+        value = first(self.program.value(where, expr)(self.turn))
+        if not isinstance(value, torch.Tensor):
+            raise _Unknown(f"`{expr}` is no tensor")
+        return value
 
     def like(self, part: Part, kind: str = "") -> Field:
         """The data field that a part's output resembles."""
@@ -238,21 +244,23 @@ class _Facts:
                 raise _Unknown(f"the data has {len(found)} {wanted} fields", f"write {lines}")
         raise _Unknown(f"the data has no {kind or 'image'} field")
 
-    def first_argument(self, name: str, parameter: str, signature: dict[str, inspect.Parameter]) -> Expr:
-        """What the part's first call gives for a parameter of its ``forward``."""
+    def first_argument(
+        self, name: str, parameter: str, signature: dict[str, inspect.Parameter]
+    ) -> tuple[Value, Expr]:
+        """What the part's first call gives for a parameter of its ``forward``, and the equation it stands in."""
         order = list(signature)
-        calls = [call for call in calls_of(name, self.spec) if isinstance(call.func, Name)]
-        for call in calls:
+        calls = [(value, call) for value, call in calls_of(name, self.spec) if isinstance(call.func, Name)]
+        for value, call in calls:
             given = dict(call.kwargs) | dict(zip(order, call.args, strict=False))
             found = given.get(parameter)
             part = isinstance(found, Name) and found.id in self.spec.parts  # a mistake that the call itself will show
             if found is not None and not has_hole(found) and not part:
-                return found
+                return value, found
         if not calls:
             raise _Unknown(f"{name} is never called, so there is nothing to read it from")
         raise _Unknown(f"no call of {name} gives '{parameter}'")
 
-    def num_classes(self, expr: Expr) -> int:
+    def num_classes(self, where: Value, expr: Expr) -> int:
         """How many classes a label has: those of the data's field, of the prior it is drawn from, or its width."""
         fields = self.blueprint.fields
         while isinstance(expr, Name) and expr.id in self.spec.flow:
@@ -263,7 +271,7 @@ class _Facts:
         classes = getattr(self.part(source), "num_classes", None) if source else None
         if isinstance(classes, int):
             return classes
-        value = first(self.program.compile(expr)(self.turn))
+        value = self.tensor(where, expr)
         if value.ndim == 2:
             return value.shape[1]
         raise _Unknown(f"`{expr}` does not say how many classes it has")
@@ -284,8 +292,8 @@ class _Unknown(Exception):
         self.hint = hint
 
 
-def calls_of(name: str, spec: Spec) -> Iterator[Call]:
-    """The calls of a part in the order of the flow and the terms, innermost first."""
+def calls_of(name: str, spec: Spec) -> Iterator[tuple[Value, Call]]:
+    """The calls of a part, each with its equation, in the order of the flow and the terms, innermost first."""
 
     def equations() -> Iterator[Value]:
         seen = set()
@@ -297,7 +305,7 @@ def calls_of(name: str, spec: Spec) -> Iterator[Call]:
     for value in equations():
         for piece in reversed(list(walk(value.expr))):
             if isinstance(piece, Call) and root(piece.func) == name:
-                yield piece
+                yield value, piece
 
 
 def forward_of(maker: Callable[..., Any]) -> dict[str, inspect.Parameter] | None:

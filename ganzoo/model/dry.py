@@ -130,6 +130,7 @@ def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
     spec = blueprint.spec
     program = Program(spec.flow, blueprint.parts.__getitem__, blueprint.kind)
     turn = build.dry_turn(blueprint, "show")
+    turn.player = ""
     values = [*spec.shown, *([spec.score] if spec.score else [])]
     if spec.sample in spec.flow:
         values.append(spec.flow[spec.sample])

@@ -50,7 +50,7 @@ class Argument(NamedTuple):
 def arguments(factory: Callable[..., Any]) -> dict[str, Argument]:
     """The parameters of a factory by name. A ``**kwargs`` of the factory is not a parameter that a YAML can set."""
     signature = inspect.signature(factory)
-    source = factory.__init__ if isinstance(factory, type) else factory
+    source = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     try:
         hints = get_type_hints(source)
     except Exception:  # annotations that do not resolve are not checked

@@ -416,4 +416,9 @@ def _context(value: Value, turn: Turn, error: Exception) -> str:
     listed = f" [{', '.join(shapes)}]" if shapes else ""
     player = f" for player {turn.player}" if turn.player else ""
     equation = value.text if value.name == value.text else f"{value.name} = {value.text}"
-    return f"while computing {equation}{listed}{player} ({value.origin}): {type(error).__name__}: {error}"
+    return f"while computing {equation}{listed}{player} ({value.origin}): {type(error).__name__}: {_brief(error)}"
+
+
+def _brief(error: Exception) -> str:
+    """The first line of a message; torch goes on with what it would have taken."""
+    return str(error).strip().split("\n")[0]

@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
-from ganzoo import plugins
 from ganzoo.registry import Plugin, Registry, Zoo
 
 
@@ -39,23 +38,16 @@ def register(body: str, head: str = "") -> str:
     return f"import ganzoo\n{textwrap.dedent(head)}\n\n@ganzoo.hookimpl\ndef register(zoo):\n{body}\n"
 
 
-def registry_of(**modules: object) -> Registry:
-    """A fresh registry with these plugin modules (or objects) under their names."""
-    registry = Registry()
-    for name, module in modules.items():
-        plugins.add(registry, Plugin(name, name, "1.0"), module)
-    assert not registry.failures, registry.failures
-    return registry
-
-
-def extended(registry: Registry, components: Mapping[str, object], configs: Path | None = None) -> Registry:
+def extended(
+    registry: Registry, components: Mapping[str, object], configs: Path | None = None, name: str = "testing"
+) -> Registry:
     """A copy of a registry with more components, ``{"data.images": factory}``, and perhaps a folder of models."""
     copy = Registry(list(registry.plugins), modules=list(registry.modules))
-    copy.entries, copy.folders = dict(registry.entries), list(registry.folders)
-    plugin = Plugin("testing", "testing", "1.0")
+    copy.entries, copy.folders = {key: list(found) for key, found in registry.entries.items()}, list(registry.folders)
+    plugin = Plugin(name, name, "1.0")
     zoo = Zoo(plugin)
-    for name, target in components.items():
-        zoo.add(*name.split(".", 1), target)  # type: ignore[arg-type]
+    for component, target in components.items():
+        zoo.add(*component.split(".", 1), target)  # type: ignore[arg-type]
     if configs is not None:
         zoo.configs(configs)
     copy.commit(plugin, object(), zoo)

@@ -124,7 +124,11 @@ STATIC = [
     Mistake("no use", "parts:\n  E: {width: 3}", 3, "parts.E", "does not say which component to use"),
     Mistake("number for a component", "parts: {G: 3}", 2, "parts.G", "such as generator.NAME"),
     Mistake(
-        "wrong kind of data", "data: generator.mlp", 2, "data", "generator.mlp is a generator, but a data is needed"
+        "wrong kind of data",
+        "data: generator.mlp",
+        2,
+        "data",
+        "generator.mlp is a generator, but a data component is needed",
     ),
     Mistake(
         "wrong kind of part", "parts: {G: optimizer.adam}", 2, "parts.G", "is an optimizer, which cannot stand here"
@@ -321,6 +325,13 @@ LATE = [
         5,
         "players.G.minimize.near",
         "while computing near = l1(fake, z) [fake 2x2, z 2x3] for player G: RuntimeError",
+    ),
+    Mistake(
+        "shapes that two players need",
+        "flow:\n  odd: l1(fake, z)\nplayers: {D: {minimize: {x: odd}}, G: {minimize: {x: odd}}}",
+        3,
+        "flow.odd",
+        "while computing odd = l1(fake, z) [fake 2x2, z 2x3] for player D: RuntimeError",
     ),
     Mistake(
         "shapes in the flow",

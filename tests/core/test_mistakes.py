@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ganzoo import api, plugins
+from ganzoo import api, config, plugins
+from ganzoo.config import schema
 from ganzoo.errors import UserError
 from ganzoo.registry import Registry
 from tests.core.helpers import extended
@@ -111,7 +117,7 @@ optimizer: optimizer.adam
         ("G(z)", "G(photo)", 5, "parts.G", "needs z_dim, but `photo` is 3x8x8, not a vector (write `z_dim: …`)"),
         ("adv.g(D(fake))", "adv.g(D(z))", 11, "players.G.trains", "trains G, but none of its terms (a) reaches it"),
         ("D(photo)", "D(z)", 10, "players.D.minimize.a", "[z 2x3] for player D: RuntimeError: Expected 3D"),
-        ("D(fake))", "D(z))", 6, "parts.D", "needs in_channels, but `z` is 3, not an image"),
+        ("D(photo), D(fake)", "D(photo), D(z)", 6, "parts.D", "needs in_channels, but `z` is 3, not an image"),
         ("D(photo)", "D(sketch)", 10, "players.D.minimize.a", "[sketch 2x1x8x8] for player D: RuntimeError"),
         (".conv", ".conv, in_channels: 1", 10, "players.D.minimize.a", "[photo 2x3x8x8] for player D: RuntimeError"),
         (".conv", ".conv, width: 0", 6, "parts.D.width", "width is 0, but should be at least 1"),
@@ -133,3 +139,45 @@ def test_a_mistake_with_images(
     assert place == [path, line, str(wrong)]
     for other, *_ in others:  # the other player calls D too
         assert other.split("Error: ")[1] == text.split("Error: ")[1]
+
+
+# -- any other mistake -------------------------------------------------------------------------------------------------
+
+KEYS = ("D", "G", "z", "fake", "use", "with", "of", "weight", "every", "repeat", "steps", "batch", "a", "n", "_")
+TEXTS = ("x", "", "???", "${train.batch}", "${nope}", "G", "fake", "D(fake)", "3 * l1(fake, real)", "stop(fake).x")
+COMPONENTS = ("generator.mlp", "loss.l1", "regularizer.r1", "metric.circle", "data.ring", "optimizer.adam", "op.stop")
+keys = st.sampled_from(sorted({*schema.TOP, *KEYS}))
+words = st.sampled_from(TEXTS) | st.sampled_from(COMPONENTS)
+scalars = st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | words
+values = st.recursive(scalars, lambda v: st.lists(v, max_size=2) | st.dictionaries(keys, v, max_size=2), max_leaves=5)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 200), keys | st.none(), values), min_size=1, max_size=3), data=st.data()
+)
+def test_whatever_is_written_is_answered_at_a_place(
+    places: list[tuple[int, str | None, Any]], data: st.DataObject, registry: Registry, tmp_path_factory: Any
+) -> None:
+    """Random changes anywhere in a right config: it loads, or every problem has a place; nothing else is raised."""
+    config_ = yaml.safe_load(textwrap.dedent(BASE))
+    for number, key, value in places:
+        mappings = list(_mappings(config_))
+        node = mappings[number % len(mappings)]
+        node[key or data.draw(st.sampled_from(sorted(node) or ["a"]))] = value
+    path = tmp_path_factory.getbasetemp() / "changed.yaml"
+    path.write_text(json.dumps(config_).replace("NaN", ".nan").replace("Infinity", ".inf"))
+    overrides = {".".join(data.draw(st.lists(keys, min_size=1, max_size=3))): data.draw(values)}
+    try:
+        config.load(path, data.draw(st.sampled_from([{}, overrides])), registry)
+    except UserError as error:
+        for problem in error.problems:
+            assert problem.origin is not None, problem
+            assert "\n" not in str(problem)
+
+
+def _mappings(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for child in list(node.values()):
+            yield from _mappings(child)

@@ -204,6 +204,19 @@ def test_a_torn_text_is_put_together_again(tmp_path: Path) -> None:
     assert [p.path for p in problems] == ["a", "c", "show"]
 
 
+def test_only_what_follows_in_brackets_is_put_together(tmp_path: Path) -> None:
+    for text, expected in {
+        "{a: f(x, b: 3, y)}": {"a": "f(x", "b": 3, "y)": None},
+        "a: f(x\ny):\n": {"a": "f(x", "y)": None},
+        "a:\n- f(x\n- y)": {"a": ["f(x", "y)"]},
+        "{a: [f(x, [1], y)]}": {"a": ["f(x", [1], "y)"]},
+    }.items():
+        tree, problems = read(text, tmp_path)
+        assert not problems
+        assert tree is not None
+        assert tree.plain() == expected
+
+
 def test_all_problems_of_a_file_are_found_at_once(tmp_path: Path) -> None:
     _, problems = read("a: 1\na: 2\nb: !x 3\nc: 1e999\n", tmp_path)
     assert [p.origin.line for p in problems if p.origin] == [2, 3, 4]
