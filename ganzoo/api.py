@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ganzoo import config, plugins
+from ganzoo.config import compose
+from ganzoo.errors import UserError
 from ganzoo.registry import Registry
 
 
@@ -42,7 +46,21 @@ class Model:
         """
         from ganzoo.model import dry
 
-        return dry.check(self.spec)
+        with self._where_data_is():
+            return dry.check(self.spec)
+
+    @contextmanager
+    def _where_data_is(self) -> Iterator[None]:
+        """A problem with the data also names the models of the same paper that run on bundled data."""
+        try:
+            yield
+        except UserError as error:
+            if not any(problem.path == "data" and not problem.hint for problem in error.problems):
+                raise
+            hint = compose.bundled_variants(self.name, self.registry).removeprefix("; ")
+            raise UserError(
+                replace(p, hint=hint) if p.path == "data" and not p.hint else p for p in error.problems
+            ) from error
 
     def check(self) -> list[str]:
         """Check everything that can be checked without computing; the warnings.
@@ -58,6 +76,32 @@ class Model:
 
         return locked(self.blueprint)
 
+    def doctor(self) -> list[Any]:
+        """What the data component finds out about its files and rows, worst first.
+
+        Raises:
+            UserError: the files are not there, or the data component cannot examine itself.
+        """
+        from ganzoo.model.build import load_factories, make_data, reading
+
+        data = make_data(self.spec, load_factories(self.spec))
+        if not hasattr(data, "diagnose"):
+            raise UserError(f"the data of {self.name} has no doctor")
+        with self._where_data_is(), reading(self.spec):
+            return data.diagnose()
+
+    def run(self, out: str | Path | None = None, quiet: bool = False) -> tuple[Any, str]:
+        """Train into a new run folder; the folder, and why training stopped: ``finished`` or ``interrupted``.
+
+        Raises:
+            UserError: the model is wrong, or the folder is taken.
+            Diverged: training produced NaN or infinity.
+        """
+        from ganzoo.run.session import train
+
+        with self._where_data_is():
+            return train(self.blueprint, out, self.registry, quiet)
+
     def train(self, out: str | Path | None = None, quiet: bool = False) -> Any:
         """Train into a new run folder (``runs/<model>-001`` if not given); the run, opened.
 
@@ -66,9 +110,8 @@ class Model:
             Diverged: training produced NaN or infinity.
         """
         from ganzoo.run.opened import Run
-        from ganzoo.run.session import train
 
-        folder, _ = train(self.blueprint, out, self.registry, quiet)
+        folder, _ = self.run(out, quiet)
         return Run(folder.path, self.registry)
 
 

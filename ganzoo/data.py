@@ -15,6 +15,7 @@ from ganzoo.fields import Field
 
 DEVICE_BUDGET = 2 << 30  # arrays up to this many bytes are kept on the accelerator
 
+
 class Arrays(ABC):
     """A data set of arrays with one row a sample. Images are uint8 ``N H W C`` and become float on the device.
 

@@ -61,7 +61,9 @@ def _phase(phase: Phase, spec: Spec, graph: static.Graph) -> dict[str, Any]:
 
 def _player(player: Player, spec: Spec, graph: static.Graph) -> dict[str, Any]:
     reached = graph.of_player(player)
-    networks = [n for n in reached if n in spec.parts and spec.parts[n].kind in ("generator", "discriminator", "encoder")]
+    networks = [
+        n for n in reached if n in spec.parts and spec.parts[n].kind in ("generator", "discriminator", "encoder")
+    ]
     return {
         "player": player.name,
         "trains": player.trains,

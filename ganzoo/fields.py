@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ganzoo.errors import UserError, choices
@@ -71,10 +71,8 @@ class Field:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Field:
-        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()})
-
-    def with_range(self, range: tuple[float, float] | None) -> Field:
-        return replace(self, range=range)
+        plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()}
+        return cls(**plain)
 
     @property
     def size(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +63,7 @@ class Cell(NamedTuple):
 CELLS = [Cell(*c) for c in itertools.product(GENERATORS, DISCRIMINATORS, LOSSES, REGULARIZERS)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def narrow(name: str) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in small(REGISTRY.find(name).load()).items()}
 

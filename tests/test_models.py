@@ -26,7 +26,8 @@ def test_says_what_it_is(name: str) -> None:
     path = compose.models(plugins.installed())[name]
     about = full(name).spec.about
     assert len(compose.title(path)) > 10
-    assert about.title and about.budget
+    assert about.title
+    assert about.budget
     assert about.paper in compose.title(path) or name.startswith("tutorial/")
     assert about.small, "tests need overrides that make it small"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ MODELS = list(compose.models(plugins.installed()))
 TINY: dict[str, Any] = {"train.log_every": 2, "train.sample_every": 1000, "plugins.tensorboard": False}
 
 
-@lru_cache(maxsize=None)
+@cache
 def full(name: str) -> api.Model:
     """A model at its own size; where it needs files, a root that does not exist."""
     try:

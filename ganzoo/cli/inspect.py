@@ -82,7 +82,9 @@ def plugins(as_json: Json = False, code: Code = None) -> None:
     _failures(registry)
 
 
-def show(name: Annotated[str, typer.Argument(help="a component or a model")], as_json: Json = False, code: Code = None) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="a component or a model")], as_json: Json = False, code: Code = None
+) -> None:
     """Show a component's signature and docstring, or a model's summary."""
     registry = load_registry(code)
     key = name.rpartition(":")[2]
@@ -107,10 +109,10 @@ def show(name: Annotated[str, typer.Argument(help="a component or a model")], as
 
 
 def _component(entry: Entry, as_json: bool) -> None:
+    import inspect
+
     from ganzoo.config.typecheck import describe
     from ganzoo.model.factory import EMPTY, arguments
-
-    import inspect
 
     factory = entry.load()
     known = arguments(factory)

@@ -57,3 +57,13 @@ def fill(model: ModelName, overrides: Overrides = None, as_json: Json = False, c
         print_json(locked)
     else:
         print(dump_yaml(locked), end="")
+
+
+def doctor(model: ModelName, overrides: Overrides = None, as_json: Json = False, code: Code = None) -> None:
+    """Examine a model's data: sizes, modes, classes, and the usual accidents."""
+    findings = api.Model(model, overrides or (), api.registry(code)).doctor()
+    if as_json:
+        print_json([vars(finding) for finding in findings])
+        return
+    for finding in findings:
+        print(finding)

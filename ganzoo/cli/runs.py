@@ -34,14 +34,10 @@ def train(
     loaded = api.Model(model, stated, api.registry(code))
     for warning in loaded.check():
         typer.echo(f"warning: {warning}", err=True)
-    from ganzoo.run.session import train
-
-    _ended(*train(loaded.blueprint, out, loaded.registry, quiet or as_json), as_json)
+    _ended(*loaded.run(out, quiet or as_json), as_json)
 
 
-def resume(
-    run: RunPath, steps: Steps = None, quiet: Quiet = False, as_json: Json = False, code: Code = None
-) -> None:
+def resume(run: RunPath, steps: Steps = None, quiet: Quiet = False, as_json: Json = False, code: Code = None) -> None:
     """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
     registry = api.registry(code)
     from ganzoo.run.session import resume
@@ -83,9 +79,15 @@ def sample(
 ) -> None:
     """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder."""
     opened = api.open(run, "best" if best else "last", raw, code=code)
-    inputs = {name: item for name, item in _inputs(given, opened, resize=True).items()}
+    inputs = dict(_inputs(given, opened, resize=True).items())
     found = opened.sample(n, seed, value, **{name: _stacked(name, item, n) for name, item in inputs.items()})
-    _write(opened, found, out or Path(f"{opened.name.replace('/', '-')}-samples.png"), as_json, [f"{i:05d}" for i in range(n)])
+    _write(
+        opened,
+        found,
+        out or Path(f"{opened.name.replace('/', '-')}-samples.png"),
+        as_json,
+        [f"{i:05d}" for i in range(n)],
+    )
 
 
 def compute(
@@ -103,7 +105,9 @@ def compute(
     """Compute any named value from given inputs: translate a folder, upscale a photo, encode an image."""
     opened = api.open(run, "best" if best else "last", raw, code=code)
     inputs = _inputs(given, opened, resize)
-    files = {name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)}
+    files = {
+        name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)
+    }
     place = out or Path(f"{opened.name.replace('/', '-')}-{value}")
     if not files:
         found = opened.compute(value, seed=seed, **inputs)

@@ -18,7 +18,9 @@ def new() -> None:
 @app.command("plugin")
 def plugin(
     name: Annotated[str, typer.Argument(help="such as acme; the package becomes ganzoo_acme")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Where; ganzoo-NAME if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Where; ganzoo-NAME if not given.")
+    ] = None,
 ) -> None:
     """Write a plugin: a generator, a loss, a model that uses them, and tests."""
     from ganzoo.cli.template import write

@@ -8,7 +8,7 @@ from pathlib import Path
 from ganzoo.errors import UserError
 
 FILES = {
-    "pyproject.toml": '''\
+    "pyproject.toml": """\
 [build-system]
 requires = ["hatchling>=1.27"]
 build-backend = "hatchling.build"
@@ -25,8 +25,8 @@ dependencies = ["ganzoo>=0.1"]
 
 [tool.hatch.build.targets.wheel]
 packages = ["ganzoo_{name}"]
-''',
-    "README.md": '''\
+""",
+    "README.md": """\
 # ganzoo-{dist}
 
 Adds `generator.{name}` and `loss.{name}` to ganzoo, and the model `{name}/circle`.
@@ -34,7 +34,7 @@ Adds `generator.{name}` and `loss.{name}` to ganzoo, and the model `{name}/circl
     pip install -e . --no-deps
     ganzoo train {name}/circle
     pytest
-''',
+""",
     "ganzoo_{name}/__init__.py": '''\
 """What this plugin adds. Nothing is imported before it is used."""
 
@@ -97,7 +97,7 @@ class Huber:
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         return huber_loss(x, y, delta=self.delta)
 ''',
-    "ganzoo_{name}/configs/{name}/circle.yaml": '''\
+    "ganzoo_{name}/configs/{name}/circle.yaml": """\
 # GAN on a circle with the generator and the loss of this plugin
 extends: gan/circle
 about:
@@ -110,7 +110,7 @@ players:
     minimize:
       near: 0.01 * near(fake, real)
 train: {{steps: 2000}}
-''',
+""",
     "tests/test_{name}.py": '''\
 """Does the plugin keep ganzoo's promises?"""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -112,7 +113,8 @@ def draw_up(spec: Spec, fields: dict[str, Field] | None = None, device: str = "m
     data = None
     if fields is None:
         data = make_data(spec, factories)
-        fields = dict(data.fields) if data is not None else {}
+        with reading(spec):
+            fields = dict(data.fields) if data is not None else {}
     if spec.fields is None:
         spec.found_fields = list(fields)
         problems = static.check(spec)
@@ -134,13 +136,27 @@ def make_data(spec: Spec, factories: dict[str, Callable[..., Any]]) -> Any:
     return factory.make(spec.data, maker, factory.complete(spec.data, maker, {}))
 
 
+@contextmanager
+def reading(spec: Spec) -> Iterator[None]:
+    """What the data component complains of inside the block stands at its line."""
+    try:
+        yield
+    except UserError as error:
+        if spec.data is None:
+            raise
+        origin = spec.data.origin
+        raise UserError(
+            p if p.origin else Problem(p.message, origin, "data", p.hint) for p in error.problems
+        ) from error
+
+
 class _Facts:
     """Builds parts on demand, in the order in which the flow needs them, reading facts from their first calls."""
 
     def __init__(self, blueprint: Blueprint):
         self.blueprint = blueprint
         self.spec = blueprint.spec
-        self.program = Program(self.spec.flow, self.part, blueprint.kind)
+        self.program = Program(self.spec.flow, self.part, blueprint.kind, dry=blueprint.device.type == "meta")
         self.turn = dry_turn(blueprint)
         self.building: list[str] = []
 
@@ -244,9 +260,7 @@ class _Facts:
                 raise _Unknown(f"the data has {len(found)} {wanted} fields", f"write {lines}")
         raise _Unknown(f"the data has no {kind or 'image'} field")
 
-    def first_argument(
-        self, name: str, parameter: str, signature: dict[str, inspect.Parameter]
-    ) -> tuple[Value, Expr]:
+    def first_argument(self, name: str, parameter: str, signature: dict[str, inspect.Parameter]) -> tuple[Value, Expr]:
         """What the part's first call gives for a parameter of its ``forward``, and the equation it stands in."""
         order = list(signature)
         calls = [(value, call) for value, call in calls_of(name, self.spec) if isinstance(call.func, Name)]

@@ -43,6 +43,11 @@ def _check(spec: Spec, fields: dict[str, Field] | None, device: str) -> Blueprin
     return blueprint
 
 
+def _program(blueprint: Blueprint) -> Program:
+    dry = blueprint.device.type == "meta"
+    return Program(blueprint.spec.flow, blueprint.parts.__getitem__, blueprint.kind, dry=dry)
+
+
 def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[Problem]) -> None:
     own = modes.parameters(blueprint.parts, player.trains)
     for name in player.trains:
@@ -62,7 +67,7 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
             problems += error.problems
     modes.for_phase(blueprint.parts, blueprint.spec.parts, phase)
     modes.freeze(modes.parameters(blueprint.parts, blueprint.parts), set(map(id, own)))
-    program = Program(blueprint.spec.flow, blueprint.parts.__getitem__, blueprint.kind)
+    program = _program(blueprint)
     turn = build.dry_turn(blueprint, player.name)
     turn.player = player.name
     total: torch.Tensor | None = None
@@ -128,7 +133,7 @@ def _optimizer(player: Player, blueprint: Blueprint, problems: list[Problem]) ->
 def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
     """What is shown, sampled or measured must compute too."""
     spec = blueprint.spec
-    program = Program(spec.flow, blueprint.parts.__getitem__, blueprint.kind)
+    program = _program(blueprint)
     turn = build.dry_turn(blueprint, "show")
     turn.player = ""
     values = [*spec.shown, *([spec.score] if spec.score else [])]

@@ -24,7 +24,9 @@ CHUNK = 64
 class Given(Mapping[str, Any]):
     """Inputs by field name. A label that is not given is drawn; any other field is asked for by name."""
 
-    def __init__(self, fields: Mapping[str, Field], given: Mapping[str, Any], n: int, key: tuple[Any, ...], device: Any):
+    def __init__(
+        self, fields: Mapping[str, Field], given: Mapping[str, Any], n: int, key: tuple[Any, ...], device: Any
+    ):
         self._fields, self._given = fields, dict(given)
         self._n, self._key, self._device = n, key, device
 

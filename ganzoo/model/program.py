@@ -75,7 +75,9 @@ class Program:
         part: Gives a built part by name.
         kind: Gives a part's kind by name, or None for what is no part.
         owners: For each shared value, the name of the player who trains its producers.
-        autocast: Whether convolutions and matrix products run in bfloat16; losses and penalties never do.
+        autocast: The device type on which convolutions and matrix products run in bfloat16, or None for nowhere;
+            losses and penalties never do.
+        dry: On the meta device, where a part's ``dry`` stands for its ``forward`` if it has one.
     """
 
     def __init__(
@@ -85,7 +87,9 @@ class Program:
         kind: Callable[[str], str | None],
         owners: Mapping[str, frozenset[str]] | None = None,
         autocast: str | None = None,
+        dry: bool = False,
     ):
+        self.dry = dry
         self.flow = flow
         self.part = part
         self.kind = kind
@@ -194,6 +198,8 @@ class Program:
                 methods = [m for m in vars(type(target)) if not m.startswith("_")]
                 raise UserError(f"{name} has no method '{field}'" + (f" (it has {', '.join(methods)})"))
             target = getattr(target, field)
+        if self.dry and target is part and hasattr(part, "dry"):
+            target = part.dry
         signature = call_signature(target, f"{call.func}")
         try:
             bound = signature.bind(*call.args, **dict(call.kwargs))
@@ -278,7 +284,7 @@ class _Filled(Program):
     """Compiles an expression with a hole; its pieces without one are already in the turn's cache."""
 
     def __init__(self, parent: Program, fixed: set[Expr]):
-        super().__init__({}, parent.part, parent.kind, autocast=parent.autocast)
+        super().__init__({}, parent.part, parent.kind, autocast=parent.autocast, dry=parent.dry)
         self.fixed = fixed
 
     def compile(self, expr: Expr) -> Getter:

@@ -54,7 +54,9 @@ class RunFolder:
             raise UserError(f"{self.path} is a file; give the run another folder with --out")
         if self.path.is_dir() and any(self.path.iterdir()):
             what = "already holds a run" if (self.path / "config.yaml").exists() else "is not empty"
-            raise UserError(f"{self.path} {what}: `ganzoo resume {self.path}` goes on with a run; --out names a new one")
+            raise UserError(
+                f"{self.path} {what}: `ganzoo resume {self.path}` goes on with a run; --out names a new one"
+            )
 
     def create(self) -> None:
         self.check_free()

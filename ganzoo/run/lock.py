@@ -34,7 +34,7 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
     config = copy.deepcopy(spec.config)
     for component in spec.components():
         node = _node(config, component.path)
-        if isinstance(component, Part) and component.implicit or node is None:
+        if (isinstance(component, Part) and component.implicit) or node is None:
             continue
         args = blueprint.args.get(component.path, component.args)
         kept = {k: v for k, v in node.items() if k in ("with", "like", "init", "eval_bn", "eval_dropout", "lr_scale")}

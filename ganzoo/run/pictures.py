@@ -57,11 +57,11 @@ def grid(images: Mapping[str, torch.Tensor], range: tuple[float, float], scores:
     scale = max(1, math.ceil((64 if scores is not None else 32) / width))
     if len(stacks) == 1:
         across = math.ceil(math.sqrt(len(stacks[0])))
-        order = [(0, i) for i in np.arange(len(stacks[0]))]
+        order = [(0, i) for i, _ in enumerate(stacks[0])]
     else:
         per_row = max(1, round(math.sqrt(len(stacks[0]) / len(stacks) / 1.5)))
         across = per_row * len(stacks)
-        order = [(c, i) for i in np.arange(len(stacks[0])) for c in np.arange(len(stacks))]
+        order = [(c, i) for i, _ in enumerate(stacks[0]) for c, _ in enumerate(stacks)]
     label = LABEL if scores is not None else 0
     cell = (height * scale + GAP + label, width * scale + GAP)
     rows = math.ceil(len(order) / across)

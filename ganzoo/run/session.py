@@ -16,7 +16,7 @@ from ganzoo import config, distributed, plugins
 from ganzoo.contract import first
 from ganzoo.errors import Diverged, UserError
 from ganzoo.model import dry
-from ganzoo.model.build import Blueprint
+from ganzoo.model.build import Blueprint, reading
 from ganzoo.model.inference import Inference
 from ganzoo.registry import Registry
 from ganzoo.run import callbacks, checkpoint, lock, warm
@@ -55,6 +55,9 @@ class Session:
         self.manager = plugins.run_hooks(registry, own)
         self.hooks = self.manager.hook
         self.fingerprint = blueprint.data.fingerprint() if blueprint.data is not None else ""
+        if self.first and hasattr(blueprint.data, "doctor"):
+            for finding in blueprint.data.doctor():
+                self.console.say(f"data: {finding}")
         self.best: float | None = None
         self.best_file: str | None = None
         self.seconds = 0.0
@@ -82,7 +85,9 @@ class Session:
         """
         then = stored.header["fingerprint"]
         if then != self.fingerprint:
-            raise UserError(f"the data has changed since {stored.path} was written ({then} then, {self.fingerprint} now)")
+            raise UserError(
+                f"the data has changed since {stored.path} was written ({then} then, {self.fingerprint} now)"
+            )
         self.trainer.load_state_dict(stored.state)
         session = stored.header["session"]
         self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
@@ -228,7 +233,9 @@ class Session:
             return
         path = self.folder.checkpoints / checkpoint.name(self.trainer.step)
         checkpoint.save(path, self.header(), state)
-        self.folder.write_json("checkpoints/index.json", {"last": path.name, "best": self.best_file, "value": self.best})
+        self.folder.write_json(
+            "checkpoints/index.json", {"last": path.name, "best": self.best_file, "value": self.best}
+        )
         checkpoint.prune(self.folder, self.spec.train.keep, self.best_file)
         self.tell("on_checkpoint", step=self.trainer.step, path=path)
 
@@ -293,14 +300,13 @@ def train(
     path = Path(out) if out is not None else RunFolder.next(Path("runs"), blueprint.spec.name)
     folder = RunFolder(distributed.gather(path)[0])
     folder.check_free()
-    session = Session(blueprint, folder, registry, device, quiet)
+    with reading(blueprint.spec):
+        session = Session(blueprint, folder, registry, device, quiet)
     session.begin()
     return folder, session.run()
 
 
-def resume(
-    run: str | Path, registry: Registry, steps: int | None = None, quiet: bool = False
-) -> tuple[RunFolder, str]:
+def resume(run: str | Path, registry: Registry, steps: int | None = None, quiet: bool = False) -> tuple[RunFolder, str]:
     """Go on with a run from its last checkpoint.
 
     Args:

@@ -1,8 +1,8 @@
 """Does a component keep the promises that let it meet any other? One test for every kind, for plugin authors too.
 
-    @pytest.mark.parametrize("name", ganzoo.testing.components("ganzoo-acme"))
-    def test_conforms(name):
-        ganzoo.testing.conforms(name)
+@pytest.mark.parametrize("name", ganzoo.testing.components("ganzoo-acme"))
+def test_conforms(name):
+    ganzoo.testing.conforms(name)
 """
 
 from __future__ import annotations

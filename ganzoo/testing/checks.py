@@ -312,11 +312,13 @@ def _data(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) ->
     assert sorted(batch) == sorted(fields), f"{entry.id} gives {sorted(batch)}, but promises {sorted(fields)}"
     for name, field in fields.items():
         rows = batch[name]
-        assert tuple(rows.shape) == (3, *field.shape), f"{entry.id}: {name} is {tuple(rows.shape[1:])}, not {field.shape}"
+        assert tuple(rows.shape) == (3, *field.shape), (
+            f"{entry.id}: {name} is {tuple(rows.shape[1:])}, not {field.shape}"
+        )
         assert torch.equal(rows[0], rows[2]), f"{entry.id}: one index gives two rows"
         if field.kind == "label":
             assert rows.dtype == torch.int64, f"{entry.id}: labels are int64"
-            assert 0 <= int(rows.min()) and int(rows.max()) < len(field.classes), f"{entry.id}: a label has no class"
+            assert int(rows.min()) >= 0 and int(rows.max()) < len(field.classes), f"{entry.id}: a label has no class"
         else:
             assert rows.dtype == torch.float32, f"{entry.id}: {name} is {rows.dtype}, not float32"
         if field.range is not None:
@@ -356,7 +358,8 @@ def _schedule(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]
         scheduler.step()
         assert math.isfinite(optimizer.param_groups[0]["lr"]), f"{entry.id} gives a rate that is not finite"
         return
-    schedule = factory(**{"steps": 100, **args} if "steps" in known else dict(args))
+    given = {"steps": 100, **args} if "steps" in known else dict(args)
+    schedule: Any = factory(**given)
     values = [schedule(step) for step in (0, 1, 50, 100, 1000)]
     assert all(isinstance(v, int | float) and math.isfinite(v) for v in values), f"{entry.id} gives {values}"
 

@@ -81,10 +81,12 @@ class Example:
         }
 
 
-EXAMPLES = tuple(
-    Example(channels, size)
-    for channels, size in [(1, (28, 28)), (3, (32, 32)), (2, (32, 48)), (4, (64, 32)), (3, (40, 40)), (1, (27, 33))]
-) + (Example(points=True), Example(1, (32, 32), (0.0, 1.0)))
+_SHAPES = [(1, (28, 28)), (3, (32, 32)), (2, (32, 48)), (4, (64, 32)), (3, (40, 40)), (1, (27, 33))]
+EXAMPLES = (
+    *(Example(channels, size) for channels, size in _SHAPES),
+    Example(points=True),
+    Example(1, (32, 32), (0.0, 1.0)),
+)
 
 
 def small(factory: Callable[..., Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganzoo.errors import Problem, UserError
+from ganzoo.errors import Origin, Problem, UserError
 
 
-def check_batch(path: str, batch: int, world: int, micro: int) -> None:
+def check_batch(path: str, origin: Origin | None, batch: int, world: int, micro: int) -> None:
     """Every process and micro-batch gets the same number of rows.
 
     Raises:
@@ -20,7 +20,7 @@ def check_batch(path: str, batch: int, world: int, micro: int) -> None:
     if batch % (world * micro):
         among = f"{world} processes" + (f" and {micro} accumulated parts" if micro > 1 else "")
         near = max(batch // (world * micro), 1) * world * micro
-        raise UserError(Problem(f"a batch of {batch} cannot be divided among {among}", path=path, hint=f"{near} can"))
+        raise UserError(Problem(f"a batch of {batch} cannot be divided among {among}", origin, path, f"{near} can"))
 
 
 class Batch(Mapping[str, Any]):

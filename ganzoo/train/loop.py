@@ -75,7 +75,8 @@ class Trainer:
         for phase in self.spec.phases.values():
             for player in phase.players.values():
                 path = "train.batch" if player.batch is None else f"{player.path}.batch"
-                check_batch(path, player.batch or self.train.batch, self.world, self.train.accumulate)
+                origin = self.spec.origins.get(path, player.origin)
+                check_batch(path, origin, player.batch or self.train.batch, self.world, self.train.accumulate)
         self.parts = blueprint.build(device)
         if self.train.sync_batch_norm and self.world > 1:
             for name, part in self.parts.items():
@@ -119,9 +120,7 @@ class Trainer:
             name: frozenset(p.name for p in static.owners(name, self.phase, self.graph)) for name in self.shared_names
         }
         autocast = self.device.type if self.train.precision == "bf16" else None
-        self.program = Program(
-            self.spec.flow, self.parts.__getitem__, self.blueprint.kind, self.owners, autocast
-        )
+        self.program = Program(self.spec.flow, self.parts.__getitem__, self.blueprint.kind, self.owners, autocast)
         self.autocast: Any = (
             torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False) if autocast else nullcontext()
         )
@@ -167,8 +166,8 @@ class Trainer:
                     self.update(player)
         for player in waiting:
             self.update(player)
-        for player in self.phase.players:
-            self.seats[player].schedules.step()
+        for name in self.phase.players:
+            self.seats[name].schedules.step()
         self.step += 1
         self.phase_step += 1
         return True
@@ -294,4 +293,3 @@ class Trainer:
         self.step, self.phase_step = state["step"], state["phase_step"]
         self.feed.cursor = state["cursor"]
         self.ledger.load_state_dict(state["ledger"])
-

@@ -31,8 +31,12 @@ class DiffAugment:
     """
 
     def __init__(
-        self, policy: list[Policy] = ["color", "translation", "cutout"], ratio: float = 0.125  # noqa: B006
+        self,
+        policy: list[Policy] | None = None,
+        ratio: float = 0.125,
     ):
+        if policy is None:
+            policy = ["color", "translation", "cutout"]
         if not policy:
             raise ValueError("policy is empty, so nothing would be augmented")
         self.policy, self.ratio = list(policy), ratio

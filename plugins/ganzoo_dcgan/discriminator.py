@@ -59,7 +59,7 @@ class Discriminator(nn.Module):
         layers: list[nn.Module] = []
         channels = in_channels
         padding = (kernel - 1) // 2
-        for level in range(max(halvings(tuple(in_size), base), 1)):
+        for level in range(max(halvings(in_size, base), 1)):
             grown = width * 2**level
             layers.append(nn.Conv2d(channels, grown, kernel, 2, padding, bias=bias))
             layers += _activated("none" if level == 0 else norm, grown, activation, slope, dropout)

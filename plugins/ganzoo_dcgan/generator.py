@@ -57,7 +57,7 @@ class Generator(nn.Module):
         init_scale: float = 0.02,
     ):
         super().__init__()
-        self.path = doubling_path(tuple(out_size), base)
+        self.path = doubling_path(out_size, base)
         height, breadth = self.path[0]
         widths = [width * 2 ** max(len(self.path) - 2 - level, 0) for level in range(len(self.path) - 1)]
         self.stem = _stem(z_dim, widths[0], (height, breadth), stem, hidden, norm, activation, bias)

@@ -22,16 +22,18 @@ class Verdict(NamedTuple):
 
 def activation(name: Activation, slope: float = 0.2) -> nn.Module:
     """An activation by name; `slope` is that of leaky_relu for negative values."""
-    return {
+    if name == "leaky_relu":
+        return nn.LeakyReLU(slope)
+    kinds: dict[str, type[nn.Module]] = {
         "relu": nn.ReLU,
-        "leaky_relu": lambda: nn.LeakyReLU(slope),
         "elu": nn.ELU,
         "selu": nn.SELU,
         "softplus": nn.Softplus,
         "tanh": nn.Tanh,
         "sigmoid": nn.Sigmoid,
         "none": nn.Identity,
-    }[name]()
+    }
+    return kinds[name]()
 
 
 def norm(name: Norm, features: int, dimensions: int = 2) -> nn.Module:

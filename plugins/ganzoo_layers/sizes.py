@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 Size = tuple[int, int]
 
 
-def doubling_path(size: Size, base: int | None = None) -> list[Size]:
+def doubling_path(size: Sequence[int], base: int | None = None) -> list[Size]:
     """The sizes a generator passes through, smallest first: ``[(7, 7), (14, 14), (28, 28)]`` for 28x28.
 
     Without `base` the size is halved while that is exact and no side falls below 4. With `base` it is halved, rounding
@@ -14,7 +16,7 @@ def doubling_path(size: Size, base: int | None = None) -> list[Size]:
     Raises:
         ValueError: the size cannot be reached by doubling; the message names sizes that can.
     """
-    path = [size]
+    path = [(size[0], size[1])]
     if base is not None:
         while max(path[0]) > base:
             path.insert(0, (-(-path[0][0] // 2), -(-path[0][1] // 2)))
@@ -22,11 +24,10 @@ def doubling_path(size: Size, base: int | None = None) -> list[Size]:
         while all(side % 2 == 0 and side >= 8 for side in path[0]):
             path.insert(0, (path[0][0] // 2, path[0][1] // 2))
     if len(path) == 1:
-        height, width = size
-        near = " or ".join(f"{a}x{b}" for a, b in sorted({_even(size, -1), _even(size, 1)}))
-        raise ValueError(
-            f"out_size {height}x{width} is no size doubled; {near} would do, or `base: 4`, which crops {_cropped(size)}"
-        )
+        height, width = path[0]
+        near = " or ".join(f"{a}x{b}" for a, b in sorted({_even(path[0], -1), _even(path[0], 1)}))
+        other = f"or `base: 4`, which crops {_cropped(path[0])}"
+        raise ValueError(f"out_size {height}x{width} is no size doubled; {near} would do, {other}")
     return path
 
 
@@ -43,7 +44,7 @@ def _cropped(size: Size) -> str:
     return f"{grown[0] * 2**count}x{grown[1] * 2**count}"
 
 
-def halvings(size: Size, base: int | None = None) -> int:
+def halvings(size: Sequence[int], base: int | None = None) -> int:
     """How often a discriminator halves an image: until a side would fall below 4, or until none exceeds `base`."""
     count, (height, width) = 0, size
     while (max(height, width) > base) if base is not None else (min(height, width) // 2 >= 4):

@@ -38,7 +38,7 @@ class Generator(nn.Module):
         pairs: int = 2,
     ):
         super().__init__()
-        path = doubling_path(tuple(out_size))
+        path = doubling_path(out_size)
         base = (width, *path[0])
         layers: list[nn.Module] = [
             nn.Linear(z_dim, math.prod(base)),

@@ -79,7 +79,9 @@ class Discriminator(nn.Module):
         self,
         in_shape: tuple[int, ...],
         hidden: tuple[int, ...] = (240, 240),
-        activation: Literal["maxout", "relu", "leaky_relu", "elu", "selu", "softplus", "tanh", "sigmoid"] = "leaky_relu",
+        activation: Literal[
+            "maxout", "relu", "leaky_relu", "elu", "selu", "softplus", "tanh", "sigmoid"
+        ] = "leaky_relu",
         pieces: int = 5,
         slope: float = 0.2,
         dropout: float = 0.0,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from ganzoo_layers import Norm, Verdict, norm
-from ganzoo_resnet.blocks import initialise, widths
 from torch import Tensor, nn
+
+from ganzoo_resnet.blocks import initialise, widths
 
 
 class FirstBlock(nn.Module):
-    """The first block has no activation before its first convolution: ``x -> conv1x1(pool x) + pool(conv relu conv x)``."""
+    """``x -> conv1x1(pool(x)) + pool(conv(relu(conv(x))))``: no activation before the first convolution."""
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from ganzoo_layers import Norm, doubling_path, to_range
 from ganzoo_layers import norm as make_norm
-from ganzoo_resnet.blocks import initialise, upsampled, widths
 from torch import Tensor, nn
+
+from ganzoo_resnet.blocks import initialise, upsampled, widths
 
 
 class UpBlock(nn.Module):
@@ -59,16 +61,17 @@ class Generator(nn.Module):
         norm: Norm = "batch",
     ):
         super().__init__()
-        self.path = doubling_path(tuple(out_size), base)
+        self.path = doubling_path(out_size, base)
         channels = widths(width, len(self.path))
         self.stem = nn.Sequential(
             nn.Linear(z_dim, channels[0] * math.prod(self.path[0])), nn.Unflatten(1, (channels[0], *self.path[0]))
         )
-        self.blocks = nn.ModuleList(
-            UpBlock(a, b, norm) for a, b in zip(channels[:-1], channels[1:], strict=True)
-        )
+        self.blocks = nn.ModuleList(UpBlock(a, b, norm) for a, b in itertools.pairwise(channels))
         self.head = nn.Sequential(
-            make_norm(norm, channels[-1]), nn.ReLU(), nn.Conv2d(channels[-1], out_channels, 3, 1, 1), to_range(out_range)
+            make_norm(norm, channels[-1]),
+            nn.ReLU(),
+            nn.Conv2d(channels[-1], out_channels, 3, 1, 1),
+            to_range(out_range),
         )
         initialise(self)
 
@@ -77,4 +80,3 @@ class Generator(nn.Module):
         for block, (height, width) in zip(self.blocks, self.path[1:], strict=True):
             x = block(x)[:, :, :height, :width]
         return self.head(x)
-

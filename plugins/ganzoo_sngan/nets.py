@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from ganzoo_layers import Norm, Verdict, activation, doubling_path, halvings, initialise, norm, to_range
@@ -33,11 +34,11 @@ class Generator(nn.Module):
         width: int = 64,
     ):
         super().__init__()
-        path = doubling_path(tuple(out_size))
+        path = doubling_path(out_size)
         channels = [width * 2 ** (len(path) - 1 - level) for level in range(len(path))]
         base = (channels[0], *path[0])
         layers: list[nn.Module] = [nn.Linear(z_dim, math.prod(base)), nn.Unflatten(1, base)]
-        for inputs, outputs in zip(channels[:-1], channels[1:], strict=True):
+        for inputs, outputs in itertools.pairwise(channels):
             layers += [
                 nn.ConvTranspose2d(inputs, outputs, 4, 2, 1),
                 norm("batch", outputs),
@@ -75,7 +76,7 @@ class Discriminator(nn.Module):
             raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 8")
         channels = in_channels
         layers: list[nn.Module] = []
-        for level in range(halvings(tuple(in_size))):
+        for level in range(halvings(in_size)):
             grown = width * 2**level
             layers += _conv(channels, grown, 3, norm if level else "none", slope)
             layers += _conv(grown, grown, 4, norm, slope)

@@ -33,7 +33,7 @@ class Generator(nn.Module):
         capacity: int = 16,
     ):
         super().__init__()
-        path = doubling_path(tuple(out_size))
+        path = doubling_path(out_size)
         (height, width), levels = path[0], len(path) - 1
         first = 8 * capacity
         layers: list[nn.Module] = [

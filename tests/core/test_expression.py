@@ -204,7 +204,7 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
     try:
         expr = parse(text)
     except ExpressionError as error:
-        assert str(error)  # noqa: PT017
+        assert str(error)
     else:
         assert parse(str(expr)) == expr
 

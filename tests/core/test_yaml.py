@@ -277,4 +277,4 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     try:
         plain(text)
     except UserError as error:
-        assert all(str(p).startswith("test: ") and p.message for p in error.problems)  # noqa: PT017
+        assert all(str(p).startswith("test: ") and p.message for p in error.problems)

@@ -99,7 +99,9 @@ def test_cross_entropies(x: Tensor) -> None:
     assert torch.allclose(BinaryCrossEntropy()(x, 0.7), bce(x, 0.7), atol=1e-4)
     label = torch.tensor([1])
     assert torch.allclose(CrossEntropy()(x[None], label), -x.log_softmax(0)[1], atol=1e-4)
-    assert torch.allclose(CrossEntropy()(x[None], F.one_hot(label, 3).float()), CrossEntropy()(x[None], label), atol=1e-4)
+    assert torch.allclose(
+        CrossEntropy()(x[None], F.one_hot(label, 3).float()), CrossEntropy()(x[None], label), atol=1e-4
+    )
 
 
 def test_feature_matching_compares_batch_means() -> None:

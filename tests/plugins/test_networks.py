@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -66,7 +67,12 @@ COUNTS: list[tuple[str, Any, dict[str, Any], int]] = [
         {"in_channels": 1, "in_size": (28, 28), "kernel": 5, "norm": "none", "bias": True, "base": 4},
         1_030_145,
     ),
-    ("wgangp_cifar_resnet G", ResnetG, {"z_dim": 128, "out_channels": 3, "out_size": (32, 32), "width": 128}, 1_204_483),
+    (
+        "wgangp_cifar_resnet G",
+        ResnetG,
+        {"z_dim": 128, "out_channels": 3, "out_size": (32, 32), "width": 128},
+        1_204_483,
+    ),
     ("wgangp_cifar_resnet D", ResnetD, {"in_channels": 3, "in_size": (32, 32), "head_bias": True}, 1_053_825),
     ("wgangp grey G", ResnetG, {"z_dim": 128, "out_channels": 1, "out_size": (32, 32), "width": 128}, 1_202_177),
     ("wgangp grey D", ResnetD, {"in_channels": 1, "in_size": (32, 32), "head_bias": True}, 1_051_265),
@@ -105,7 +111,7 @@ def test_any_base_doubled_is_reached(height: int, width: int, doublings: int) ->
     size = (height * 2**doublings, width * 2**doublings)
     path = doubling_path(size)
     assert path[-1] == size
-    assert all((a[0] * 2, a[1] * 2) == b for a, b in zip(path[:-1], path[1:], strict=True))
+    assert all((a[0] * 2, a[1] * 2) == b for a, b in itertools.pairwise(path))
     assert min(path[0]) >= 4
 
 
@@ -129,7 +135,9 @@ def test_starts_are_those_of_the_papers() -> None:
     torch.manual_seed(0)
     G, D = DcganG(100, 3, (64, 64)), DcganD(3, (64, 64))
     for part in (G, D):
-        weights = torch.cat([m.weight.flatten() for m in part.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)])
+        weights = torch.cat(
+            [m.weight.flatten() for m in part.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        )
         assert weights.std().item() == pytest.approx(0.02, rel=0.02)
         gains = torch.cat([m.weight for m in part.modules() if isinstance(m, nn.BatchNorm2d)])
         assert gains.mean().item() == pytest.approx(1, abs=0.005)
@@ -149,9 +157,7 @@ def test_dcgan_has_no_norm_at_its_ends() -> None:
     assert [type(m) for m in D.body][:3] == [nn.Conv2d, nn.Identity, nn.LeakyReLU]
 
 
-@pytest.mark.parametrize(
-    ("range", "last"), [((-1.0, 1.0), nn.Tanh), ((0.0, 1.0), nn.Sigmoid), (None, nn.Identity)]
-)
+@pytest.mark.parametrize(("range", "last"), [((-1.0, 1.0), nn.Tanh), ((0.0, 1.0), nn.Sigmoid), (None, nn.Identity)])
 def test_the_last_activation_follows_the_range(range: Any, last: type) -> None:
     assert isinstance(MlpG(4, (2,), range).net[-1], last)
     assert isinstance(DcganG(4, 1, (16, 16), range, width=4).levels[-1][-1], last)

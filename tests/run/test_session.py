@@ -32,7 +32,12 @@ train: {batch: 8, steps: 10, checkpoint_every: 2, sample_every: 5}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("session")
-    path, reason = train(written(folder, POINTS, plugins__tensorboard=True, train__sample_every=5).blueprint, folder / "run", plugins.installed(), True)
+    path, reason = train(
+        written(folder, POINTS, plugins__tensorboard=True, train__sample_every=5).blueprint,
+        folder / "run",
+        plugins.installed(),
+        True,
+    )
     assert reason == "finished"
     return path
 
@@ -87,12 +92,16 @@ def test_pictures_show_the_same_noise_all_run_long(run) -> None:
     ],
 )
 def test_checkpoints_are_kept_as_asked(keep, kept, tmp_path) -> None:
-    folder, _ = train(written(tmp_path, POINTS, train__keep=keep).blueprint, tmp_path / "run", plugins.installed(), True)
+    folder, _ = train(
+        written(tmp_path, POINTS, train__keep=keep).blueprint, tmp_path / "run", plugins.installed(), True
+    )
     assert [int(p.stem.removeprefix("step_")) for p in checkpoint.every(folder)] == kept
 
 
 def test_the_best_checkpoint_is_kept_and_can_be_opened(tmp_path) -> None:
-    model = written(tmp_path, POINTS, train__keep={"last": 1, "best": "G.adversarial", "mode": "min"}, train__log_every=1)
+    model = written(
+        tmp_path, POINTS, train__keep={"last": 1, "best": "G.adversarial", "mode": "min"}, train__log_every=1
+    )
     folder, _ = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
     records = [r for r in folder.records() if "evaluation" not in r]
     best = min(records, key=lambda r: r["G.adversarial"])
@@ -144,13 +153,13 @@ def test_a_failing_write_leaves_the_old_file(tmp_path) -> None:
 def test_a_plugin_that_fails_in_a_hook_does_not_stop_training(tmp_path, capsys) -> None:
     plugin = tmp_path / "noisy.py"
     plugin.write_text(
-        '''
+        """
 import ganzoo
 
 @ganzoo.hookimpl
 def on_step(step):
     raise OSError("the logging server is down")
-'''
+"""
     )
     from ganzoo import api
 
@@ -181,7 +190,9 @@ class TestWarmStart:
 
     def test_copies_what_fits_and_reports_the_rest(self, tmp_path, capsys) -> None:
         source = self.source(tmp_path)
-        text = POINTS.replace("G: {hidden: [8]}", f"G: {{hidden: [8, 8], init: '{source}'}}").replace("steps: 10", "steps: 1")
+        text = POINTS.replace("G: {hidden: [8]}", f"G: {{hidden: [8, 8], init: '{source}'}}").replace(
+            "steps: 10", "steps: 1"
+        )
         model = written(tmp_path, text, optimizer__lr=1e-12)
         folder, _ = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
         report = capsys.readouterr().err
@@ -192,7 +203,9 @@ class TestWarmStart:
 
     def test_another_part_can_be_named(self, tmp_path) -> None:
         source = self.source(tmp_path)
-        model = written(tmp_path, POINTS.replace("steps: 10", "steps: 1"), parts__D__init=f"{source}:D", optimizer__lr=1e-12)
+        model = written(
+            tmp_path, POINTS.replace("steps: 10", "steps: 1"), parts__D__init=f"{source}:D", optimizer__lr=1e-12
+        )
         folder, _ = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
         mine, theirs = ganzoo.open(folder.path), ganzoo.open(source)
         assert torch.allclose(mine.parts["D"].head.weight, theirs.parts["D"].head.weight, atol=1e-6)

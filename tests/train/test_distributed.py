@@ -101,4 +101,4 @@ def test_a_batch_that_cannot_be_divided_is_refused(tmp_path: Path) -> None:
     from ganzoo.train.feed import check_batch
 
     with pytest.raises(UserError, match="batch of 9 cannot be divided among 2 processes"):
-        check_batch("train.batch", 9, 2, 1)
+        check_batch("train.batch", None, 9, 2, 1)

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ganzoo import plugins
 from ganzoo.errors import Diverged
 from ganzoo.run import checkpoint
 from ganzoo.run.session import train

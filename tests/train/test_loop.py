@@ -242,7 +242,9 @@ def test_lazy_terms_play_every_k_steps_and_are_rescaled(tmp_path) -> None:
 
     D = copy.deepcopy(tr.parts["D"])
     real = hand_batches(tr, 1)[0]
-    expected = torch.autograd.grad(2 * 3 * 4 * R1()(lambda x: D(x).logit, real), list(D.parameters()), allow_unused=True)
+    expected = torch.autograd.grad(
+        2 * 3 * 4 * R1()(lambda x: D(x).logit, real), list(D.parameters()), allow_unused=True
+    )
     for _ in range(5):
         tr.advance()
     played = [any(g is not None for g in step) for step in grads]
@@ -265,7 +267,8 @@ def test_weights_may_follow_a_schedule(tmp_path) -> None:
     text = POINTS.replace("D: {hidden: [8]}", "D: {hidden: [8]}\n  mse: loss.mse")
     text += (
         "players: {G: {minimize: {adversarial: null, near: {of: 'mse(fake, real)', "
-        "weight: {use: schedule.linear, start: 0, stop: 4, begin: 1, end: 0}}}}}\noptimizer: {use: optimizer.sgd, lr: 1}\n"
+        "weight: {use: schedule.linear, start: 0, stop: 4, begin: 1, end: 0}}}}}\n"
+        "optimizer: {use: optimizer.sgd, lr: 1}\n"
     )
     tr = trainer(written(tmp_path, text))
     norms = []
@@ -353,7 +356,9 @@ train: {batch: 4, precision: bf16}
     head.register_forward_hook(lambda module, args, out: seen.add((out.dtype, torch.is_grad_enabled())))
     for _ in range(2):
         tr.advance()
-    assert {dtype for dtype, _ in seen} == {torch.bfloat16, torch.float32}, "the penalty runs D in fp32, the rest in bf16"
+    assert {dtype for dtype, _ in seen} == {torch.bfloat16, torch.float32}, (
+        "the penalty runs D in fp32, the rest in bf16"
+    )
     assert all(p.dtype == torch.float32 for part in ("G", "D") for p in tr.parts[part].parameters())
     assert tr.finite()
     assert all(torch.isfinite(torch.tensor(list(tr.ledger.read().values()))))
@@ -375,3 +380,38 @@ train: {batch: 8}
     tr.ledger.read()
     tr.advance()
     assert tr.ledger.read()["D.one"] < first
+
+
+def test_a_part_may_say_what_it_gives_where_the_meta_device_cannot(tmp_path) -> None:
+    plugin = tmp_path / "counting.py"
+    plugin.write_text(
+        '''
+import ganzoo, torch
+
+class Nearest:
+    """Rows in the order of a sort on the host. Source: this test."""
+    def __call__(self, x):
+        return x[torch.tensor(sorted(range(len(x)), key=lambda i: x[i].sum().item()))]
+
+class Told(Nearest):
+    """The same, with its shape told. Source: this test."""
+    def dry(self, x):
+        return torch.empty_like(x) + 0 * x
+
+@ganzoo.hookimpl
+def register(zoo):
+    zoo.op("nearest", Nearest)
+    zoo.op("told", Told)
+'''
+    )
+    from ganzoo import api
+
+    registry = api.registry(plugin)
+    (tmp_path / "m.yaml").write_text(POINTS)
+    for op, note in (("told", False), ("nearest", True)):
+        model = api.Model(tmp_path / "m.yaml", {"flow.fake": f"{op}(G(z))"}, registry)
+        notes = model.check()
+        assert bool(notes) == note, notes
+        assert all("checked on the CPU" in n for n in notes)
+        tr = trainer(model)
+        tr.advance()

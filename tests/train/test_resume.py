@@ -150,7 +150,9 @@ def test_dropout_averages_and_torch_schedules_resume_exactly(cut: int, tmp_path:
 
 @pytest.mark.parametrize("cut", [2, 4, 6])
 def test_phases_resume_exactly(cut: int, tmp_path: Path) -> None:
-    text = POINTS.replace("checkpoint_every: 5", "checkpoint_every: 2").replace("dropout: 0.5}", "dropout: 0.5}, mse: loss.mse")
+    text = POINTS.replace("checkpoint_every: 5", "checkpoint_every: 2").replace(
+        "dropout: 0.5}", "dropout: 0.5}, mse: loss.mse"
+    )
     text += (
         "phases:\n  warm: {steps: 3, players: {G: {minimize: {adversarial: null, near: 'mse(fake, real)'}}}}\n"
         "  main: {steps: 4}\n"

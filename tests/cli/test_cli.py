@@ -1,0 +1,259 @@
+"""The command line: output for people and machines, exit codes, and one clear message for every mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganzoo.cli import main
+
+SMALL = ["train.steps=3", "train.batch=8", "plugins.tensorboard=false", "show.n=10", "parts.G.hidden=[8]"]
+PICTURES = """
+data: {use: data.random, count: 30, fields: {real: {kind: image, shape: [3, 8, 8]}}}
+parts: {G: {use: generator.mlp, hidden: [8]}, D: {use: discriminator.mlp, hidden: [8]}, Z: {use: prior.normal, size: 4},
+  adv: adversarial.hinge, E: {use: discriminator.dcgan, width: 2, norm: none}}
+flow: {fake: "G(Z(n))", judged: "D(real)", seen: "E(real)"}
+players:
+  D: {trains: [D, E], minimize: {a: "adv.d(judged, D(fake))", b: "adv.d(seen, E(fake))"}}
+  G: {minimize: {a: "adv.g(D(fake))"}}
+optimizer: optimizer.adam
+show: [fake]
+train: {steps: 2, batch: 4}
+plugins: {tensorboard: false}
+"""
+
+
+class Result(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def ganzoo(monkeypatch, capsys, tmp_path) -> Callable[..., Result]:
+    """Run one command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["ganzoo", *words])
+        with pytest.raises(SystemExit) as left:
+            main()
+        captured = capsys.readouterr()
+        code = left.value.code
+        return Result(code if isinstance(code, int) else int(bool(code)), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def run_folder(ganzoo) -> str:
+    assert ganzoo("train", "gan/circle", *SMALL, "--out", "run", "--quiet").code == 0
+    return "run"
+
+
+def test_list_shows_components_and_models(ganzoo) -> None:
+    result = ganzoo("list")
+    assert result.code == 0
+    for piece in ("generator.dcgan", "adversarial.hinge", "wgan_gp/ring", "Scores beyond the margin"):
+        assert piece in result.out
+    found = json.loads(ganzoo("list", "generator.*", "--json").out)
+    assert {c["name"] for c in found["components"]} >= {"generator.dcgan", "generator.mlp"}
+    assert all(c["line"] > 0 and c["file"].endswith(".py") for c in found["components"])
+    assert json.loads(ganzoo("list", "circle", "--json").out)["models"]
+
+
+def test_nothing_that_lists_imports_torch_or_a_lazy_module() -> None:
+    program = """
+import sys
+from ganzoo.cli import main
+for words in ("--help", "list", "list --json", "plugins", "train --help", "check gan/circle x=1"):
+    sys.argv = ["ganzoo", *words.split()]
+    try:
+        main()
+    except SystemExit:
+        pass
+loaded = [m for m in sys.modules if m in ("torch", "matplotlib", "torchvision") or m.startswith("ganzoo_mlp.")]
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_plugins_lists_ours(ganzoo) -> None:
+    rows = json.loads(ganzoo("plugins", "--json").out)
+    assert {row["name"] for row in rows} >= {"dcgan", "tensorboard"}
+    assert not [row for row in rows if row["problem"]]
+
+
+def test_show_a_component_and_a_model(ganzoo) -> None:
+    result = ganzoo("show", "regularizer.gradient_penalty")
+    assert "target: float = 1.0" in result.out
+    assert "arXiv:1704.00028" in result.out
+    assert "gradients.py:" in result.out
+    found = json.loads(ganzoo("show", "generator.dcgan", "--json").out)
+    assert {a["name"]: a["fact"] for a in found["arguments"]}["z_dim"] is True
+    assert "1,204,483 parameters" in ganzoo("show", "wgan_gp").out
+    assert "did you mean 'adversarial.hinge'" in ganzoo("show", "adversarial.hing").err
+
+
+def test_check_explain_and_fill(ganzoo) -> None:
+    assert ganzoo("check", "gan/circle").out == "gan/circle: ok\n"
+    assert json.loads(ganzoo("check", "gan/circle", "--json").out) == {
+        "model": "gan/circle",
+        "ok": True,
+        "warnings": [],
+    }
+    text = ganzoo("explain", "wgan_gp").out
+    for piece in ("5 times a step", "10 * gp(D, real, fake)", "fake = G(z)   [nx3x32x32]", "frozen: G", "batch 128"):
+        assert piece in text, piece
+    players = json.loads(ganzoo("explain", "wgan_gp", "--json").out)["phases"][0]["players"]
+    assert {p["player"]: p["repeat"] for p in players} == {"G": 1, "D": 5}
+    chart = ganzoo("explain", "gan/circle", "--diagram").out
+    assert chart.startswith("flowchart LR")
+    assert 'z -- "G" --> fake' in chart
+    import yaml
+
+    filled = yaml.safe_load(ganzoo("fill", "gan/circle").out)
+    assert filled["parts"]["G"]["z_dim"] == 3
+    assert filled["parts"]["D"]["in_shape"] == [2]
+
+
+def test_a_warning_becomes_an_error_when_strict(ganzoo) -> None:
+    words = ("check", "gan/circle", "parts.l1=loss.l1")
+    result = ganzoo(*words)
+    assert result.code == 0
+    assert "warning: unused parts: l1" in result.err
+    result = ganzoo(*words, "--strict")
+    assert result.code == 2
+    assert "unused parts: l1" in result.err
+
+
+def test_mistakes_have_exit_code_2_and_no_traceback(ganzoo) -> None:
+    result = ganzoo("train", "gan/circle", "train.stepz=3", "parts.G.hiden=[8]", "--out", "never")
+    assert result.code == 2
+    assert "there is no setting 'stepz' here (did you mean 'steps'?)" in result.err
+    assert "Traceback" not in result.err
+    assert not Path("never").exists()
+    found = json.loads(ganzoo("check", "gan/circle", "train.stepz=3", "--json").out)
+    assert found["problems"][0]["path"] == "train.stepz"
+    assert ganzoo("check", "no/such").code == 2
+    assert ganzoo("resume", "nowhere").code == 2
+    assert ganzoo("sample", "nowhere").code == 2
+    assert ganzoo("list", "nothing-like-this").code == 2
+
+
+def test_absent_data_names_the_variant_that_runs_here(ganzoo, monkeypatch) -> None:
+    assert "dcgan/fashion_mnist_sample" in ganzoo("train", "dcgan").err
+    monkeypatch.setenv("GANZOO_DATA", "empty")
+    result = ganzoo("train", "wgan_gp/mnist", "--out", "never")
+    assert result.code == 2
+    assert "wgan_gp/fashion_mnist_sample" in result.err
+    assert not Path("never").exists()
+
+
+def test_train_sample_resume(ganzoo, run_folder) -> None:
+    result = ganzoo("sample", run_folder, "-n", "7", "--seed", "3", "--out", "points.csv")
+    assert result.code == 0
+    assert np.loadtxt("points.csv", delimiter=",").shape == (7, 2)
+    assert ganzoo("sample", run_folder, "-n", "50", "--out", "picture.png").out == "picture.png\n"
+    assert Image.open("picture.png").size[0] > 100
+    result = ganzoo("resume", run_folder)
+    assert result.code == 2
+    assert "is finished: 3 steps" in result.err
+    assert ganzoo("resume", run_folder, "--steps", "5", "--quiet").code == 0
+    assert json.loads(ganzoo("train", "gan/circle", *SMALL, "--out", "other", "--json").out)["reason"] == "finished"
+    assert ganzoo("train", "gan/circle", *SMALL, "--out", "other").code == 2
+    assert ganzoo("train", "other/locked.yaml", "--out", "again", "--quiet").code == 0
+    assert ganzoo("train", "gan/circle", *SMALL, "--steps", "1", "--quiet").out.startswith(
+        "finished: runs/gan-circle-001"
+    )
+
+
+def test_images_in_and_out(ganzoo) -> None:
+    Path("m.yaml").write_text(PICTURES)
+    assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
+    folder = Path("photos")
+    folder.mkdir()
+    for index, mode in enumerate(("RGB", "L", "RGBA")):
+        Image.new(mode, (8, 8)).save(folder / f"photo {index}.png")
+    assert ganzoo("compute", "run", "judged", "real=photos", "--out", "judged.npy").code == 0
+    assert np.load("judged.npy").shape == (3,)
+    assert ganzoo("sample", "run", "-n", "4", "--out", "tiles").out == "4 files in tiles\n"
+    assert Image.open("tiles/00000.png").size == (8, 8)
+    assert ganzoo("sample", "run", "-n", "4", "--out", "grid.jpg").code == 0
+    Image.new("RGB", (12, 10)).save(folder / "other size.png")
+    result = ganzoo("compute", "run", "judged", "real=photos", "--out", "judged")
+    assert result.code == 1
+    assert "real 1x3x10x12" in result.err
+    assert ganzoo("compute", "run", "judged", "real=photos", "--resize", "--out", "all.npy").code == 0
+    assert np.load("all.npy").shape == (4,)
+    assert "cannot be read as an image" in ganzoo("compute", "run", "judged", "real=m.yaml").err
+    assert "needs real, an image" in ganzoo("compute", "run", "judged").err
+    assert "is no input" in ganzoo("sample", "run", "real").err
+
+
+def test_checkpoint_alone_in_an_empty_folder(ganzoo, run_folder, tmp_path, monkeypatch) -> None:
+    (tmp_path / "empty").mkdir()
+    next((tmp_path / "run" / "checkpoints").glob("*.pt")).rename(tmp_path / "empty" / "model.pt")
+    monkeypatch.chdir(tmp_path / "empty")
+    assert ganzoo("sample", "model.pt", "-n", "5", "--out", "x.npy").code == 0
+    assert np.load("x.npy").shape == (5, 2)
+
+
+def test_local_code(ganzoo) -> None:
+    Path("mine.py").write_text(
+        """
+import ganzoo
+from ganzoo_mlp.nets import Generator
+
+@ganzoo.hookimpl
+def register(zoo):
+    zoo.generator("mine", Generator)
+"""
+    )
+    assert "generator.mine" in ganzoo("list", "mine", "--code", "mine.py").out
+    words = ("train", "gan/circle", "parts.G=generator.mine", "train.steps=2", "plugins.tensorboard=false", "--quiet")
+    assert ganzoo(*words, "--out", "run", "--code", "mine.py").code == 0
+    result = ganzoo("sample", "run", "-n", "2")
+    assert result.code == 2
+    assert "mine.py" in result.err
+    assert ganzoo("sample", "run", "-n", "2", "--code", "mine.py", "--out", "x.npy").code == 0
+    assert "there is no such file" in ganzoo("list", "--code", "nowhere.py").err
+
+
+def test_doctor_examines_a_folder(ganzoo) -> None:
+    Path("pictures/train/cat").mkdir(parents=True)
+    for index in range(3):
+        Image.new("RGB", (8, 8), (index, 0, 0)).save(f"pictures/train/cat/{index}.png")
+    result = ganzoo("doctor", "dcgan/pytorch", "data.root=pictures", "data.classes=null", "--json")
+    found = json.loads(result.out)
+    assert any("one folder level too many" in f["fix"] for f in found)
+    assert any("3 images" in f["message"] for f in found)
+    assert "has no doctor" in ganzoo("doctor", "gan/circle").err
+
+
+def test_help_names_every_command(ganzoo) -> None:
+    out = ganzoo("--help").out
+    for command in (
+        "list",
+        "show",
+        "plugins",
+        "check",
+        "explain",
+        "fill",
+        "doctor",
+        "train",
+        "resume",
+        "sample",
+        "compute",
+        "new",
+    ):
+        assert command in out
