@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import importlib
 import importlib.machinery
 import importlib.util
@@ -15,7 +16,7 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ganzoo.errors import Problem, UserError, choices, did_you_mean, similar
+from ganzoo.errors import Problem, UserError, choices, similar
 
 KINDS = (
     "generator",
@@ -278,7 +279,10 @@ class Registry:
                 return Problem(f"{use} cannot be used: {failures[0]}")
             if dist in {p.dist for p in self.disabled} | {p.name for p in self.disabled}:
                 return Problem(f"the plugin '{dist}' is disabled", hint="by GANZOO_PLUGINS or GANZOO_DISABLE")
-            hint = did_you_mean(dist, present) or f"pip install {dist}"
+            if dist.endswith(".py"):
+                return Problem(f"the local plugin {dist} is not loaded, so there is no {key}", hint=f"--code {dist}")
+            close = difflib.get_close_matches(dist, present, n=1, cutoff=0.75)
+            hint = f"did you mean '{close[0]}:{key}', or pip install {dist}?" if close else f"pip install {dist}"
             return Problem(f"the plugin '{dist}' is not installed, so there is no {key}", hint=hint)
         entries = [e for e in self if not dist or dist in (e.plugin.dist, e.plugin.name)]
         hint = _meant(key, sorted({e.id for e in entries if e.kind in kinds}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch import nn
 
 from ganzoo import config, distributed
 from ganzoo.config.spec import Value
-from ganzoo.errors import Problem, UserError, choices
+from ganzoo.errors import UserError, choices
 from ganzoo.expression import Name
 from ganzoo.fields import Field
 from ganzoo.model import build
@@ -123,14 +122,3 @@ class Run:
             raise UserError(f"{name} should be a tensor")
         items = item if isinstance(item, list | tuple) else [item] * (n or 1)
         return torch.tensor([field.label(str(i)) for i in items])
-
-
-def missing_plugins(stored: Mapping[str, Any], registry: Registry) -> list[Problem]:
-    """The distributions that a checkpoint was written with and that are not installed."""
-    present = {plugin.dist for plugin in registry.plugins}
-    wanted = stored["config"]["locked"]["plugins"]
-    return [
-        Problem(f"this run needs the plugin {dist} {version}, which is not installed", hint=f"pip install {dist}")
-        for dist, version in wanted.items()
-        if dist not in present
-    ]

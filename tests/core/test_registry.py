@@ -186,7 +186,7 @@ def test_find_and_match() -> None:
         ("generator.nets", "did you mean 'generator.net'?"),
         ("generator.unheard_of", "there are generator.net"),
         ("generater.nte", "did you mean 'generator.net'?"),
-        ("acm:generator.net", "did you mean 'acme'?"),
+        ("acm:generator.net", "did you mean 'acme:generator.net', or pip install acm?"),
         ("dreamnets:generator.net", "pip install dreamnets"),
     ],
 )
