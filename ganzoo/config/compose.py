@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def compose(
         tree = _override(tree, key, value, problems)
     layout.prune(tree, (), problems)
     _interpolate(tree, problems)
+    _ladder(tree, registry, problems)
     tree = layout.normalise(tree)
     _mandatory(tree, name, registry, problems)
     return name, tree
@@ -220,6 +222,25 @@ def _interpolate(tree: Node, problems: list[Problem]) -> None:
 
 def _key(path: Path_) -> str:
     return ".".join(path)
+
+
+def _ladder(tree: Node, registry: Registry, problems: list[Problem]) -> None:
+    """``phases: {use: phases.NAME, …}``: a component that writes out the phases, for long ladders."""
+    node, use = tree.get("phases"), tree.get("phases", "use")
+    if node is None or use is None or not isinstance(use.value, str) or use.missing:
+        return
+    try:
+        factory = registry.find(use.value, ("phases",)).load()
+        made = factory(**{key: child.plain() for key, child in node.value.items() if key != "use"})
+        if not isinstance(made, Mapping):
+            raise TypeError(f"it gave {shown(made)}, which is no mapping of phases")
+        tree.value["phases"] = wrap(dict(made), node.origin)
+    except UserError as error:
+        problems += [replace(p, origin=use.origin, path="phases.use") for p in error.problems]
+        node.value, node.reported = MISSING, True
+    except (TypeError, ValueError) as error:
+        problems.append(Problem(f"{use.value}: {error}", use.origin, "phases"))
+        node.value, node.reported = MISSING, True
 
 
 def _mandatory(tree: Node, name: str, registry: Registry, problems: list[Problem]) -> None:

@@ -51,6 +51,7 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
         "model": spec.name,
         "components": {c.entry.id: f"{c.entry.plugin.dist} {c.entry.plugin.version}" for c in spec.components()},
         "plugins": {p.dist: p.version for p in sorted(plugins)},
+        "fields": {name: field.to_json() for name, field in blueprint.fields.items()},
     }
     return {key: config[key] for key in TOP if key in config}
 

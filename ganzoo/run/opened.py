@@ -47,7 +47,7 @@ class Run:
         header = self.checkpoint.header
         self.name: str = header["name"]
         self.config: dict[str, Any] = header["config"]
-        self.fields = {name: Field.from_json(stored) for name, stored in header["fields"].items()}
+        self.fields = {name: Field.from_json(stored) for name, stored in self.config["locked"]["fields"].items()}
         self.spec = config.from_plain(self.name, self.config, str(self.checkpoint.path), registry)
 
     @property

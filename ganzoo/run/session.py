@@ -243,7 +243,6 @@ class Session:
         return {
             "name": self.spec.name,
             "config": self.locked,
-            "fields": {name: field.to_json() for name, field in self.blueprint.fields.items()},
             "fingerprint": self.fingerprint,
             "environment": lock.environment(self.spec, self.trainer.device),
             "averages": sorted(self.trainer.averages()),

@@ -47,6 +47,7 @@ def check_component(entry: Entry, args: Mapping[str, Any]) -> None:
         "optimizer": _optimizer,
         "schedule": _schedule,
         "metric": _metric,
+        "phases": _phases,
     }.get(entry.kind)
     if check is not None:
         check(entry, factory, args)
@@ -371,3 +372,12 @@ def _metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) 
     found = metric(**arrange(metric, given))
     numbers = found.values() if isinstance(found, Mapping) else [found]
     assert all(isinstance(v, float) and math.isfinite(v) for v in numbers), f"{entry.id} gives {found}"
+
+
+def _phases(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
+    made = factory(**args)
+    assert isinstance(made, Mapping) and made, f"{entry.id} gives no phases"
+    for name, phase in made.items():
+        assert str(name).isidentifier(), f"{entry.id}: '{name}' is no name"
+        steps = phase.get("steps") if isinstance(phase, Mapping) else None
+        assert isinstance(steps, int) and steps > 0, f"{entry.id}: phase {name} has no steps"

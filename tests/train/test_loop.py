@@ -415,3 +415,34 @@ def register(zoo):
         assert all("checked on the CPU" in n for n in notes)
         tr = trainer(model)
         tr.advance()
+
+
+def test_a_component_may_write_out_the_phases(tmp_path) -> None:
+    plugin = tmp_path / "ladder.py"
+    plugin.write_text(
+        '''
+import ganzoo
+
+def ladder(levels: int, steps: int = 2):
+    """A phase a level. Source: this test."""
+    if levels < 1:
+        raise ValueError(f"levels is {levels}, but should be at least 1")
+    return {f"level_{k}": {"steps": steps * k} for k in range(1, levels + 1)}
+
+@ganzoo.hookimpl
+def register(zoo):
+    zoo.phases("ladder", ladder)
+'''
+    )
+    from ganzoo import api, testing
+    from ganzoo.errors import UserError
+
+    registry = api.registry(plugin)
+    testing.conforms("phases.ladder", registry, levels=3)
+    (tmp_path / "m.yaml").write_text(POINTS + "phases: {use: phases.ladder, levels: 3}\n")
+    tr = trainer(api.Model(tmp_path / "m.yaml", {}, registry))
+    assert {name: phase.steps for name, phase in tr.spec.phases.items()} == {"level_1": 2, "level_2": 4, "level_3": 6}
+    assert tr.total == 12
+    for override, message in (("phases.levels=0", "levels is 0"), ("phases.levls=2", "levls"), ("phases.use=phases.x", "x")):
+        with pytest.raises(UserError, match=message):
+            api.Model(tmp_path / "m.yaml", [override], registry)
