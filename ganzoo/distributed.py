@@ -77,15 +77,8 @@ def average(tensors: Sequence[torch.Tensor]) -> None:
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
-    """Average the gradients of one player's parameters."""
-    if world() == 1:
-        return
-    grads = []
-    for parameter in parameters:
-        if parameter.grad is None:  # a part that this step's terms left out; every process must agree on the message
-            parameter.grad = torch.zeros_like(parameter)
-        grads.append(parameter.grad)
-    average(grads)
+    """Average the gradients of one player's parameters; those that no term reached this time have none anywhere."""
+    average([parameter.grad for parameter in parameters if parameter.grad is not None])
 
 
 def average_buffers(modules: Iterable[torch.nn.Module]) -> None:

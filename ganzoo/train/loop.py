@@ -156,10 +156,13 @@ class Trainer:
         waiting = []
         for player in playing:
             for repeat in range(player.repeat):
-                own = player.batch is not None and player.batch != self.train.batch
-                fresh = repeat > 0 or own
-                rows = self.feed.take(player.batch or self.train.batch, micro) if fresh else batches
-                self.evaluate(player, repeat, rows, None if own else self.shares(rows, [player]) if fresh else shares)
+                rows, shared = batches, shares
+                if player.batch not in (None, self.train.batch):
+                    rows, shared = self.feed.take(player.batch, micro), None
+                elif repeat:
+                    rows = self.feed.take(self.train.batch, micro)
+                    shared = self.shares(rows, [player])
+                self.evaluate(player, repeat, rows, shared)
                 if self.spec.simultaneous:
                     waiting.append(player)
                 else:
