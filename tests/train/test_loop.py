@@ -443,6 +443,7 @@ def register(zoo):
     tr = trainer(api.Model(tmp_path / "m.yaml", {}, registry))
     assert {name: phase.steps for name, phase in tr.spec.phases.items()} == {"level_1": 2, "level_2": 4, "level_3": 6}
     assert tr.total == 12
-    for override, message in (("phases.levels=0", "levels is 0"), ("phases.levls=2", "levls"), ("phases.use=phases.x", "x")):
+    mistakes = (("phases.levels=0", "levels is 0"), ("phases.levls=2", "levls"), ("phases.use=phases.x", "x"))
+    for override, message in mistakes:
         with pytest.raises(UserError, match=message):
             api.Model(tmp_path / "m.yaml", [override], registry)
