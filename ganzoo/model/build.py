@@ -121,8 +121,9 @@ def draw_up(spec: Spec, fields: dict[str, Field] | None = None, device: str = "m
         if problems:
             raise UserError(problems)
     blueprint = Blueprint(spec, data, fields, torch.device(device), factories)
+    puts = {put.path for part in spec.parts.values() for put in part.puts.values()}
     for component in spec.components():
-        if component.path in factories and not isinstance(component, Part):
+        if component.path in factories and not isinstance(component, Part) and component.path not in puts:
             blueprint.args[component.path] = factory.complete(component, factories[component.path], {})
     _Facts(blueprint).fill()
     return blueprint
@@ -190,6 +191,10 @@ class _Facts:
                 maker = blueprint.factories[part.path]
                 facts = blueprint.facts[name] = self.facts(part, maker)
                 blueprint.args[part.path] = factory.complete(part, maker, facts)
+                for put in part.puts.values():
+                    asks = Part(put.path, put.entry, put.args, put.origin, put.origins, name, part.like)
+                    maker = blueprint.factories[put.path]
+                    blueprint.args[put.path] = factory.complete(put, maker, self.facts(asks, maker))
                 with torch.device(blueprint.device):
                     blueprint.parts[name] = blueprint.put_on(part, blueprint.make(part))
             finally:

@@ -14,21 +14,26 @@ class Relativistic:
     d = E[softplus(fake - real)],  g = E[softplus(real - fake)]
 
     Paper: arXiv:1807.00734 (RSGAN); arXiv:2501.05441 (RpGAN).
+
+    Raises:
+        ValueError: there are more logits of one kind than of the other.
     """
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from logits of equal shape; a scalar."""
+        if real.shape != fake.shape:
+            raise ValueError(f"pairs need as many real as fake logits, not {tuple(real.shape)} and {tuple(fake.shape)}")
         return softplus(fake - real).mean()
 
     def g(self, fake: Tensor, real: Tensor) -> Tensor:
         """G's loss from logits of equal shape; a scalar."""
-        return softplus(real - fake).mean()
+        return self.d(fake, real)
 
 
 class RelativisticAverage:
     """Each logit is compared with the mean logit of the other side, over the batch of all processes.
 
-    d = E[softplus(-(real - E fake))] + E[softplus(fake - E real)],  g = the same with real and fake swapped
+    d = (E[softplus(-(real - E fake))] + E[softplus(fake - E real)]) / 2,  g = the same with real and fake swapped
 
     Paper: arXiv:1807.00734 (RaSGAN), halved as in its code.
     """

@@ -15,37 +15,45 @@ Policy = Literal["color", "translation", "cutout"]
 class DiffAugment:
     """Random colour, shift and cutout, differentiable, on whatever the discriminator sees: ``B C H W -> B C H W``.
 
-    ``color``: brightness + U(-0.5, 0.5); saturation x U(0, 2) about the grey of each pixel (colour images only);
-    contrast x U(0.5, 1.5) about the mean of each image. ``translation``: a shift of up to `ratio` of the size, zeros
-    shift in. ``cutout``: a square of half the size at a random place is 0. Put on a discriminator (``with:``) it acts
-    on its input while training, in D's turn and in G's, on real and on fake, with draws of its own each time.
+    ``color``: brightness + U(-1/4, 1/4) of the range; saturation x U(0, 2) about the grey of each pixel (colour images
+    only); contrast x U(0.5, 1.5) about the mean of each image. ``translation``: a shift of up to `ratio` of the size;
+    mid-grey shifts in. ``cutout``: a square of half the size at a random place is mid-grey. Put on a discriminator
+    (``with:``) it acts on its input while training, in D's turn and in G's, on real and on fake, with draws of its own
+    each time.
 
     Paper: arXiv:2006.10738 section 3 and its code.
 
     Args:
         policy: Which of the three.
         ratio: The largest shift, as a part of the size.
+        out_range: Range of the data.
 
     Raises:
-        ValueError: `policy` is empty.
+        ValueError: `policy` is empty, or `ratio` not between 0 and 1.
     """
 
     def __init__(
         self,
         policy: list[Policy] | None = None,
         ratio: float = 0.125,
+        out_range: tuple[float, float] | None = (-1.0, 1.0),
     ):
         if policy is None:
             policy = ["color", "translation", "cutout"]
         if not policy:
             raise ValueError("policy is empty, so nothing would be augmented")
+        if not 0 <= ratio <= 1:
+            raise ValueError(f"ratio is {ratio}, but should be between 0 and 1")
         self.policy, self.ratio = list(policy), ratio
+        low, high = out_range or (-1.0, 1.0)
+        self.middle, self.half = (low + high) / 2, (high - low) / 2
 
     def __call__(self, x: Tensor) -> Tensor:
+        x = x - self.middle
         for name in ("color", "translation", "cutout"):
             if name in self.policy:
                 x = getattr(self, f"_{name}")(x)
-        return x
+        return x + self.middle
 
     def attach(self, part: nn.Module) -> None:
         def before(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -57,7 +65,7 @@ class DiffAugment:
         def each(low: float, high: float) -> Tensor:
             return draw.uniform(len(x), 1, 1, 1, low=low, high=high, device=x.device).to(x.dtype)
 
-        x = x + each(-0.5, 0.5)
+        x = x + self.half * each(-0.5, 0.5)
         if x.shape[1] > 1:
             grey = x.mean(1, keepdim=True)
             x = (x - grey) * each(0.0, 2.0) + grey
@@ -80,7 +88,7 @@ class DiffAugment:
 
     def _cutout(self, x: Tensor) -> Tensor:
         _, _, height, width = x.shape
-        size_y, size_x = height // 2, width // 2
+        size_y, size_x = (height + 1) // 2, (width + 1) // 2
         top = draw.integers(len(x), high=height + (1 - size_y % 2), device=x.device) - size_y // 2
         left = draw.integers(len(x), high=width + (1 - size_x % 2), device=x.device) - size_x // 2
         rows = torch.arange(height, device=x.device)[None] - top[:, None]

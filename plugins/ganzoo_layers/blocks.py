@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 Activation = Literal["relu", "leaky_relu", "elu", "selu", "softplus", "tanh", "sigmoid", "none"]
 Norm = Literal["batch", "instance", "layer", "none"]
-Initialisation = Literal["normal", "uniform", "xavier", "he", "orthogonal", "torch"]
+Initialisation = Literal["normal", "uniform", "xavier", "he", "glorot", "orthogonal", "torch"]
 
 
 class Verdict(NamedTuple):
@@ -80,13 +80,24 @@ def to_range(range: tuple[float, float] | None) -> nn.Module:
     return nn.Sigmoid() if (low, high) == (0, 1) else Ranged(low, high)
 
 
+def fans(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> tuple[float, float]:
+    """How many inputs a unit of the output has, and how many outputs one of the input."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    area, stride = math.prod(layer.kernel_size), math.prod(layer.stride)
+    fan_in, fan_out = layer.in_channels * area, layer.out_channels * area
+    return (fan_in / stride, fan_out) if isinstance(layer, nn.ConvTranspose2d) else (fan_in, fan_out / stride)
+
+
 @torch.no_grad()
 def initialise(module: nn.Module, scheme: Initialisation, scale: float) -> None:
     """Start every weight of a network by one scheme, biases at 0, norms at gain 1.
 
     ``normal`` N(0, scale), and norm gains N(1, scale) as DCGAN does; ``uniform`` U(-scale, scale); ``xavier`` uniform
-    with gain `scale`; ``he`` normal with gain sqrt(2) times `scale`; ``orthogonal`` with gain `scale`; ``torch``
-    leaves torch's own start.
+    with gain `scale`; ``he`` normal with gain sqrt(2) times `scale`; ``glorot`` uniform of standard deviation
+    sqrt(2 / (fan_in + fan_out)) times `scale`, for convolutions sqrt(2) times that, as in the code of
+    arXiv:1704.00028; ``orthogonal`` with gain `scale`; ``torch`` leaves torch's own start. The fans of a strided
+    layer are those of one pixel: a stride of 2 divides that of the smaller side by 4.
     """
     if scheme == "torch":
         return
@@ -99,8 +110,11 @@ def initialise(module: nn.Module, scheme: Initialisation, scale: float) -> None:
             elif scheme == "xavier":
                 nn.init.xavier_uniform_(layer.weight, scale)
             elif scheme == "he":
-                fan = nn.init._calculate_correct_fan(layer.weight, "fan_in")
-                nn.init.normal_(layer.weight, 0.0, scale * math.sqrt(2 / fan))
+                nn.init.normal_(layer.weight, 0.0, scale * math.sqrt(2 / fans(layer)[0]))
+            elif scheme == "glorot":
+                gain = scale * (1.0 if isinstance(layer, nn.Linear) else math.sqrt(2))
+                half = gain * math.sqrt(3 * 2 / sum(fans(layer)))
+                nn.init.uniform_(layer.weight, -half, half)
             else:
                 nn.init.orthogonal_(layer.weight, scale)
             if layer.bias is not None:

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 class MinibatchDiscrimination:
     """How close each sample is to the others of its batch, seen by the discriminator's last layer.
 
-    M_i = f_i T (kernels x width); o_i,b = sum over j != i of exp(-||M_i,b - M_j,b||_1) + bias_b; the logit reads
-    [f, o]. Put on a discriminator whose last layer is `head`, from features ``B n`` to logits ``B 1``. Real and fake
-    samples come in batches of their own. With several processes a batch is each process's own.
+    M_i = f_i T (kernels x width), the columns of T of learnt length; o_i,b = bias_b + sum over j != i of
+    exp(-||M_i,b - M_j,b||_1); the logit reads [f, o]. Put on a discriminator whose last layer is `head`, from features
+    ``B n`` to logits ``B 1``. Real and fake samples come in batches of their own. With several processes a batch is
+    each process's own.
 
-    Paper: arXiv:1606.03498 section 3.2.
+    Paper: arXiv:1606.03498 section 3.2; the lengths as in its code, which also sets them from a first batch.
 
     Args:
         kernels: How many similarities o has.
@@ -40,10 +41,10 @@ class Similar(nn.Module):
         super().__init__()
         self.head = head
         self.shape = (kernels, width)
-        self.project = nn.Linear(head.in_features, kernels * width, bias=False)
+        self.directions = nn.Parameter(torch.randn(head.in_features, kernels * width) * 0.05)
+        self.log_scale = nn.Parameter(torch.zeros(kernels * width))
         self.bias = nn.Parameter(torch.full((kernels,), -1.0))
         self.read = nn.Linear(kernels, head.out_features, bias=False)
-        nn.init.normal_(self.project.weight, 0.0, 0.05)
         nn.init.normal_(self.read.weight, 0.0, 0.02)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -51,7 +52,8 @@ class Similar(nn.Module):
 
     def similarity(self, features: Tensor) -> Tensor:
         """o of each sample, ``B kernels``."""
-        mapped = self.project(features).unflatten(1, self.shape)
+        weight = self.directions * (self.log_scale.exp() / self.directions.norm(dim=0))
+        mapped = (features @ weight).unflatten(1, self.shape)
         distance = (mapped[:, None] - mapped[None]).abs().sum(3)
         to_itself = 1.0  # exp(-0)
         return (-distance).exp().sum(1) - to_itself + self.bias

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -14,7 +16,8 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 class Orthogonal:
     """Filters of a layer are kept orthogonal to each other: sum over layers of ||W W^T o (1 - I)||_F^2.
 
-    W has one row for each output; the norms of the rows are left alone.
+    W has one row for each output; the norms of the rows are left alone. Of a reparametrised layer, such as a spectrally
+    normalised one, it is the weight before that.
 
     Paper: arXiv:1809.11096 eq. 3, with its weight of 1e-4.
     """
@@ -24,13 +27,20 @@ class Orthogonal:
         total: Tensor | None = None
         for layer in part.modules():
             if isinstance(layer, LAYERS):
-                rows = (layer.weight.transpose(0, 1) if isinstance(layer, TRANSPOSED) else layer.weight).flatten(1)
+                rows = (own(layer).transpose(0, 1) if isinstance(layer, TRANSPOSED) else own(layer)).flatten(1)
                 product = rows @ rows.T
-                loss = product.square().sum() - product.diagonal().square().sum()
+                loss = (product - product.diagonal().diag()).square().sum()
                 total = loss if total is None else total + loss
         if total is None:
             raise ValueError("the part has no linear or convolution layer")
         return total
+
+
+def own(layer: nn.Module) -> Tensor:
+    """The weight that is trained, before any reparametrisation."""
+    if parametrize.is_parametrized(layer, "weight"):
+        return layer.parametrizations.weight.original  # type: ignore[union-attr, return-value]
+    return layer.weight  # type: ignore[return-value]
 
 
 class ClipWeights:
@@ -75,13 +85,16 @@ class Spectral(nn.Module):
         return (weight.transpose(0, self.dim) if self.dim else weight).flatten(1)
 
     def forward(self, weight: Tensor) -> Tensor:
-        matrix = self.matrix(weight)
-        if self.training:
-            with torch.no_grad():
-                for _ in range(self.iterations):
-                    self.v = normalize(matrix.T @ self.u, dim=0)
-                    self.u = normalize(matrix @ self.v, dim=0)
-        return weight / torch.dot(self.u, matrix @ self.v)
+        device = weight.device.type
+        known = torch.amp.is_autocast_available(device)  # not on meta
+        with torch.autocast(device, enabled=False) if known else nullcontext():
+            matrix = self.matrix(weight)
+            if self.training:
+                with torch.no_grad():
+                    for _ in range(self.iterations):
+                        self.v = normalize(matrix.T @ self.u, dim=0)
+                        self.u = normalize(matrix @ self.v, dim=0)
+            return weight / torch.dot(self.u, matrix @ self.v)
 
 
 class SpectralNorm:

@@ -27,10 +27,11 @@ def upsampled() -> nn.Module:
 
 @torch.no_grad()
 def initialise(module: nn.Module) -> None:
-    """Glorot uniform with gain sqrt(2) for 3x3 convolutions and 1 for shortcuts and linear layers; biases 0."""
+    """Glorot uniform, gain sqrt(2) for the 3x3 convolutions of blocks, 1 for shortcuts and both ends; biases 0."""
+    ends = {layer for name, layer in module.named_modules() if name.startswith("head")}
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
-            main = isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3)
+            main = isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3) and layer not in ends
             nn.init.xavier_uniform_(layer.weight, math.sqrt(2) if main else 1.0)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -152,7 +152,7 @@ scalars = st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | words
 values = st.recursive(scalars, lambda v: st.lists(v, max_size=2) | st.dictionaries(keys, v, max_size=2), max_leaves=5)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     places=st.lists(st.tuples(st.integers(0, 200), keys | st.none(), values), min_size=1, max_size=3), data=st.data()
 )

@@ -507,7 +507,7 @@ players:
 """
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     order=st.lists(st.sampled_from(PLAYERS), min_size=1, max_size=3, unique=True),
     repeats=st.fixed_dictionaries(dict.fromkeys(PLAYERS, st.integers(1, 2))),

@@ -157,7 +157,7 @@ _fields = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_fields, st.integers(1, 9), st.integers(0, 3))
 def test_random_is_what_it_is_asked_to_be(fields: dict, count: int, seed: int) -> None:
     data = Random(fields, count=count, seed=seed)
@@ -217,7 +217,7 @@ def test_random_refuses_what_it_cannot_make(fields: dict, says: str) -> None:
 # -- IDX sets ----------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=4), st.sampled_from(["", ".gz"]))
 def test_idx_reads_what_was_written(tmp_path: Path, shape: list[int], suffix: str) -> None:
     array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
@@ -238,6 +238,7 @@ def test_idx_reads_what_was_written(tmp_path: Path, shape: list[int], suffix: st
         (gzip.compress(struct.pack(">HBBI", 0, 8, 1, 5) + b"abcde")[:-4], "cannot be read"),
         (b"\x1f\x8bnonsense", "cannot be read"),
     ],
+    ids=["empty", "page", "floats", "short", "cut", "no-gzip"],
 )
 def test_damaged_idx_files_are_named(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / "train-x").write_bytes(content)
@@ -441,7 +442,7 @@ def test_openmoji_refuses_what_it_has_not() -> None:
         openmoji.OpenMoji(size=128)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(60, 512), st.integers(50, 300))
 def test_patches_are_cut_where_they_should_be(size: int, stride: int) -> None:
     path = photos.Photos("test").files[0]

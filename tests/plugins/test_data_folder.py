@@ -82,7 +82,7 @@ def test_images_stand_upright(tmp_path: Path, orientation: int, suffix: str) -> 
     assert np.abs(rows.astype(int) - upright[..., 0]).max() < 40
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(1, 60), st.integers(1, 60), st.integers(1, 20), st.integers(1, 20),
     st.sampled_from(["crop", "stretch", "pad"]), st.sampled_from(["L", "RGB", "RGBA", "P", "LA", "1"]),

@@ -148,6 +148,26 @@ def test_starts_are_those_of_the_papers() -> None:
     conv = glorot.body[1].main[2]
     half_width = (2**0.5) * (6 / (128 * 9 + 128 * 9)) ** 0.5
     assert conv.weight.abs().max().item() == pytest.approx(half_width, rel=0.01)
+    rgb = ResnetG(8, 3, (32, 32), width=64).head[2]
+    assert rgb.weight.abs().max().item() == pytest.approx((6 / (64 * 9 + 3 * 9)) ** 0.5, rel=0.01)
+
+
+def test_fans_are_those_of_one_pixel() -> None:
+    """WGAN-GP on MNIST: standard deviations by layer, uniform, from fans that strides divide."""
+    torch.manual_seed(0)
+    args: dict[str, Any] = {"kernel": 5, "base": 4, "norm": "none", "bias": True, "weight_init": "glorot"}
+    G = DcganG(128, 1, (28, 28), stem="linear", init_scale=1.0, **args)
+    D = DcganD(1, (28, 28), init_scale=1.0, **args)
+    std = {
+        G.stem[0]: (2 / (128 + 4096)) ** 0.5,
+        G.levels[0][0]: (4 / (256 * 25 / 4 + 128 * 25)) ** 0.5,
+        G.levels[2][0]: (4 / (64 * 25 / 4 + 25)) ** 0.5,
+        D.body[0]: (4 / (25 + 64 * 25 / 4)) ** 0.5,
+        D.head: (2 / (4096 + 1)) ** 0.5,
+    }
+    for layer, expected in std.items():
+        assert layer.weight.std().item() == pytest.approx(expected, rel=0.05)
+        assert layer.weight.abs().max().item() == pytest.approx(3**0.5 * expected, rel=0.05)
 
 
 def test_dcgan_has_no_norm_at_its_ends() -> None:

@@ -8,6 +8,8 @@ from ganzoo_augment.diffaugment import DiffAugment
 from ganzoo_optim.schedules import Exponential, Linear
 from ganzoo_priors.priors import Categorical, Normal, TruncatedNormal, Uniform
 
+from ganzoo import draw
+
 N = 4000
 
 
@@ -86,6 +88,16 @@ def test_colour_has_no_saturation_for_grey_images() -> None:
     assert ((ratio[:, 0] > 0.5) & (ratio[:, 0] < 1.5)).all()
     shift = (y.mean((1, 2, 3)) - x.mean((1, 2, 3))).abs()
     assert (shift <= 0.5 + 1e-6).all()
+
+
+@pytest.mark.parametrize("policy", ["color", "translation", "cutout"])
+def test_images_from_0_to_1_are_augmented_like_those_from_minus_1(policy) -> None:
+    x = torch.rand(8, 3, 9, 7)
+    with draw.using(draw.Draws((0,), torch.device("cpu"))):
+        wide = DiffAugment([policy])(2 * x - 1)
+    with draw.using(draw.Draws((0,), torch.device("cpu"))):
+        narrow = DiffAugment([policy], out_range=(0.0, 1.0))(x)
+    assert torch.allclose(wide, 2 * narrow - 1, atol=1e-6)
 
 
 def test_an_empty_policy_is_refused() -> None:

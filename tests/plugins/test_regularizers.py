@@ -137,6 +137,16 @@ def test_orthogonal_is_zero_for_orthogonal_rows_and_counts_the_rest() -> None:
     assert Orthogonal()(part).item() == pytest.approx(2 * 2.0**2)
 
 
+def test_orthogonal_looks_behind_a_reparametrisation_and_moves_nothing() -> None:
+    part = nn.Linear(3, 2)
+    with torch.no_grad():
+        part.weight.copy_(torch.tensor([[1.0, 0, 0], [2, 0, 0]]))
+    SpectralNorm().attach(part)
+    before = copy.deepcopy(part.state_dict())
+    assert Orthogonal()(part).item() == pytest.approx(2 * 2.0**2)
+    assert all(torch.equal(before[k], v) for k, v in part.state_dict().items())
+
+
 class TestSpectralNorm:
     def normalised(self, layer: nn.Module, x: Tensor, rounds: int = 100) -> nn.Module:
         SpectralNorm().attach(layer)
@@ -188,6 +198,14 @@ class TestSpectralNorm:
         original = layer.parametrizations.weight.original
         assert abs(float((original.grad * original.detach()).sum())) < 1e-4
 
+    def test_stays_in_single_precision_under_autocast(self) -> None:
+        layer = nn.Linear(4, 3)
+        SpectralNorm().attach(layer)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert layer(torch.randn(2, 4)).dtype == torch.bfloat16
+        assert {t.dtype for t in layer.state_dict().values()} == {torch.float32}
+        layer(torch.randn(2, 4)).sum().backward()
+
     def test_twice_is_refused(self) -> None:
         layer = nn.Linear(2, 2)
         SpectralNorm().attach(layer)
@@ -212,7 +230,10 @@ class TestMinibatchDiscrimination:
     def test_by_hand(self) -> None:
         head = self.head()
         f = torch.randn(3, 6)
-        M = (f @ head.project.weight.T).view(3, 3, 2)
+        with torch.no_grad():
+            head.log_scale.copy_(torch.linspace(-1, 1, 6))
+        T = head.directions / head.directions.square().sum(0).sqrt() * head.log_scale.exp()
+        M = (f @ T).view(3, 3, 2)
         expected = torch.zeros(3, 3)
         for i in range(3):
             for j in range(3):
@@ -225,8 +246,19 @@ class TestMinibatchDiscrimination:
         part.head = nn.Linear(192, 1)
         before = sum(p.numel() for p in part.parameters())
         MinibatchDiscrimination(100, 5).attach(part)
-        # A x 500 + 100 biases + 100 weights that read the similarities; arXiv:1606.03498 with A = 192: 96,600
-        assert sum(p.numel() for p in part.parameters()) - before == 192 * 500 + 100 + 100
+        # arXiv:1606.03498 with A = 192: A x 500 + 500 lengths + 100 biases; and 100 weights that read the similarities
+        assert sum(p.numel() for p in part.parameters()) - before == 96_600 + 100
+
+    def test_similarities_at_the_start_do_not_depend_on_the_width(self) -> None:
+        torch.manual_seed(0)
+        means = []
+        for width in (64, 8192):
+            part = nn.Module()
+            part.head = nn.Linear(width, 1)
+            MinibatchDiscrimination().attach(part)
+            means.append((part.head.similarity(torch.randn(64, width)) - part.head.bias).mean().item())
+        assert means[0] == pytest.approx(means[1], rel=0.2)
+        assert means[0] > 0.1
 
     def test_needs_a_linear_head(self) -> None:
         with pytest.raises(ValueError, match="no linear `head`"):

@@ -364,6 +364,31 @@ train: {batch: 4, precision: bf16}
     assert all(torch.isfinite(torch.tensor(list(tr.ledger.read().values()))))
 
 
+def test_bf16_with_spectral_norm_and_a_penalty(tmp_path) -> None:
+    text = """
+extends: sngan/fashion_mnist_sample
+data: {use: data.random, count: 20, fields: {real: {kind: image, shape: [1, 28, 28]}}}
+parts: {Z: {size: 4}, G: {width: 4}, D: {width: 4}, r1: regularizer.r1}
+players: {D: {minimize: {penalty: "r1(D, real)"}}}
+train: {batch: 4, precision: bf16}
+"""
+    tr = trainer(written(tmp_path, text))
+    for _ in range(2):
+        tr.advance()
+    assert tr.finite()
+    assert {t.dtype for t in tr.parts["D"].state_dict().values()} == {torch.float32}
+
+
+def test_what_is_put_on_a_part_is_told_the_data_s_range(tmp_path) -> None:
+    text = """
+extends: dcgan/fashion_mnist_sample
+data: {range: [0, 1]}
+parts: {G: {width: 4}, D: {width: 4, with: {aug: augment.diffaugment}}}
+train: {batch: 4}
+"""
+    assert trainer(written(tmp_path, text)).blueprint.args["parts.D.with.aug"]["out_range"] == (0.0, 1.0)
+
+
 def test_d_alone_can_be_trained_as_a_classifier(tmp_path) -> None:
     text = """
 data: {use: data.random, count: 40, fields: {real: {kind: vector, shape: [2]}, label: {kind: label, classes: 3}}}
