@@ -11,7 +11,7 @@ from typing import Any
 
 from ganzoo import config, plugins
 from ganzoo.config import compose
-from ganzoo.errors import UserError
+from ganzoo.errors import Problem, UserError
 from ganzoo.registry import Registry
 
 
@@ -52,14 +52,18 @@ class Model:
     @contextmanager
     def _where_data_is(self) -> Iterator[None]:
         """A problem with the data also names the models of the same paper that run on bundled data."""
+
+        def of_data(problem: Problem) -> bool:
+            return problem.path.split(".")[0] == "data" and not problem.hint
+
         try:
             yield
         except UserError as error:
-            if not any(problem.path == "data" and not problem.hint for problem in error.problems):
+            if not any(of_data(problem) for problem in error.problems):
                 raise
             hint = compose.bundled_variants(self.name, self.registry).removeprefix("; ")
             raise UserError(
-                replace(p, hint=hint) if p.path == "data" and not p.hint else p for p in error.problems
+                replace(problem, hint=hint) if of_data(problem) else problem for problem in error.problems
             ) from error
 
     def check(self) -> list[str]:
@@ -68,7 +72,11 @@ class Model:
         Raises:
             UserError: with every problem found.
         """
-        return [*self.spec.warnings, *self.blueprint.notes] if self.blueprint else []
+        found = [*self.spec.warnings, *self.blueprint.notes]
+        from ganzoo.run import warm
+
+        warm.check(self.spec)
+        return found
 
     def locked(self) -> dict[str, Any]:
         """The config with every default and fact filled."""
@@ -86,7 +94,7 @@ class Model:
 
         data = make_data(self.spec, load_factories(self.spec))
         if not hasattr(data, "diagnose"):
-            raise UserError(f"the data of {self.name} has no doctor")
+            raise UserError(f"the data of {self.name} has no doctor; data of images and labels has one")
         with self._where_data_is(), reading(self.spec):
             return data.diagnose()
 

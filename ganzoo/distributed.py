@@ -9,6 +9,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from ganzoo.errors import Problem, UserError
+
 
 def world() -> int:
     """The number of processes."""
@@ -21,10 +23,21 @@ def rank() -> int:
 
 
 def start(device: str = "auto") -> torch.device:
-    """Join the process group that ``torchrun`` announces in the environment, and choose this process's device."""
+    """Join the process group that ``torchrun`` announces in the environment, and choose this process's device.
+
+    Raises:
+        UserError: there is no such device here.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    chosen = torch.device(device)
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise UserError(
+            Problem(f"'{device}' cannot be used: {reason}", path="train.device", hint="auto, or cpu")
+        ) from None
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not _ready():
         if chosen.type == "cuda" and chosen.index is None:
             chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

@@ -113,7 +113,8 @@ def text(blueprint: Blueprint) -> str:
     """The model in words, for a terminal."""
     found = explain(blueprint)
     about = found["about"]
-    lines = [f"{found['model']}: {about.get('title', '')}" + (f" ({about['paper']})" if "paper" in about else "")]
+    title = f": {about['title']}" if about.get("title") else ""
+    lines = [f"{found['model']}{title}" + (f" ({about['paper']})" if "paper" in about else "")]
     for key in ("reproduces", "expected", "budget", "scaled", "differs"):
         if key in about:
             lines.append(f"  {key}: {about[key]}")

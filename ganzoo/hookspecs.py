@@ -47,4 +47,4 @@ class RunHooks:
 
     @hookspec
     def on_end(self, run: RunInfo, step: int, reason: str) -> None:
-        """Training ends: ``finished``, ``interrupted`` or ``diverged``."""
+        """Training ends: ``finished``, ``interrupted``, or ``diverged: `` and why."""

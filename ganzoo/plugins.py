@@ -36,10 +36,13 @@ def discover(found: Iterable[EntryPoint] | None = None) -> Registry:
     """Load every enabled plugin into a fresh registry. A plugin that fails is kept as a failure, never half loaded.
 
     Raises:
-        UserError: a plugin fails and ``GANZOO_STRICT`` is set.
+        UserError: a plugin fails and ``GANZOO_STRICT`` is set, or ``GANZOO_PLUGINS`` names one that is not there.
     """
     registry = Registry()
-    points = entry_points(group=GROUP) if found is None else found
+    points = list(entry_points(group=GROUP) if found is None else found)
+    names = {name for point in points for name in _plugin(point)[:2]}
+    for unknown in sorted(_listed("GANZOO_PLUGINS") - names):
+        raise UserError(f"GANZOO_PLUGINS names '{unknown}', which is not installed ({choices(unknown, names)})")
     for plugin, _, point in sorted(((_plugin(p), p.value, p) for p in points), key=lambda found: found[:2]):
         if _enabled(plugin):
             add(registry, plugin, point)
@@ -102,14 +105,15 @@ def _plugin(point: EntryPoint) -> Plugin:
     return Plugin(point.name, (dist and dist.name) or "?", (dist and dist.version) or "?")
 
 
-def _enabled(plugin: Plugin) -> bool:
-    def listed(variable: str) -> set[str]:
-        return {name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()}
+def _listed(variable: str) -> set[str]:
+    return {name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()}
 
+
+def _enabled(plugin: Plugin) -> bool:
     names = {plugin.dist, plugin.name}
-    if "GANZOO_PLUGINS" in os.environ and not names & listed("GANZOO_PLUGINS"):
+    if "GANZOO_PLUGINS" in os.environ and not names & _listed("GANZOO_PLUGINS"):
         return False
-    return not names & listed("GANZOO_DISABLE")
+    return not names & _listed("GANZOO_DISABLE")
 
 
 def _hooks(module: Any) -> list[Any]:

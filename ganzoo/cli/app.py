@@ -40,15 +40,19 @@ def main() -> None:
     except UserError as error:
         _report(error.problems)
         _leave(2)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _leave(0)
+        where = f"{error.filename}: " if error.filename else ""
+        _report([Problem(f"{where}{error.strerror or error}")])
+        _leave(2)
     except GanzooError as error:
         _report([Problem(str(error))])
         _leave(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         _leave(130)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _leave(0)
 
 
 def _leave(code: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,12 +38,19 @@ def train(
     _ended(*loaded.run(out, quiet or as_json), as_json)
 
 
-def resume(run: RunPath, steps: Steps = None, quiet: Quiet = False, as_json: Json = False, code: Code = None) -> None:
+def resume(
+    run: RunPath,
+    moved: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="where the data is now")] = None,
+    steps: Steps = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    code: Code = None,
+) -> None:
     """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
     registry = api.registry(code)
     from ganzoo.run.session import resume
 
-    _ended(*resume(run, registry, steps, quiet or as_json), as_json)
+    _ended(*resume(run, registry, steps, quiet or as_json, moved or ()), as_json)
 
 
 def _ended(folder: Any, reason: str, as_json: bool) -> None:
@@ -68,7 +76,7 @@ def _ended(folder: Any, reason: str, as_json: bool) -> None:
 def sample(
     run: RunPath,
     given: Given = None,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="How many; 64, or as many as are given.")] = None,
     seed: Seed = 0,
     out: Out = None,
     value: Annotated[str | None, typer.Option("--value", help="Another value than the model's own.")] = None,
@@ -79,7 +87,9 @@ def sample(
 ) -> None:
     """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder."""
     opened = api.open(run, "best" if best else "last", raw, code=code)
-    inputs = dict(_inputs(given, opened, resize=True).items())
+    inputs = _inputs(given, opened, resize=True)
+    rows = [len(item) for item in inputs.values() if hasattr(item, "shape")]
+    n = n or max(rows, default=64)
     found = opened.sample(n, seed, value, **{name: _stacked(name, item, n) for name, item in inputs.items()})
     _write(
         opened,
@@ -92,7 +102,7 @@ def sample(
 
 def compute(
     run: RunPath,
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="a named value of the model")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="a named value, or an expression such as 'D(real)'")],
     given: Given = None,
     out: Out = None,
     seed: Seed = 0,
@@ -108,7 +118,7 @@ def compute(
     files = {
         name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)
     }
-    place = out or Path(f"{opened.name.replace('/', '-')}-{value}")
+    place = out or Path(f"{opened.name.replace('/', '-')}-{re.sub(r'[^A-Za-z0-9_]+', '_', value).strip('_')}")
     if not files:
         found = opened.compute(value, seed=seed, **inputs)
         from ganzoo.contract import first

@@ -26,13 +26,21 @@ def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], regist
     return _checked(name if locked is None else str(locked.value), tree, registry, problems)
 
 
-def from_plain(name: str, config: Mapping[str, Any], where: str, registry: Registry) -> Spec:
+def from_plain(name: str, config: Mapping[str, Any], where: str, registry: Registry, moved: Iterable[str] = ()) -> Spec:
     """A model from a complete config, such as a checkpoint holds; `where` stands for the file in messages.
+
+    Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``.
 
     Raises:
         UserError: with every problem found, such as a plugin that is not installed.
     """
-    return _checked(name, layout.normalise(wrap(config, Origin(where))), registry, [])
+    problems: list[Problem] = []
+    tree = compose.override(layout.normalise(wrap(config, Origin(where))), moved, problems)
+    for text in moved:
+        if not text.startswith(("data.", "train.device=")) or text.startswith("data.use="):
+            hint = "only data.… and train.device can; `ganzoo train` with parts.NAME.init=RUN starts a new run"
+            problems.append(Problem("cannot be changed in a run", Origin(f"{compose.COMMAND_LINE}: {text}"), hint=hint))
+    return _checked(name, tree, registry, problems)
 
 
 def _checked(name: str, tree: Node, registry: Registry, problems: list[Problem]) -> Spec:

@@ -30,14 +30,20 @@ def compose(
     """
     name, path = find(model, registry)
     tree = _extended(path, registry, (), problems)
-    for key, value in _pairs(overrides, problems):
-        tree = _override(tree, key, value, problems)
+    tree = override(tree, overrides, problems)
     layout.prune(tree, (), problems)
     _interpolate(tree, problems)
     _ladder(tree, registry, problems)
     tree = layout.normalise(tree)
     _mandatory(tree, name, registry, problems)
     return name, tree
+
+
+def override(tree: Node, overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Node:
+    """A tree with ``parts.G.width=64`` and the like put in."""
+    for key, value in _pairs(overrides, problems):
+        tree = _override(tree, key, value, problems)
+    return tree
 
 
 def find(model: str | Path, registry: Registry) -> tuple[str, Path]:
@@ -50,7 +56,8 @@ def find(model: str | Path, registry: Registry) -> tuple[str, Path]:
     if text.endswith((".yaml", ".yml")) or Path(text).is_file():
         path = Path(text)
         if not path.is_file():
-            raise UserError(Problem(f"there is no file {text}", hint=_hint(text.rsplit(".", 1)[0], registry)))
+            hint = _hint(text.rsplit(".", 1)[0], registry)
+            raise UserError(Problem(f"there is no file {text}", hint="" if hint == LIST else hint))
         for _, folder in registry.folders:
             if path.resolve().is_relative_to(folder):
                 return path.resolve().relative_to(folder).with_suffix("").as_posix(), path

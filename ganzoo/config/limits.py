@@ -6,6 +6,8 @@ from ganzoo.config.spec import Spec
 from ganzoo.errors import Problem, choices
 from ganzoo.expression import Call, root
 
+DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+
 
 def settings(spec: Spec, problems: list[Problem]) -> None:
     """Numbers that must be large enough, batches that must divide."""
@@ -17,6 +19,12 @@ def settings(spec: Spec, problems: list[Problem]) -> None:
     train = spec.train
     for key in ("batch", "accumulate", "log_every", "sample_every", "checkpoint_every", "steps"):
         at_least(f"train.{key}", getattr(train, key))
+    kind = train.device.partition(":")[0]
+    if kind not in DEVICES:
+        hint = choices(kind, DEVICES) or "auto, cpu, cuda or cuda:1"
+        problems.append(
+            Problem(f"there is no device '{train.device}'", spec.origins.get("train.device"), "train.device", hint)
+        )
     at_least("train.seed", train.seed, 0)
     at_least("train.keep.last", train.keep.last)
     at_least("train.keep.every", train.keep.every)

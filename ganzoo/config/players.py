@@ -8,7 +8,7 @@ from ganzoo.config import layout, schema, typecheck
 from ganzoo.config.nodes import NodeReader
 from ganzoo.config.spec import Phase, Player, Term
 from ganzoo.config.tree import Node, shown
-from ganzoo.errors import choices, did_you_mean
+from ganzoo.errors import choices, did_you_mean, similar
 
 
 class PlayerReader(NodeReader):
@@ -78,7 +78,8 @@ class PlayerReader(NodeReader):
         stated = node.get("minimize")
         terms = self.entries(node, "minimize", under=path)
         if not terms:
-            if stated is None or not (stated.reported or stated.missing or stated.value):
+            misspelt = [key for key in node.value if "minimize" in similar(key, ("minimize",)) and key != "minimize"]
+            if not misspelt and (stated is None or not (stated.reported or stated.missing or stated.value)):
                 near = did_you_mean(name, set(others) - {name}) if "minimize" not in node.value else ""
                 hint = near or "write `minimize: {name: term}`"
                 self.problem("this player minimises nothing", node, f"{path}.minimize", hint)

@@ -183,7 +183,8 @@ def _player(player: Player, phase: Phase, spec: Spec, graph: Graph, problems: li
         origin = player.at(f"trains.{index}" if stated else "trains")
         if name not in spec.declared or (name in spec.flow and name not in graph.unclear):
             message = f"player {player.name} trains '{name}', which is {'a value' if name in spec.flow else 'no part'}"
-            example = f"name its parts, as in `trains: [{next(iter(spec.parts), 'G')}]`"
+            networks = [p.name for p in spec.parts.values() if p.kind in ("generator", "discriminator", "encoder")]
+            example = f"name its parts, as in `trains: [{next(iter(networks), 'G')}]`"
             problems.append(Problem(message, origin, where, choices(name, spec.parts) if stated else example))
         elif clear and name not in reached:
             terms = ", ".join(player.terms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_type_hints
 
 import torch
@@ -68,8 +68,9 @@ class Blueprint:
         """What ``with:`` lists, put on a part in its order."""
         for put in part.puts.values():
             if not hasattr(self.factories[put.path], "attach"):
-                message = f"{put.entry.id} cannot be put on a part: it is a term or a constraint"
-                raise UserError(Problem(message, put.origin, put.path, "use it under minimize: or after:"))
+                hint = "call it in the flow" if put.kind == "augment" else "use it under minimize: or after:"
+                message = f"{put.entry.id} cannot be put on a part: it has no attach(part)"
+                raise UserError(Problem(message, put.origin, put.path, hint))
             tool = self.make(put)
             try:
                 built = tool.attach(built) or built
@@ -145,10 +146,15 @@ def reading(spec: Spec) -> Iterator[None]:
     except UserError as error:
         if spec.data is None:
             raise
-        origin = spec.data.origin
-        raise UserError(
-            p if p.origin else Problem(p.message, origin, "data", p.hint) for p in error.problems
-        ) from error
+        raise UserError(p if p.origin else _at_data(p, spec.data) for p in error.problems) from error
+
+
+def _at_data(problem: Problem, data: Component) -> Problem:
+    """A problem of the data at the argument whose value it speaks of, or else at the component."""
+    for key, value in data.args.items():
+        if isinstance(value, str) and value and value in problem.message:
+            return replace(problem, origin=data.at(key), path=f"{data.path}.{key}")
+    return replace(problem, origin=data.origin, path=data.path)
 
 
 class _Facts:

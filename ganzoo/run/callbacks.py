@@ -101,12 +101,12 @@ class Report:
     @hookimpl
     def on_checkpoint(self, run: RunInfo, step: int, path: Path) -> None:
         if time.monotonic() - self.last > 60:
-            self.write(run, f"running, step {step}")
+            self.write(run, f"running; step {step}")
             self.last = time.monotonic()
 
     @hookimpl
     def on_end(self, run: RunInfo, step: int, reason: str) -> None:
-        self.write(run, f"{reason} at step {step}")
+        self.write(run, f"{reason}; step {step}")
 
     def write(self, run: RunInfo, status: str) -> None:
         from ganzoo.run.report import write

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.schema import Keep
-from ganzoo.errors import UserError
+from ganzoo.errors import Problem, UserError
 from ganzoo.run.folder import RunFolder, atomic
 
 FORMAT = 1
@@ -44,14 +45,29 @@ def load(path: Path) -> Checkpoint:
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}")
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        stored = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut short, or another file"
+        raise _unreadable(path, reason) from None
+    except Exception:  # torch raises many kinds for what it does not read
+        raise _unreadable(path, "it holds more than tensors and plain values") from None
+    if damaged:
+        raise _unreadable(path, "its content does not match its checksums")
+    try:
         number, header, state = stored["format"], json.loads(stored["header"]), stored["state"]
-    except Exception as error:  # torch raises many kinds for a file that is not what it should be
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(f"{path} is not a ganzoo checkpoint, or is damaged: {reason}") from None
+    except (KeyError, TypeError, ValueError):
+        raise _unreadable(path, "another program wrote it") from None
     if number > FORMAT:
         raise UserError(f"{path} has checkpoint format {number}; this ganzoo reads up to {FORMAT}: upgrade ganzoo")
     return Checkpoint(path, header, state)
+
+
+def _unreadable(path: Path, reason: str) -> UserError:
+    others = [other.name for other in every(RunFolder(path.parent.parent)) if other != path]
+    hint = f"there are also {', '.join(others)}" if others else "train.keep.last=2 keeps one more"
+    return UserError(Problem(f"{path} is not a ganzoo checkpoint, or is damaged: {reason}", hint=hint))
 
 
 def locate(run: str | Path, which: str = "last") -> Path:

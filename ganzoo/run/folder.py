@@ -5,28 +5,35 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import yaml
 
-from ganzoo.errors import UserError
+from ganzoo.errors import Problem, UserError
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
-    """A file to write so that a reader, or a crash, sees the old content or the new one and nothing between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A file to write so that a reader, or a crash, sees the old content or the new one and nothing between.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -51,16 +58,24 @@ class RunFolder:
             UserError: there is a run, or anything else, in it.
         """
         if self.path.is_file():
-            raise UserError(f"{self.path} is a file; give the run another folder with --out")
+            raise UserError(Problem(f"{self.path} is a file", hint="give the run another folder"))
         if self.path.is_dir() and any(self.path.iterdir()):
-            what = "already holds a run" if (self.path / "config.yaml").exists() else "is not empty"
-            raise UserError(
-                f"{self.path} {what}: `ganzoo resume {self.path}` goes on with a run; --out names a new one"
-            )
+            if (self.path / "config.yaml").exists():
+                hint = f"`ganzoo resume {self.path}` goes on with it; or give the new run another folder"
+                raise UserError(Problem(f"{self.path} already holds a run", hint=hint))
+            raise UserError(Problem(f"{self.path} is not empty", hint="give the run another folder"))
 
     def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            UserError: it is taken, or cannot be made.
+        """
         self.check_free()
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be made: {error.strerror or error}") from error
 
     @classmethod
     def next(cls, root: Path, name: str) -> Path:

@@ -14,7 +14,7 @@ import torch
 
 import ganzoo
 from ganzoo import distributed
-from ganzoo.config.schema import TOP
+from ganzoo.config.schema import TOP, Ema, PlayerSettings
 from ganzoo.config.spec import Component, Part, Spec
 from ganzoo.model.build import Blueprint
 from ganzoo.model.factory import ENGINE_FACTS
@@ -42,6 +42,11 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
         node["use"] = qualified(component)
         node.update({k: v for k, v in args.items() if k not in ENGINE_FACTS and _writable(v)})
         node.update(kept)
+    for player in config.get("players", {}).values():
+        for key in ("repeat", "every", "batch", "clip"):
+            player.setdefault(key, getattr(PlayerSettings, key))
+        if player.get("ema"):
+            player["ema"].setdefault("start", Ema.start)
     config["train"] = asdict(spec.train)
     if "phases" in config:
         config["train"].pop("steps")

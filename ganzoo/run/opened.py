@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from ganzoo import config, distributed
-from ganzoo.config.spec import Value
-from ganzoo.errors import UserError, choices
-from ganzoo.expression import Name
+from ganzoo.config.spec import RESERVED, Value
+from ganzoo.config.static import Graph
+from ganzoo.errors import Origin, UserError, choices
+from ganzoo.expression import ExpressionError, Name, names, parse
 from ganzoo.fields import Field
 from ganzoo.model import build
 from ganzoo.model.build import Blueprint
@@ -89,15 +90,26 @@ class Run:
         """
         return self.compute(value or self.spec.sample, n=n, seed=seed, **given)
 
-    def compute(self, value: str, n: int | None = None, seed: int = 0, **given: Any) -> Any:
-        """Any named value from given inputs; `n` is the number of rows given, or else 1.
+    def compute(self, value: str, *, n: int | None = None, seed: int = 0, **given: Any) -> Any:
+        """Any named value, or expression such as ``D(real)``, from given inputs.
+
+        Args:
+            value: What to compute.
+            n: How many rows; as many as the inputs have, or else 1, if not given.
+            seed: Of the noise.
+            given: Inputs by name, as for :meth:`sample`.
 
         Raises:
-            UserError: there is no such value, or an input is missing or does not fit.
+            UserError: there is no such value, or an input is missing, not needed, or does not fit.
         """
-        known = [*self.spec.flow, *self.fields]
-        if value not in known:
-            raise UserError(f"there is no value '{value}' ({choices(value, known)})")
+        if n is not None and (not isinstance(n, int) or n < 1):
+            raise UserError(f"n is {n}, but should be a whole number above 0")
+        equation = self.equation(value)
+        needed = Graph(self.spec).of(equation)
+        for name in given:
+            if name in (*self.fields, *self.spec.flow) and name not in needed:
+                reads = ", ".join(n for n in needed if n in self.fields or n in self.spec.flow)
+                raise UserError(f"{value} does not depend on {name}" + (f" (it does on {reads})" if reads else ""))
         inputs = {name: self.input(name, item, n) for name, item in given.items()}
         rows = {len(tensor) for tensor in inputs.values()}
         if n is None:
@@ -105,10 +117,26 @@ class Run:
         for name, tensor in inputs.items():
             if len(tensor) != n:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
-        equation = self.spec.flow.get(value)
-        if equation is None:
-            equation = Value(value, value, Name(value), self.spec.origins.get("data.use"), value)  # type: ignore[arg-type]
         return self.inference.compute([equation], n, (seed, "sample"), inputs)[0]
+
+    def equation(self, value: str) -> Value:
+        """A named value, a data field, or an expression over them.
+
+        Raises:
+            UserError: it is none of these.
+        """
+        if value in self.spec.flow:
+            return self.spec.flow[value]
+        known = [*self.spec.flow, *self.fields]
+        try:
+            expr = parse(value)
+        except ExpressionError as error:
+            raise UserError(str(error)) from None
+        unknown = next((n for n in names(expr) if n not in (*known, *self.spec.parts, *RESERVED)), None)
+        if unknown is not None or (isinstance(expr, Name) and value not in known):
+            name = unknown or value
+            raise UserError(f"there is no value '{name}' ({choices(name, known)})")
+        return Value(value, value, expr, Origin(str(self.checkpoint.path)), value)
 
     def input(self, name: str, item: Any, n: int | None) -> torch.Tensor:
         """One input as a tensor with its batch."""

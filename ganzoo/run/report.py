@@ -27,7 +27,8 @@ def write(folder: RunFolder, run: RunInfo, status: str) -> None:
     records = folder.records()
     body = [
         f"<h1>{html.escape(run.name)}</h1>",
-        f"<p>{html.escape(_about(run.config))}</p><p><b>{html.escape(status)}</b> of {run.steps}</p>",
+        f"<p>{html.escape(_about(run.config))}</p>" if _about(run.config) else "",
+        f"<p><b>{html.escape(status)}</b> of {run.steps}</p>",
         _pictures(folder),
         _curves(records),
         _evaluations(records),
@@ -92,7 +93,7 @@ def _curves(records: list[dict[str, Any]]) -> str:
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg")
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = buffer.getvalue()
     return "<h2>Losses</h2><p>Thin: as logged. Thick: mean of each epoch.</p>" + svg[svg.index("<svg") :]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 
 from ganzoo import config, distributed, plugins
 from ganzoo.contract import first
-from ganzoo.errors import Diverged, UserError
+from ganzoo.errors import Diverged, Problem, UserError
 from ganzoo.model import dry
 from ganzoo.model.build import Blueprint, reading
 from ganzoo.model.inference import Inference
@@ -55,6 +55,7 @@ class Session:
         self.manager = plugins.run_hooks(registry, own)
         self.hooks = self.manager.hook
         self.fingerprint = blueprint.data.fingerprint() if blueprint.data is not None else ""
+        self.samples = len(blueprint.data) if blueprint.data is not None else 0
         if self.first and hasattr(blueprint.data, "doctor"):
             for finding in blueprint.data.doctor():
                 self.console.say(f"data: {finding}")
@@ -85,9 +86,12 @@ class Session:
         """
         then = stored.header["fingerprint"]
         if then != self.fingerprint:
-            raise UserError(
-                f"the data has changed since {stored.path} was written ({then} then, {self.fingerprint} now)"
-            )
+            rows, data = stored.header.get("samples"), self.spec.data
+            message = f"the data is not what {self.folder.path} was trained on: {rows} samples then, {self.samples} now"
+            if rows == self.samples:
+                message = f"the data is not what {self.folder.path} was trained on, though there is as much of it"
+            hint = "bring it back; or start a new run from these weights with parts.NAME.init=RUN"
+            raise UserError(Problem(message, data.origin if data else None, "data", hint))
         self.trainer.load_state_dict(stored.state)
         session = stored.header["session"]
         self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
@@ -128,7 +132,7 @@ class Session:
                             self.checkpoint()
                         break
         except Diverged as error:
-            self.tell("on_end", step=trainer.step, reason="diverged")
+            self.tell("on_end", step=trainer.step, reason=f"diverged: {error}")
             raise self.explained(error) from None
         except KeyboardInterrupt:
             self.tell("on_end", step=trainer.step, reason="interrupted")
@@ -244,6 +248,7 @@ class Session:
             "name": self.spec.name,
             "config": self.locked,
             "fingerprint": self.fingerprint,
+            "samples": self.samples,
             "environment": lock.environment(self.spec, self.trainer.device),
             "averages": sorted(self.trainer.averages()),
             "session": {"best": self.best, "best_file": self.best_file, "seconds": self.seconds},
@@ -305,7 +310,13 @@ def train(
     return folder, session.run()
 
 
-def resume(run: str | Path, registry: Registry, steps: int | None = None, quiet: bool = False) -> tuple[RunFolder, str]:
+def resume(
+    run: str | Path,
+    registry: Registry,
+    steps: int | None = None,
+    quiet: bool = False,
+    moved: Iterable[str] = (),
+) -> tuple[RunFolder, str]:
     """Go on with a run from its last checkpoint.
 
     Args:
@@ -313,6 +324,7 @@ def resume(run: str | Path, registry: Registry, steps: int | None = None, quiet:
         registry: Finds the components.
         steps: Train to this step instead of the one the run was made for.
         quiet: No progress on the console.
+        moved: Where the data or the device is now, such as ``data.root=FOLDER``.
 
     Raises:
         UserError: there is nothing to resume, or it cannot be read, or the data has changed.
@@ -325,12 +337,14 @@ def resume(run: str | Path, registry: Registry, steps: int | None = None, quiet:
         if "phases" in plain:
             raise UserError("this model has phases: --steps has no meaning for it")
         plain["train"]["steps"] = steps
-    spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry)
+    spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry, moved)
     blueprint = dry.check(spec)
     device = distributed.start(spec.train.device)
     session = Session(blueprint, folder, registry, device, quiet)
     if stored.step >= session.trainer.total:
-        raise UserError(f"{run} is finished: {stored.step} steps; `--steps {2 * stored.step}` trains on")
+        wanted = f", and --steps {steps} is no more than that" if steps else ""
+        hint = f"`--steps {2 * stored.step}` trains on"
+        raise UserError(Problem(f"{run} is finished: it has {stored.step} steps{wanted}", hint=hint))
     session.restore(stored)
     if session.first and not quiet:
         for line in _differences(stored.header["environment"], lock.environment(spec, device)):

@@ -23,17 +23,39 @@ def start(spec: Spec, parts: Mapping[str, Any]) -> list[str]:
     return [_copy(part, parts[name]) for name, part in spec.parts.items() if part.init is not None]
 
 
-def _copy(part: Part, built: Any) -> str:
-    assert part.init is not None
+def check(spec: Spec) -> None:
+    """Whether the sources are there.
 
-    def fail(message: str, hint: str = "") -> UserError:
-        return UserError(Problem(message, part.origin, f"{part.path}.init", hint))
+    Raises:
+        UserError: one is not.
+    """
+    for part in spec.parts.values():
+        if part.init is not None:
+            _source(part)
 
-    source, name = part.init, part.name
+
+def _source(part: Part) -> tuple[Path, str]:
+    """The checkpoint a part starts from, and the part in it."""
+    source, name = part.init or "", part.name
     if not Path(source).exists() and ":" in source:
         source, _, name = source.rpartition(":")
     try:
-        stored = checkpoint.load(checkpoint.locate(source))
+        return checkpoint.locate(source), name
+    except UserError as error:
+        raise _failed(part, str(error)) from None
+
+
+def _failed(part: Part, message: str, hint: str = "") -> UserError:
+    return UserError(Problem(message, part.at("init"), f"{part.path}.init", hint))
+
+
+def _copy(part: Part, built: Any) -> str:
+    def fail(message: str, hint: str = "") -> UserError:
+        return _failed(part, message, hint)
+
+    path, name = _source(part)
+    try:
+        stored = checkpoint.load(path)
     except UserError as error:
         raise fail(str(error)) from None
     if name not in stored.state["parts"]:

@@ -45,7 +45,7 @@ def diagnose(target: str | Path | Any, limit: int = 2000) -> list[Finding]:
     if isinstance(target, str | Path):
         found = folder_doctor.of_folder(Path(target).expanduser(), limit)
     elif hasattr(target, "listing"):
-        found = folder_doctor.of_folder(target.root, limit)
+        found = folder_doctor.of_folder(target.root, limit, sized=target.size is not None)
     else:
         found = of_arrays(target, limit)
     return sorted(found, key=lambda f: ("error", "warning", "info").index(f.severity))

@@ -22,8 +22,8 @@ from ganzoo_data.words import printable, some
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval", "dev"}
 
 
-def of_folder(root: Path, limit: int) -> list[Finding]:
-    """Everything about a folder of images. Source: ganzoo's own."""
+def of_folder(root: Path, limit: int, sized: bool = False) -> list[Finding]:
+    """Everything about a folder of images, which will be `sized` alike or should be. Source: ganzoo's own."""
     found = []
     try:
         listing = list_images(root)
@@ -39,7 +39,7 @@ def of_folder(root: Path, limit: int) -> list[Finding]:
         found += [*classes({**dict.fromkeys(_folders(root), 0), **counts}), *levels(listing)]
     seen = survey(listing)
     found += [
-        *_headers(seen),
+        *_headers(seen, sized),
         *_copies(listing),
         *_contents(listing, seen, limit),
         *few(len(listing.files)),
@@ -71,7 +71,7 @@ def _folders(root: Path) -> list[str]:
     return sorted(printable(p.name) for p in root.iterdir() if p.is_dir() and p.name[0] != "." and p.name != "__MACOSX")
 
 
-def _headers(seen: Survey) -> list[Finding]:
+def _headers(seen: Survey, sized: bool) -> list[Finding]:
     sizes, modes = seen.sizes, seen.modes
     if not sizes:
         return []
@@ -81,7 +81,7 @@ def _headers(seen: Survey) -> list[Finding]:
         Finding("info", f"{len(sizes)} sizes, height x width: {listed}"),
         Finding("info", "modes: " + ", ".join(f"{mode} {n}" for mode, n in modes.most_common())),
     ]
-    if len(sizes) > 1:
+    if len(sizes) > 1 and not sized:
         side = min(min(size) for size in sizes)
         found.append(Finding("warning", f"the images have {len(sizes)} sizes", f"write `size: {side}`, and see `fit:`"))
     if clear:

@@ -79,7 +79,7 @@ def register(zoo):
     stored = checkpoint.load(kept)
     assert stored.step == 5
     assert all(torch.isfinite(t).all() for sd in stored.state["parts"].values() for t in sd.values())
-    assert "diverged at step" in (tmp_path / "run" / "report.html").read_text()
+    assert "diverged: term" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_bad_parameter_is_never_saved(tmp_path) -> None:
