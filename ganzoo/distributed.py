@@ -63,7 +63,7 @@ class _Mean(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-        return _averaged(grads[0])
+        return _Mean.apply(grads[0])  # differentiable again, for penalties
 
 
 def _averaged(value: torch.Tensor) -> torch.Tensor:

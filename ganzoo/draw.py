@@ -22,12 +22,16 @@ def seed_of(*key: Any) -> int:
 
 
 class Draws:
-    """The draws of one turn. `share` is this process's (index, count) of equal slices of the global batch."""
+    """The draws of one turn. `share` is this process's (index, count) of equal slices of the global batch.
 
-    __slots__ = ("_count", "_generator", "device", "key", "part", "share")
+    At least `least` rows are drawn, so that the first few of a batch do not depend on how many are asked for.
+    """
 
-    def __init__(self, key: tuple[Any, ...], device: torch.device, share: tuple[int, int] = (0, 1)):
+    __slots__ = ("_count", "_generator", "device", "key", "least", "part", "share")
+
+    def __init__(self, key: tuple[Any, ...], device: torch.device, share: tuple[int, int] = (0, 1), least: int = 0):
         self.key = key
+        self.least = least
         self.device = device
         self.share = share
         self.part = ""
@@ -43,8 +47,9 @@ class Draws:
 
     def sliced(self, make: Any, n: int, shape: tuple[int, ...]) -> torch.Tensor:
         index, count = self.share
-        drawn = make((n * count, *shape), generator=self.generator(), device=self.device)
-        return drawn if count == 1 else drawn[index * n : (index + 1) * n]
+        total = max(n * count, self.least)
+        drawn = make((total, *shape), generator=self.generator(), device=self.device)
+        return drawn if total == n else drawn[index * n : (index + 1) * n]
 
 
 _current: Draws | None = None

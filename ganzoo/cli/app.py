@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from ganzoo.cli import inspect, models, runs, start
-from ganzoo.errors import GanzooError, Problem, UserError
+from ganzoo.errors import EvaluationError, GanzooError, Problem, UserError
 
 app = typer.Typer(
     add_completion=False,
@@ -47,6 +47,9 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _report([Problem(f"{where}{error.strerror or error}")])
         _leave(2)
+    except EvaluationError as error:
+        _report([error.problem()])
+        _leave(1)
     except GanzooError as error:
         _report([Problem(str(error))])
         _leave(1)

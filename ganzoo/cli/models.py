@@ -8,7 +8,7 @@ import typer
 
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, print_json
-from ganzoo.errors import UserError
+from ganzoo.errors import Problem, UserError
 
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings are errors.")]
 
@@ -20,7 +20,7 @@ def check(
     loaded = api.Model(model, overrides or (), api.registry(code))
     warnings = loaded.check()
     if strict and warnings:
-        raise UserError("\n".join(warnings))
+        raise UserError(map(Problem, warnings))
     if as_json:
         print_json({"model": loaded.name, "ok": True, "warnings": warnings})
         return

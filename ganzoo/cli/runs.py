@@ -128,10 +128,12 @@ def compute(
     lengths = {name: len(items) for name, items in files.items()}
     if len(set(lengths.values())) > 1:
         raise UserError(f"the folders hold different numbers of images: {lengths}")
-    stems = [stem for stem, _ in next(iter(files.values()))]
+    stems = _unlike([stem for stem, _ in next(iter(files.values()))])
     rest = {name: item for name, item in inputs.items() if name not in files}
     same = all(len({tuple(tensor.shape) for _, tensor in items}) == 1 for items in files.values())
     rows = [range(len(stems))] if same else [range(i, i + 1) for i in range(len(stems))]
+    if len(rows) > 1 and place.suffix:
+        raise UserError(f"the images differ in size, so they cannot all go into {place}; give a folder with --out")
     written: list[Path] = []
     for group in rows:
         import torch
@@ -140,6 +142,16 @@ def compute(
         found = opened.compute(value, n=len(group), seed=seed, **batch, **rest)
         written += _save(opened, found, place, [stems[i] for i in group])
     _say(written, as_json)
+
+
+def _unlike(stems: list[str]) -> list[str]:
+    """File stems, numbered where two are the same (``a.png`` and ``a.jpg``)."""
+    seen: dict[str, int] = {}
+    found = []
+    for stem in stems:
+        seen[stem] = seen.get(stem, 0) + 1
+        found.append(stem if seen[stem] == 1 else f"{stem}_{seen[stem]}")
+    return found
 
 
 def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from ganzoo.config import layout, schema, typecheck
@@ -9,6 +10,12 @@ from ganzoo.config.nodes import NodeReader
 from ganzoo.config.spec import Phase, Player, Term
 from ganzoo.config.tree import Node, shown
 from ganzoo.errors import choices, did_you_mean, similar
+
+
+def _of_schedules(node: Node) -> bool:
+    """Whether a node maps hyperparameters to schedules, rather than giving one schedule's arguments."""
+    found = node.value.values() if isinstance(node.value, dict) and "use" not in node.value else ()
+    return any(isinstance(child.value, dict) and "use" in child.value for child in found)
 
 
 class PlayerReader(NodeReader):
@@ -100,6 +107,8 @@ class PlayerReader(NodeReader):
             own, common = node.get(key), tree.get(key)
             if own is None:
                 return common, key
+            if key == "schedule" and common is not None and _of_schedules(own) and "use" in (common.value or {}):
+                common = Node({"lr": common}, common.origin)
             return layout.merge(common, own, (key,)), f"{path}.{key}"  # a player's own settings go over the model's
 
         optimizer, where = own_or_common("optimizer")
@@ -151,6 +160,8 @@ class PlayerReader(NodeReader):
             elif weight is not None and not weight.missing:
                 try:
                     term.weight = typecheck.coerce(float, weight.plain())
+                    if not math.isfinite(term.weight):
+                        raise TypeError(f"{shown(term.weight)} should be finite")
                 except TypeError as error:
                     self.problem(f"{error}, or a schedule", weight, f"{path}.weight")
         return term

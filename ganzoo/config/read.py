@@ -68,6 +68,11 @@ class Reader(PlayerReader):
             unreadable=any(n is not None and (n.reported or n.missing) for n in (tree.get("parts"), tree.get("flow"))),
         )
         self.implicit_ops(spec)
+        installed = {name for plugin in (*self.registry.plugins, *self.registry.disabled) for name in plugin[:2]}
+        for key in spec.plugins:
+            if key not in installed:
+                near = choices(key, installed)
+                spec.warnings.append(f"plugins.{key}: there is no plugin '{key}'" + (f" ({near})" if near else ""))
         return spec
 
     def train(self, tree: Node) -> schema.Train:

@@ -86,6 +86,8 @@ def check(spec: Spec) -> list[Problem]:
     for phase in spec.phases.values():
         for player in phase.players.values():
             _player(player, phase, spec, graph, problems)
+        if spec.simultaneous:
+            _one_trainer_each(phase, problems)
     limits.metrics(spec, problems)
     _shares(spec, graph, problems)
     if not problems:
@@ -202,6 +204,18 @@ def _player(player: Player, phase: Phase, spec: Spec, graph: Graph, problems: li
             problems.append(Problem(message, place, path, choices(name, trained)))
 
 
+def _one_trainer_each(phase: Phase, problems: list[Problem]) -> None:
+    """Players who update simultaneously hold their gradients until all have them, so none can train another's part."""
+    trainers: dict[str, Player] = {}
+    for player in phase.players.values():
+        for name in player.trains:
+            other = trainers.setdefault(name, player)
+            if other is not player:
+                message = f"players {other.name} and {player.name} both train {name} in a simultaneous update"
+                where = f"{player.path}.trains"
+                problems.append(Problem(message, player.at("trains"), where, "write `update: alternating`"))
+
+
 def _shares(spec: Spec, graph: Graph, problems: list[Problem]) -> None:
     """A shared value keeps its graph until its producers' player uses it; say where that cannot be."""
     for index, name in enumerate(spec.share):
@@ -232,6 +246,8 @@ def impossible_share(name: str, phase: Phase, graph: Graph, spec: Spec) -> str:
     sizes = {p.batch or spec.train.batch for p in users}
     if len(sizes) > 1:
         return f"its users have batches of different sizes ({', '.join(map(str, sorted(sizes)))})"
+    if sizes - {spec.train.batch}:
+        return f"its users have batches of their own ({sizes.pop()}), not the step's ({spec.train.batch})"
     pieces = [piece for piece in graph.needs([name]) if piece in spec.flow]  # are computed once with it
     found = {p.name: p for piece in pieces for p in owners(piece, phase, graph)} if users else {}
     if len(found) > 1:

@@ -35,6 +35,7 @@ for _tag, _pattern, _first in (
     ),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), _first)
+RESOLVERS = _Loader.yaml_implicit_resolvers
 
 
 def read_file(path: Path, problems: list[Problem]) -> Node:

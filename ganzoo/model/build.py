@@ -10,6 +10,8 @@ from typing import Any, get_type_hints
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from ganzoo import draw
 from ganzoo.config import static
@@ -19,6 +21,7 @@ from ganzoo.errors import EvaluationError, Problem, UserError, choices
 from ganzoo.expression import Call, Expr, Name, has_hole, root, walk
 from ganzoo.fields import Field
 from ganzoo.model import factory
+from ganzoo.model.modes import keep_fixed
 from ganzoo.model.program import Program, Turn, bound
 
 DRY_BATCH = 2
@@ -77,6 +80,8 @@ class Blueprint:
             except (ValueError, TypeError, AttributeError) as error:
                 message = f"{put.entry.id} cannot be put on {part.entry.id}: {error}"
                 raise UserError(Problem(message, put.origin, put.path)) from error
+        if isinstance(built, nn.Module):
+            keep_fixed(built)
         return built
 
 
@@ -203,9 +208,24 @@ class _Facts:
                     blueprint.args[put.path] = factory.complete(put, maker, self.facts(asks, maker))
                 with torch.device(blueprint.device):
                     blueprint.parts[name] = blueprint.put_on(part, blueprint.make(part))
+                self.settings(part, maker, blueprint.parts[name])
             finally:
                 self.building.pop()
         return blueprint.parts[name]
+
+    def settings(self, part: Part, maker: Callable[..., Any], built: Any) -> None:
+        """Settings of a part that would do nothing are refused."""
+        modules = list(built.modules()) if isinstance(built, nn.Module) else []
+        asks = {*factory.OUTPUT_FACTS, "num_classes"} & set(factory.arguments(maker))
+        idle = {
+            "like": "asks nothing of a data field" if part.like is not None and not asks else "",
+            "eval_bn": "has no batch norm" if part.eval_bn == "batch" and not _any(modules, _BatchNorm) else "",
+            "eval_dropout": "has no dropout" if part.eval_dropout and not _any(modules, _DropoutNd) else "",
+        }
+        for key, why in idle.items():
+            if why:
+                message = f"{part.entry.id} {why}"
+                raise UserError(Problem(message, part.at(key), f"{part.path}.{key}", f"leave `{key}` out"))
 
     def facts(self, part: Part, maker: Callable[..., Any]) -> dict[str, Any]:
         """The facts that this factory asks for and the YAML does not state."""
@@ -300,6 +320,10 @@ class _Facts:
         if value.ndim == 2:
             return value.shape[1]
         raise _Unknown(f"`{expr}` does not say how many classes it has")
+
+
+def _any(modules: list[nn.Module], kind: type) -> bool:
+    return any(isinstance(module, kind) for module in modules)
 
 
 def dry_turn(blueprint: Blueprint, player: str = "", step: int = 0) -> Turn:

@@ -146,6 +146,8 @@ def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
             except UserError as error:
                 problems += error.problems
             except EvaluationError as error:
+                if blueprint.device.type == "meta" and build.no_meta(error):
+                    raise
                 build.note(error, problems)
         for value in spec.metrics.values():
             try:

@@ -118,13 +118,13 @@ def make(component: Component, factory: Callable[..., Any], args: dict[str, Any]
     """Call the factory; what it refuses becomes a problem at the component's line.
 
     Raises:
-        UserError: the factory raised ValueError or TypeError.
+        UserError: the factory raised ValueError, TypeError or RuntimeError.
     """
     try:
         return factory(**args)
     except UserError:
         raise
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         key = _guilty(component, str(error))
         path = f"{component.path}.{key}" if key else component.path
         raise UserError(Problem(f"{component.entry.id}: {error}", component.at(key), path)) from error

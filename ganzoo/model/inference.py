@@ -38,7 +38,7 @@ class Given(Mapping[str, Any]):
             if field.kind != "label":
                 raise UserError(f"this needs {name}, {_a(field.kind)}: give {name}=…")
             generator = torch.Generator().manual_seed(draw.seed_of(*self._key, name))
-            self._given[name] = field.draw_labels(self._n, generator).to(self._device)
+            self._given[name] = field.draw_labels(max(self._n, CHUNK), generator)[: self._n].to(self._device)
         return self._given[name]
 
     def __contains__(self, name: object) -> bool:
@@ -118,7 +118,7 @@ class Inference:
             for index, start in enumerate(range(0, n, chunk)):
                 size = min(chunk, n - start)
                 rows = {k: v[start : start + size].to(self.device) for k, v in (given or {}).items()}
-                draws = draw.Draws((*key, index), self.device)
+                draws = draw.Draws((*key, index), self.device, least=chunk)
                 fields = Given(self.blueprint.fields, rows, size, (*key, index), self.device)
                 turn = Turn(fields, size, self.step, draws)
                 turn.cache.update({k: v for k, v in rows.items() if k in self.blueprint.spec.flow})

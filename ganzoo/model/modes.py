@@ -7,17 +7,26 @@ from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from ganzoo.config.spec import Part, Phase
 
+FIXED = "ganzoo_fixed"
+
 
 def parameters(parts: Mapping[str, Any], names: Iterable[str]) -> list[nn.Parameter]:
-    """The parameters of the named parts, each once, though parts may share modules."""
+    """The parameters of the named parts that can be trained, each once, though parts may share modules."""
     found: dict[int, nn.Parameter] = {}
     for name in names:
         if isinstance(parts[name], nn.Module):
-            found |= {id(p): p for p in parts[name].parameters()}
+            found |= {id(p): p for p in parts[name].parameters() if not getattr(p, FIXED, False)}
     return list(found.values())
+
+
+def keep_fixed(part: nn.Module) -> None:
+    """Mark what a component froze when it was built, for no turn to thaw it."""
+    for parameter in part.parameters():
+        setattr(parameter, FIXED, not parameter.requires_grad)
 
 
 def freeze(every: Iterable[nn.Parameter], own: set[int]) -> None:
@@ -46,5 +55,5 @@ def set_mode(part: nn.Module, spec: Part, training: bool) -> None:
         if isinstance(module, _BatchNorm) and spec.eval_bn == "batch" and module.running_mean is not None:
             module.track_running_stats = training
             module.train()
-        if isinstance(module, nn.modules.dropout._DropoutNd) and spec.eval_dropout:
+        if isinstance(module, _DropoutNd) and spec.eval_dropout:
             module.train()

@@ -55,6 +55,10 @@ class Schedules:
         for key, component in player.schedules.items():
             maker = blueprint.factories[component.path]
             if isinstance(maker, type) and issubclass(maker, LRScheduler):
+                if key != "lr":
+                    message = f"{component.entry.id} schedules the learning rate, not '{key}'"
+                    hint = "use a function of the step, such as those that are no torch scheduler"
+                    raise UserError(Problem(message, component.origin, component.path, hint))
                 self.torch[key] = make_schedule(component, blueprint, steps, optimizer)
                 continue
             for group in optimizer.param_groups:

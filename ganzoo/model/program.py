@@ -56,8 +56,9 @@ class Shared:
         self.enter = enter
         self.detached: dict[str, Any] = {}
 
-    def get(self, name: str, compute: Getter, with_graph: bool) -> Any:
+    def get(self, name: str, compute: Getter, player: str, with_graph: bool) -> Any:
         if name not in self.turn.cache:
+            self.turn.player = player  # who is named if it fails
             with self.enter(name), draw.using(self.turn.draws):
                 compute(self.turn)
         if with_graph:
@@ -134,7 +135,7 @@ class Program:
                 return cache[name]
             shared = turn.shared
             if shared is not None and name in shared.names:
-                cache[name] = value = shared.get(name, compute, turn.player in owners)
+                cache[name] = value = shared.get(name, compute, turn.player, turn.player in owners)
                 return value
             cache[name] = value = inner(turn)
             return value
@@ -209,19 +210,20 @@ class Program:
         args: list[Getter] = []
         kwargs: dict[str, Getter] = {}
         zipped = kind in ZIPPED
+        full = kind in FULL_PRECISION and self.autocast is not None
         skipped = ignored(type(target).forward if isinstance(target, nn.Module) else target)
         for parameter, given in bound.arguments.items():
             spec = signature.parameters[parameter]
             if spec.kind is spec.VAR_POSITIONAL:
-                args += [self._argument(item, spec.annotation, zipped) for item in given]
+                args += [self._argument(item, spec.annotation, zipped, full) for item in given]
             elif spec.kind is spec.VAR_KEYWORD:
-                kwargs |= {key: self._argument(item, spec.annotation, zipped) for key, item in given.items()}
+                kwargs |= {key: self._argument(item, spec.annotation, zipped, full) for key, item in given.items()}
             elif parameter in skipped:
                 kwargs[parameter] = _nothing
             elif spec.kind is spec.KEYWORD_ONLY or kwargs:
-                kwargs[parameter] = self._argument(given, spec.annotation, zipped)
+                kwargs[parameter] = self._argument(given, spec.annotation, zipped, full)
             else:
-                args.append(self._argument(given, spec.annotation, zipped))
+                args.append(self._argument(given, spec.annotation, zipped, full))
         run = _full_precision(target, self.autocast) if kind in FULL_PRECISION else target
         if zipped:
             whole = {name for name, spec in signature.parameters.items() if not takes_tensor(spec.annotation)}
@@ -245,9 +247,9 @@ class Program:
         whole = {n for n, p in call_signature(target).parameters.items() if not takes_tensor(p.annotation)}
         return target(**{name: value if name in whole else first(value) for name, value in taken.items()})
 
-    def _argument(self, expr: Expr, annotation: Any, zipped: bool) -> Getter:
+    def _argument(self, expr: Expr, annotation: Any, zipped: bool, full: bool) -> Getter:
         if has_hole(expr):
-            return self._function(expr)
+            return self._function(expr, full)
         if isinstance(expr, Name) and expr.id not in self.flow and self.kind(expr.id) is not None:
             part = self.part(expr.id)
             if _mentions(annotation, nn.Module):
@@ -260,14 +262,17 @@ class Program:
             return get
         return lambda turn: first(get(turn))
 
-    def _function(self, expr: Expr) -> Getter:
-        """An argument with a hole as a function of the hole; whatever has no hole is computed beforehand."""
+    def _function(self, expr: Expr, full: bool) -> Getter:
+        """An argument with a hole as a function of the hole; whatever has no hole is computed beforehand.
+
+        If the function will be called in `full` precision, so are its fixed pieces.
+        """
         fixed = [piece for piece in _without_hole(expr) if not isinstance(piece, Const)]
         getters = {piece: self.compile(piece) for piece in fixed}
         inner = _Filled(self, set(fixed)).compile(expr)
 
         def make(turn: Turn) -> Any:
-            known = {piece: get(turn) for piece, get in getters.items()}
+            known = {piece: _float(get(turn)) if full else get(turn) for piece, get in getters.items()}
 
             def function(hole: Any) -> Any:
                 call = Turn({}, turn.n, turn.step, turn.draws, turn.player)
@@ -291,6 +296,12 @@ class _Filled(Program):
         if expr in self.fixed:
             return lambda turn: turn.cache[expr]  # type: ignore[index]
         return super().compile(expr)
+
+    def _argument(self, expr: Expr, annotation: Any, zipped: bool, full: bool) -> Getter:
+        if not has_hole(expr):
+            return super()._argument(expr, annotation, zipped, full)
+        get = self.compile(expr)  # the hole is filled already
+        return get if zipped or not takes_tensor(annotation) else lambda turn: first(get(turn))
 
 
 def _without_hole(expr: Expr) -> list[Expr]:

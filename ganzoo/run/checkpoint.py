@@ -44,10 +44,12 @@ def load(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}")
+    stored: Any = None
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-        stored = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+        if not damaged:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
     except (zipfile.BadZipFile, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut short, or another file"
         raise _unreadable(path, reason) from None
@@ -97,6 +99,13 @@ def locate(run: str | Path, which: str = "last") -> Path:
 def every(folder: RunFolder) -> list[Path]:
     """The checkpoints of a run, oldest first."""
     return sorted(folder.checkpoints.glob("step_*.pt"))
+
+
+def set_aside(folder: RunFolder, step: int) -> None:
+    """Rename the checkpoints after a step, so that a run that goes on from it does not find them."""
+    for path in every(folder):
+        if int(path.stem.removeprefix("step_")) > step:
+            path.rename(path.with_suffix(".pt.old"))
 
 
 def name(step: int) -> str:

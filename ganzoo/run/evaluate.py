@@ -8,15 +8,25 @@ from typing import Any
 import torch
 
 from ganzoo.config.spec import Value
-from ganzoo.expression import Call, Const
+from ganzoo.expression import Call, Const, Expr
 from ganzoo.model.inference import Inference
 
 
 def evaluate(inference: Inference, n: int, key: tuple[Any, ...], given: Mapping[str, torch.Tensor]) -> dict[str, float]:
     """Every metric of the model on `n` samples: its arguments are computed in chunks and joined, then measured once."""
+    metrics = inference.blueprint.spec.metrics
+    needed = {str(e): Value(str(e), str(e), e, v.origin, v.path) for v in metrics.values() for e in _arguments(v)}
+    computed = dict(zip(needed, inference.compute(list(needed.values()), n, key, given), strict=True))
+
+    def known(expr: Expr) -> Any:
+        return expr.value if isinstance(expr, Const) else computed[str(expr)]
+
     found: dict[str, float] = {}
-    for name, value in inference.blueprint.spec.metrics.items():
-        result = _measure(inference, value, n, key, given)
+    for name, value in metrics.items():
+        call = value.expr
+        assert isinstance(call, Call)
+        kwargs = {key: known(expr) for key, expr in call.kwargs}
+        result = inference.program.apply(call.func, [known(expr) for expr in call.args], kwargs)
         if isinstance(result, Mapping):
             found |= {f"{name}.{part}": float(number) for part, number in result.items()}
         else:
@@ -24,13 +34,8 @@ def evaluate(inference: Inference, n: int, key: tuple[Any, ...], given: Mapping[
     return found
 
 
-def _measure(inference: Inference, value: Value, n: int, key: tuple[Any, ...], given: Mapping[str, Any]) -> Any:
-    expr = value.expr
-    assert isinstance(expr, Call)
-    exprs = [*expr.args, *(item for _, item in expr.kwargs)]
-    needed = [Value(str(e), str(e), e, value.origin, value.path) for e in exprs if not isinstance(e, Const)]
-    computed = iter(inference.compute(needed, n, key, given))
-    results = [e.value if isinstance(e, Const) else next(computed) for e in exprs]
-    args = results[: len(expr.args)]
-    kwargs = dict(zip((k for k, _ in expr.kwargs), results[len(expr.args) :], strict=True))
-    return inference.program.apply(expr.func, args, kwargs)
+def _arguments(value: Value) -> list[Expr]:
+    """What a metric is called with and has to be computed."""
+    assert isinstance(value.expr, Call)
+    every = (*value.expr.args, *(expr for _, expr in value.expr.kwargs))
+    return [expr for expr in every if not isinstance(expr, Const)]

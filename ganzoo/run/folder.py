@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
+from ganzoo.config.yaml12 import RESOLVERS
 from ganzoo.errors import Problem, UserError
 
 
@@ -60,30 +62,35 @@ class RunFolder:
         if self.path.is_file():
             raise UserError(Problem(f"{self.path} is a file", hint="give the run another folder"))
         if self.path.is_dir() and any(self.path.iterdir()):
+            if (self.path / "config.yaml").exists() and not any(self.checkpoints.glob("step_*.pt")):
+                message = f"{self.path} holds a run that was stopped before its first checkpoint"
+                raise UserError(Problem(message, hint="delete it, or give the new run another folder"))
             if (self.path / "config.yaml").exists():
                 hint = f"`ganzoo resume {self.path}` goes on with it; or give the new run another folder"
                 raise UserError(Problem(f"{self.path} already holds a run", hint=hint))
             raise UserError(Problem(f"{self.path} is not empty", hint="give the run another folder"))
 
-    def create(self) -> None:
-        """Make the folder.
+    @classmethod
+    def claim(cls, path: str | Path | None, name: str, root: Path = Path("runs")) -> Path:
+        """Make the folder of a new run: `path`, or the first free ``root/name-001``. No other run can then take it.
 
         Raises:
             UserError: it is taken, or cannot be made.
         """
-        self.check_free()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            if path is not None:
+                cls(path).check_free()
+                Path(path).mkdir(parents=True, exist_ok=True)
+                return Path(path)
+            root.mkdir(parents=True, exist_ok=True)
+            for number in itertools.count(1):
+                free = root / f"{name.replace('/', '-')}-{number:03d}"
+                with suppress(FileExistsError):
+                    free.mkdir()
+                    return free
+            raise AssertionError
         except OSError as error:
-            raise UserError(f"{self.path} cannot be made: {error.strerror or error}") from error
-
-    @classmethod
-    def next(cls, root: Path, name: str) -> Path:
-        """The first free ``root/name-001``."""
-        stem, number = name.replace("/", "-"), 1
-        while (root / f"{stem}-{number:03d}").exists():
-            number += 1
-        return root / f"{stem}-{number:03d}"
+            raise UserError(f"{path or root} cannot be made: {error.strerror or error}") from error
 
     def write_yaml(self, name: str, content: Mapping[str, Any], comment: str = "") -> None:
         """Write a config file."""
@@ -116,7 +123,13 @@ class RunFolder:
 
 def dump_yaml(content: Mapping[str, Any]) -> str:
     """A config as YAML that reads back equal."""
-    return yaml.safe_dump(_plain(content), sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(_plain(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what the reader would otherwise take for something else than text."""
+
+    yaml_implicit_resolvers = RESOLVERS
 
 
 def _plain(value: Any) -> Any:

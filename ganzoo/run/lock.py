@@ -16,6 +16,7 @@ import ganzoo
 from ganzoo import distributed
 from ganzoo.config.schema import TOP, Ema, PlayerSettings
 from ganzoo.config.spec import Component, Part, Spec
+from ganzoo.errors import Problem, UserError
 from ganzoo.model.build import Blueprint
 from ganzoo.model.factory import ENGINE_FACTS
 
@@ -33,14 +34,14 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
     spec = blueprint.spec
     config = copy.deepcopy(spec.config)
     for component in spec.components():
-        node = _node(config, component.path)
-        if (isinstance(component, Part) and component.implicit) or node is None:
+        if isinstance(component, Part) and component.implicit:
             continue
+        node = _node(config, component.path)
         args = blueprint.args.get(component.path, component.args)
         kept = {k: v for k, v in node.items() if k in ("with", "like", "init", "eval_bn", "eval_dropout", "lr_scale")}
         node.clear()
         node["use"] = qualified(component)
-        node.update({k: v for k, v in args.items() if k not in ENGINE_FACTS and _writable(v)})
+        node.update({k: _plain(v) for k, v in args.items() if k not in ENGINE_FACTS and _writable(k, v, component)})
         node.update(kept)
     for player in config.get("players", {}).values():
         for key in ("repeat", "every", "batch", "clip"):
@@ -61,19 +62,39 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
     return {key: config[key] for key in TOP if key in config}
 
 
-def _node(config: dict[str, Any], path: str) -> dict[str, Any] | None:
-    node: Any = config
+def _node(config: dict[str, Any], path: str) -> dict[str, Any]:
+    """Where a component stands; made where a player's own is the model's with changes."""
+    node = config
     for key in path.split("."):
-        node = node.get(key) if isinstance(node, dict) else None
-    return node if isinstance(node, dict) else None
+        if not isinstance(node.get(key), dict):
+            node[key] = {}
+        node = node[key]
+    return node
 
 
-def _writable(value: Any) -> bool:
+def _plain(value: Any) -> Any:
+    """Paths as texts."""
     if isinstance(value, list | tuple):
-        return all(map(_writable, value))
+        return [_plain(item) for item in value]
     if isinstance(value, dict):
-        return all(map(_writable, value.values()))
-    return value is None or isinstance(value, bool | int | float | str)
+        return {key: _plain(item) for key, item in value.items()}
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _writable(key: str, value: Any, component: Component) -> bool:
+    """Whether an argument can be written; a default that cannot, such as a function, is left to be the default."""
+
+    def plain(value: Any) -> bool:
+        if isinstance(value, list | tuple):
+            return all(map(plain, value))
+        if isinstance(value, dict):
+            return all(map(plain, value.values()))
+        return value is None or isinstance(value, bool | int | float | str | os.PathLike)
+
+    if not plain(value) and key in component.args:
+        message = f"a value of type {type(value).__name__} cannot be written down"
+        raise UserError(Problem(message, component.at(key), f"{component.path}.{key}"))
+    return plain(value)
 
 
 def environment(spec: Spec, device: torch.device) -> dict[str, Any]:

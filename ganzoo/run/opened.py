@@ -23,6 +23,10 @@ from ganzoo.run import checkpoint
 from ganzoo.run.warm import averaged
 
 
+def _has_rows(item: Any) -> bool:
+    return isinstance(item, list | tuple) or (isinstance(item, torch.Tensor) and item.ndim > 0)
+
+
 class Run:
     """A run folder or a checkpoint, opened. A checkpoint alone is enough, without the data.
 
@@ -110,10 +114,9 @@ class Run:
             if name in (*self.fields, *self.spec.flow) and name not in needed:
                 reads = ", ".join(n for n in needed if n in self.fields or n in self.spec.flow)
                 raise UserError(f"{value} does not depend on {name}" + (f" (it does on {reads})" if reads else ""))
-        inputs = {name: self.input(name, item, n) for name, item in given.items()}
-        rows = {len(tensor) for tensor in inputs.values()}
         if n is None:
-            n = max(rows, default=1)
+            n = max((len(item) for item in given.values() if _has_rows(item)), default=1)
+        inputs = {name: self.input(name, item, n) for name, item in given.items()}
         for name, tensor in inputs.items():
             if len(tensor) != n:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
@@ -138,15 +141,17 @@ class Run:
             raise UserError(f"there is no value '{name}' ({choices(name, known)})")
         return Value(value, value, expr, Origin(str(self.checkpoint.path)), value)
 
-    def input(self, name: str, item: Any, n: int | None) -> torch.Tensor:
+    def input(self, name: str, item: Any, n: int) -> torch.Tensor:
         """One input as a tensor with its batch."""
         known = [*self.fields, *self.spec.flow]
         if name not in known:
             raise UserError(f"there is no input '{name}' ({choices(name, known)})")
         if isinstance(item, torch.Tensor):
-            return item
+            if item.ndim == 0:
+                raise UserError(f"{name} has no rows; give a tensor of n …")
+            return item.float() if item.is_floating_point() else item
         field = self.fields.get(name)
         if field is None or field.kind != "label":
             raise UserError(f"{name} should be a tensor")
-        items = item if isinstance(item, list | tuple) else [item] * (n or 1)
+        items = item if isinstance(item, list | tuple) else [item] * n
         return torch.tensor([field.label(str(i)) for i in items])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -126,8 +126,3 @@ def describe(points: torch.Tensor) -> dict[str, dict[str, float]]:
             "max": column.max().item(),
         }
     return table
-
-
-def rows(values: Sequence[float]) -> str:
-    """Numbers as table cells."""
-    return "".join(f"<td>{value:.4g}</td>" for value in values)

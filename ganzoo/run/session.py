@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 
 from ganzoo import config, distributed, plugins
 from ganzoo.contract import first
-from ganzoo.errors import Diverged, Problem, UserError
+from ganzoo.errors import Diverged, Problem, UserError, choices
 from ganzoo.model import dry
 from ganzoo.model.build import Blueprint, reading
 from ganzoo.model.inference import Inference
@@ -69,13 +69,13 @@ class Session:
     def begin(self) -> None:
         """Write what a new run starts with, warm-start its parts, and show the noise before training."""
         reports = warm.start(self.spec, self.trainer.parts)
+        self.trainer.restart_averages()
         if self.first:
-            self.folder.create()
             header = f"# {self.spec.name}, as composed; locked.yaml has every default and fact filled\n"
             self.folder.write_yaml("config.yaml", self.spec.config, header)
             self.folder.write_yaml("locked.yaml", self.locked)
             self.folder.write_json("environment.json", lock.environment(self.spec, self.trainer.device))
-            for line in reports:
+            for line in reports if self.console in self.own else ():
                 self.console.say(line)
 
     def restore(self, stored: checkpoint.Checkpoint) -> None:
@@ -93,12 +93,16 @@ class Session:
             hint = "bring it back; or start a new run from these weights with parts.NAME.init=RUN"
             raise UserError(Problem(message, data.origin if data else None, "data", hint))
         self.trainer.load_state_dict(stored.state)
+        self.info = RunInfo(self.folder.path, self.spec.name, self.locked, self.trainer.total)
         session = stored.header["session"]
         self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
         if self.first:
             self.folder.cut_back(self.trainer.step)
             for leftover in self.folder.path.rglob(".*.tmp"):  # of a write that was killed
                 leftover.unlink()
+            checkpoint.set_aside(self.folder, self.trainer.step)
+            self.folder.write_yaml("locked.yaml", self.locked)
+            self.folder.write_json("environment.json", lock.environment(self.spec, self.trainer.device))
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -126,7 +130,7 @@ class Session:
                         self.aside(self.evaluation)
                     if self.due or step % settings.checkpoint_every == 0 or last:
                         self.aside(self.checkpoint)
-                    if self.stop_asked(step):
+                    if not last and self.stop_asked(step):
                         reason = "interrupted"
                         if step % settings.checkpoint_every:
                             self.checkpoint()
@@ -136,6 +140,9 @@ class Session:
             raise self.explained(error) from None
         except KeyboardInterrupt:
             self.tell("on_end", step=trainer.step, reason="interrupted")
+            raise
+        except BaseException as error:
+            self.tell("on_end", step=trainer.step, reason=f"failed: {error}")
             raise
         self.tell("on_end", step=trainer.step, reason=reason)
         return reason
@@ -201,6 +208,7 @@ class Session:
     def pictures(self) -> None:
         """What ``show:`` asks for, from the same noise and inputs every time."""
         spec = self.spec
+        self.trainer.average_buffers()
         if not self.first or not spec.shown:
             return
         given = self.held_inputs(spec.show.n)
@@ -219,10 +227,14 @@ class Session:
 
     def evaluation(self) -> None:
         """The model's metrics."""
+        self.trainer.average_buffers()
         if self.first:
             n = self.spec.evaluate.n
             values = evaluate(self.inference(), n, (self.spec.train.seed, "evaluate"), self.held_inputs(n))
             self.improve(values)
+            best = self.spec.train.keep.best or ""
+            if best.split(".")[0] in self.spec.metrics and best not in values:
+                self.console.say(f"train.keep.best: there is no '{best}' ({choices(best, values)}); no best is kept")
             self.tell("on_evaluation", step=self.trainer.step, values=values)
         self.due = distributed.agree(self.due)
 
@@ -301,12 +313,16 @@ def train(
         Diverged: training produced NaN or infinity.
     """
     device = distributed.start(blueprint.spec.train.device)
-    path = Path(out) if out is not None else RunFolder.next(Path("runs"), blueprint.spec.name)
+    path = RunFolder.claim(out, blueprint.spec.name) if distributed.rank() == 0 else None
     folder = RunFolder(distributed.gather(path)[0])
-    folder.check_free()
-    with reading(blueprint.spec):
-        session = Session(blueprint, folder, registry, device, quiet)
-    session.begin()
+    try:
+        with reading(blueprint.spec):
+            session = Session(blueprint, folder, registry, device, quiet)
+        session.begin()
+    except BaseException:
+        with suppress(OSError):  # unless something was written
+            folder.path.rmdir()
+        raise
     return folder, session.run()
 
 
@@ -320,7 +336,7 @@ def resume(
     """Go on with a run from its last checkpoint.
 
     Args:
-        run: The run folder.
+        run: The run folder, or an older checkpoint in it; newer ones are then set aside.
         registry: Finds the components.
         steps: Train to this step instead of the one the run was made for.
         quiet: No progress on the console.
@@ -330,8 +346,12 @@ def resume(
         UserError: there is nothing to resume, or it cannot be read, or the data has changed.
         Diverged: training produced NaN or infinity.
     """
+    stored = checkpoint.load(checkpoint.locate(run))
     folder = RunFolder(run)
-    stored = checkpoint.load(checkpoint.locate(folder.path))
+    if folder.path.is_file():
+        folder = RunFolder(stored.path.resolve().parent.parent)
+        if not folder.metrics.exists():
+            raise UserError(f"{run} does not lie in a run folder, so there is no run to go on with")
     plain = stored.header["config"]
     if steps is not None:
         if "phases" in plain:

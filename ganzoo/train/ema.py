@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -17,9 +17,22 @@ class Average:
 
     def __init__(self, settings: Ema, parts: Mapping[str, Any], names: list[str]):
         self.settings = settings
-        self.count = 0
         self.live = {name: parts[name] for name in names if isinstance(parts[name], nn.Module)}
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin at the parts as they are."""
+        self.count = 0
         self.parts = {name: copy.deepcopy(part).eval().requires_grad_(False) for name, part in self.live.items()}
+
+    def holds(self, parts: Mapping[str, Any], names: list[str]) -> bool:
+        """Whether it averages all of these parts."""
+        return set(self.parts) == {name for name in names if isinstance(parts[name], nn.Module)}
+
+    def forget(self, names: Collection[str]) -> None:
+        """Give up parts that somebody else trains from now on."""
+        for name in [name for name in self.parts if name in names]:
+            del self.parts[name], self.live[name]
 
     @torch.no_grad()
     def update(self) -> None:

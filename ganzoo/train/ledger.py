@@ -69,9 +69,12 @@ class Ledger:
             raise Diverged(f"term '{term}' of player {player} was not finite at step {first}")
 
     def state_dict(self) -> dict[str, Any]:
+        """What has been added since the last reading, averaged over the processes."""
+        sums = {key: value.clone() for key, value in self.sums.items()}
+        distributed.average(list(sums.values()))
         return {
-            "|".join(key): {"sums": self.sums[key].cpu(), "bad": self.bad[key].cpu(), "count": self.counts[key]}
-            for key in self.sums
+            "|".join(key): {"sums": sums[key].cpu(), "bad": self.bad[key].cpu(), "count": self.counts[key]}
+            for key in sums
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

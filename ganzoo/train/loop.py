@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -25,17 +26,34 @@ from ganzoo.train.ledger import Ledger
 
 
 class Seat:
-    """A player with all it needs to play: optimizer, schedules, moving average, constraints."""
+    """A player with all it needs to play in a phase: optimizer, schedules, moving average, constraints.
 
-    def __init__(self, player: Player, blueprint: Blueprint, parts: dict[str, Any], steps: int):
+    Optimizer and schedules go on from the `before` of an earlier phase if the player trains the same parts with the
+    same settings, and so does the average; `steps` is how long the schedules last from when they begin.
+    """
+
+    steps: int
+    optimizer: torch.optim.Optimizer
+    schedules: Schedules
+
+    def __init__(
+        self, player: Player, blueprint: Blueprint, parts: dict[str, Any], steps: int, before: Seat | None = None
+    ):
         self.player = player
         self.own = parameters(parts, player.trains)
         self.ids = set(map(id, self.own))
-        self.optimizer = make_optimizer(player, blueprint, parts)
-        self.schedules = Schedules(player, self.optimizer, blueprint, steps)
-        self.ema = Average(player.ema, parts, player.trains) if player.ema is not None else None
         self.trained = [parts[name] for name in player.trains]
         self.after = [blueprint.make(constraint) for constraint in player.after.values()]
+        if before is not None and _training(before.player) == _training(player):
+            self.steps, self.optimizer, self.schedules = before.steps, before.optimizer, before.schedules
+        else:
+            self.steps, self.optimizer = steps, make_optimizer(player, blueprint, parts)
+            self.schedules = Schedules(player, self.optimizer, blueprint, steps)
+        self.ema: Average | None = None
+        if player.ema is not None:
+            kept = before.ema if before is not None and before.player.ema == player.ema else None
+            same = kept is not None and kept.holds(parts, player.trains)
+            self.ema = kept if same else Average(player.ema, parts, player.trains)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -50,14 +68,12 @@ class Seat:
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
 
-    def same_as(self, other: Player) -> bool:
-        """Whether the optimizer may go on in a phase where the player reads like this."""
 
-        def settings(player: Player) -> Any:
-            components = [player.optimizer, *player.schedules.values()]
-            return player.trains, player.lr_scale, player.ema, [(c.entry.id, c.args) for c in components if c]
-
-        return settings(self.player) == settings(other)
+def _training(player: Player) -> Any:
+    """What must be the same for an optimizer to go on in another phase."""
+    schedules = {key: (c.entry.id, c.args) for key, c in player.schedules.items()}
+    optimizer = player.optimizer and (player.optimizer.entry.id, player.optimizer.args)
+    return player.trains, player.lr_scale, optimizer, schedules
 
 
 class Trainer:
@@ -101,9 +117,11 @@ class Trainer:
         """Begin a phase: modes, optimizers, compiled terms."""
         self.phase, self.phase_step = phase, 0
         for name, player in phase.players.items():
-            if name not in self.seats or not self.seats[name].same_as(player):
-                self.seats[name] = Seat(player, self.blueprint, self.parts, self.remaining(name, phase))
-            self.seats[name].player = player
+            before = self.seats.get(name)
+            self.seats[name] = Seat(player, self.blueprint, self.parts, self.remaining(name, phase), before)
+        for name, seat in self.seats.items():
+            if seat.ema is not None and name not in phase.players:
+                seat.ema.forget(phase.trained())
         for_phase(self.parts, self.spec.parts, phase)
         self.prepare()
 
@@ -126,7 +144,7 @@ class Trainer:
         )
         self.terms: dict[str, list[tuple[Term, Getter, Any]]] = {}
         for name, player in self.phase.players.items():
-            steps = self.remaining(name, self.phase)
+            steps = self.seats[name].steps
             self.terms[name] = [
                 (
                     term,
@@ -162,7 +180,8 @@ class Trainer:
                 elif repeat:
                     rows = self.feed.take(self.train.batch, micro)
                     shared = self.shares(rows, [player])
-                self.evaluate(player, repeat, rows, shared)
+                if not self.evaluate(player, repeat, rows, shared):
+                    continue
                 if self.spec.simultaneous:
                     waiting.append(player)
                 else:
@@ -215,15 +234,15 @@ class Trainer:
             for index, rows in enumerate(batches)
         ]
 
-    def evaluate(self, player: Player, repeat: int, batches: list[Batch], shares: list[Shared] | None) -> None:
-        """One player's gradients, its own parameters alone unfrozen."""
+    def evaluate(self, player: Player, repeat: int, batches: list[Batch], shares: list[Shared] | None) -> bool:
+        """One player's gradients, its own parameters alone unfrozen; False if none of its terms is due."""
         seat = self.seats[player.name]
         freeze(self.every, seat.ids)
         seat.optimizer.zero_grad(set_to_none=True)
         active = [t for t in self.terms[player.name] if self.step % t[0].every == 0]
         names = tuple(f"{player.name}.{term.name}" for term, _, _ in active)
         if not active:
-            return
+            return False
         for index, rows in enumerate(batches):
             size = player.batch or self.train.batch
             turn = self.turn(rows, size, player.name, repeat, index, shares[index] if shares else None)
@@ -232,11 +251,13 @@ class Trainer:
             with draw.using(turn.draws), self.autocast:
                 for term, compute, weight in active:
                     loss = first(compute(turn))
-                    factor = weight(self.step) if callable(weight) else weight
+                    factor = weight(seat.schedules.count) if callable(weight) else weight
                     losses.append(loss)
-                    total = total + (term.factor * factor * term.every) * loss
+                    rarer = math.lcm(term.every, player.every) // player.every  # than the player's turns
+                    total = total + (term.factor * factor * rarer) * loss
             self.ledger.add(names, losses, self.step)
             (total / len(batches) if len(batches) > 1 else total).backward()
+        return True
 
     def update(self, player: Player) -> None:
         """One player's step, from the gradients it has."""
@@ -262,14 +283,26 @@ class Trainer:
         return {f"{name}.lr": self.seats[name].optimizer.param_groups[0]["lr"] for name in self.phase.players}
 
     def finite(self) -> bool:
-        """Whether every parameter and buffer is finite. Waits for the device."""
+        """Whether every parameter and buffer is finite, on every process. Waits for the device."""
         modules = [part for part in self.parts.values() if isinstance(part, nn.Module)]
         tensors = [t for module in modules for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
-        return not tensors or bool(torch.stack([torch.isfinite(t).all() for t in tensors]).all().item())
+        good = not tensors or bool(torch.stack([torch.isfinite(t).all() for t in tensors]).all().item())
+        return not distributed.agree(not good)
+
+    def average_buffers(self) -> None:
+        """Let any process speak for all: running statistics become their means over the processes."""
+        modules = [part for part in self.parts.values() if isinstance(part, nn.Module)]
+        distributed.average_buffers([*modules, *self.averages().values()])
+
+    def restart_averages(self) -> None:
+        """Begin the averages anew, at the parts as they are now."""
+        for seat in self.seats.values():
+            if seat.ema is not None:
+                seat.ema.restart()
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs: tensors and plain values."""
-        distributed.average_buffers(p for p in self.parts.values() if isinstance(p, nn.Module))
+        self.average_buffers()
         return {
             "step": self.step,
             "phase": self.phase.name,
@@ -284,14 +317,12 @@ class Trainer:
         """Go on exactly from a saved state."""
         for name, saved in state["parts"].items():
             self.parts[name].load_state_dict(saved)
-        self.enter(self.spec.phases[state["phase"]])
-        phases = list(self.spec.phases.values())
+        self.seats = {}
+        for phase in self.spec.phases.values():  # the seats come to be as they did then
+            self.enter(phase)
+            if phase.name == state["phase"]:
+                break
         for name, saved in state["players"].items():
-            if name not in self.seats:
-                played = [p for p in phases[: phases.index(self.phase)] if name in p.players]
-                self.seats[name] = Seat(
-                    played[-1].players[name], self.blueprint, self.parts, self.remaining(name, played[-1])
-                )
             self.seats[name].load_state_dict(saved)
         self.step, self.phase_step = state["step"], state["phase_step"]
         self.feed.cursor = state["cursor"]

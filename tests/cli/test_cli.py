@@ -167,7 +167,7 @@ def test_train_sample_resume(ganzoo, run_folder) -> None:
     assert Image.open("picture.png").size[0] > 100
     result = ganzoo("resume", run_folder)
     assert result.code == 2
-    assert "is finished: 3 steps" in result.err
+    assert "is finished: it has 3 steps" in result.err
     assert ganzoo("resume", run_folder, "--steps", "5", "--quiet").code == 0
     assert json.loads(ganzoo("train", "gan/circle", *SMALL, "--out", "other", "--json").out)["reason"] == "finished"
     assert ganzoo("train", "gan/circle", *SMALL, "--out", "other").code == 2

@@ -313,7 +313,6 @@ def test_a_complete_config_whose_plugin_is_gone_says_so(model: Model) -> None:
         "share: [fake]\nplayers: {G: {}, D: {repeat: 5}}",
         "share: [fake]\nplayers: {G: {repeat: 2}, D: {}}",
         "share: [fake]\nplayers: {G: {every: 5}}",
-        "share: [fake]\nplayers: {G: {batch: 8}, D: {batch: 8}}",
         "share: [fake]\nplayers: {D: {batch: 64}}",
         "share: [seen]\nflow: {seen: D(real)}",
         "share: [code]\nparts: {E: encoder.e}\nflow: {code: E(label)}\nplayers: {D: {repeat: 2}}\nshow: [code]",
@@ -326,6 +325,7 @@ def test_what_can_be_shared(text: str, model: Model) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("players: {G: {batch: 8}, D: {batch: 8}}", "its users have batches of their own (8)"),
         ("players: {D: {repeat: 5}}", "player D repeats (m.yaml:3) with new batches before G uses its gradient"),
         ("players: {D: {trains: [D, G]}}", "D and G both train a part that produces it"),
         ("players: {G: {batch: 8}}", "its users have batches of different sizes (8, 64)"),
@@ -343,7 +343,15 @@ def test_what_can_be_shared(text: str, model: Model) -> None:
             "E and G both train a part that produces it",
         ),
     ],
-    ids=["repeat", "two owners", "sizes", "two owners inside", "stepped between", "an owner of what it is made of"],
+    ids=[
+        "own-batches",
+        "repeat",
+        "two owners",
+        "sizes",
+        "two owners inside",
+        "stepped between",
+        "an owner of what it is made of",
+    ],
 )
 def test_what_cannot_be_shared(text: str, reason: str, model: Model) -> None:
     problem = model.one(f"share: [fake]\n{text}")

@@ -187,14 +187,14 @@ def test_phases_resume_exactly(cut: int, tmp_path: Path) -> None:
 def test_resume_refuses_changed_data_and_finished_runs(tmp_path: Path) -> None:
     text = POINTS.replace("points: 100", "points: 100, seed: ${seed_of_data}").replace("${seed_of_data}", "0")
     train(written(tmp_path, text, train__steps=5).blueprint, tmp_path / "run", plugins.installed(), quiet=True)
-    with pytest.raises(UserError, match="is finished: 5 steps"):
+    with pytest.raises(UserError, match="is finished: it has 5 steps"):
         resume(tmp_path / "run", plugins.installed(), quiet=True)
     path = checkpoint.locate(tmp_path / "run")
     stored = checkpoint.load(path)
     stored.header["fingerprint"] = "something else"
     stored.header["config"]["train"]["steps"] = 10
     checkpoint.save(path, stored.header, stored.state)
-    with pytest.raises(UserError, match="the data has changed"):
+    with pytest.raises(UserError, match="the data is not what"):
         resume(tmp_path / "run", plugins.installed(), quiet=True)
 
 
