@@ -20,6 +20,7 @@ from ganzoo.expression import Call, Expr, Name, has_hole, root, walk
 from ganzoo.fields import Field
 from ganzoo.model import factory
 from ganzoo.model.program import Program, Turn, bound
+from ganzoo.model.rewrite import rewrite
 
 DRY_BATCH = 2
 
@@ -62,6 +63,8 @@ class Blueprint:
                 parts[name] = self.put_on(part, self.make(part))
             if isinstance(parts[name], nn.Module):
                 parts[name].to(device)
+                if self.spec.train.rewrite:
+                    rewrite(parts[name])
         return parts
 
     def put_on(self, part: Part, built: Any) -> Any:
