@@ -11,6 +11,7 @@ from ganzoo.config.spec import Component, Phase, Player, Spec
 from ganzoo.expression import called, names
 from ganzoo.model.build import Blueprint
 from ganzoo.model.modes import parameters
+from ganzoo.model.rewrite import rewritable
 
 
 def explain(blueprint: Blueprint) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def explain(blueprint: Blueprint) -> dict[str, Any]:
                 "parameters": count(blueprint.parts.get(name)),
                 "facts": {k: v for k, v in blueprint.facts.get(name, {}).items() if k != "data"},
                 "with": [put.entry.id for put in part.puts.values()],
+                "rewritten": _rewritten(blueprint, name),
             }
             for name, part in spec.parts.items()
         },
@@ -49,6 +51,12 @@ def explain(blueprint: Blueprint) -> dict[str, Any]:
 def count(part: Any) -> int:
     """The number of trainable parameters."""
     return sum(p.numel() for p in parameters({"part": part}, ["part"])) if isinstance(part, nn.Module) else 0
+
+
+def _rewritten(blueprint: Blueprint, name: str) -> list[str]:
+    """The layers of a part that are computed as one."""
+    part = blueprint.parts.get(name)
+    return rewritable(part) if blueprint.spec.train.rewrite and isinstance(part, nn.Module) else []
 
 
 def _phase(phase: Phase, spec: Spec, graph: static.Graph) -> dict[str, Any]:
@@ -131,7 +139,8 @@ def text(blueprint: Blueprint) -> str:
         facts = ", ".join(f"{k} {_short(v)}" for k, v in part["facts"].items())
         size = f"{part['parameters']:,} parameters" if part["parameters"] else ""
         puts = f"with {', '.join(part['with'])}" if part["with"] else ""
-        lines.append(f"  {name:<{width}}  {part['use']}  " + "  ".join(x for x in (size, puts, facts) if x))
+        pairs = f"layer pairs computed as one: {len(part['rewritten'])}" if part["rewritten"] else ""
+        lines.append(f"  {name:<{width}}  {part['use']}  " + "  ".join(x for x in (size, puts, facts, pairs) if x))
     lines += ["", "flow"]
     for name, value in found["flow"].items():
         shared = "   (computed once a step)" if name in found["share"] else ""

@@ -43,6 +43,7 @@ class Train:
     batch: int = 64
     seed: int = 0
     precision: Literal["fp32", "bf16"] = "fp32"
+    rewrite: bool = True
     accumulate: int = 1
     sync_batch_norm: bool = False
     device: str = "auto"

@@ -23,6 +23,7 @@ from ganzoo.fields import Field
 from ganzoo.model import factory
 from ganzoo.model.modes import keep_fixed
 from ganzoo.model.program import Program, Turn, bound
+from ganzoo.model.rewrite import rewrite
 
 DRY_BATCH = 2
 
@@ -65,6 +66,8 @@ class Blueprint:
                 parts[name] = self.put_on(part, self.make(part))
             if isinstance(parts[name], nn.Module):
                 parts[name].to(device)
+                if self.spec.train.rewrite:
+                    rewrite(parts[name])
         return parts
 
     def put_on(self, part: Part, built: Any) -> Any:
