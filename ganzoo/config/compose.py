@@ -30,7 +30,7 @@ def compose(
     """
     name, path = find(model, registry)
     tree = _extended(path, registry, (), problems)
-    for key, value in _pairs(overrides, problems):
+    for key, value in pairs(overrides, problems):
         tree = _override(tree, key, value, problems)
     layout.prune(tree, (), problems)
     _interpolate(tree, problems)
@@ -126,7 +126,8 @@ def _base(item: Node, path: Path, registry: Registry) -> Path:
     raise UserError(Problem(f"there is no file '{item.value}'", item.origin, "extends", hint))
 
 
-def _pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, Node]]:
+def pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, Node]]:
+    """The keys and values of overrides; what is none becomes a problem."""
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
             node = wrap(value, Origin(f"override {key}"))

@@ -57,7 +57,10 @@ def test_registers_without_torch_and_names_its_fields() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["random", "fashion_mnist", "fashion_mnist_sample", "mnist", "cifar10", "image_folder", "openmoji", "photos"],
+    [
+        *("random", "fashion_mnist", "fashion_mnist_sample", "mnist", "cifar10"),
+        *("image_folder", "openmoji", "photos", "packed", "webdataset"),
+    ],
 )
 def test_docstrings_say_where_the_data_comes_from(name: str) -> None:
     made = plugins.installed().find(f"data.{name}").load()
