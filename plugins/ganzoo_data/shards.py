@@ -99,7 +99,7 @@ class Shards(Fitted):
         try:
             found = Index.load(self.root / f"{stored}_index")
         except (OSError, ValueError, TypeError, KeyError) as error:
-            advice = f"remove {INDEX} to have the shards indexed anew"
+            advice = "copy it again, or pack the images again"
             raise UserError(f"the index of {printable(self.root)} cannot be read: {error}; {advice}") from error
         for name, size in found.shards:
             path = self.root / name
