@@ -11,6 +11,7 @@ from typing import Any
 
 from ganzoo import config, plugins
 from ganzoo.config import compose
+from ganzoo.config.spec import Component
 from ganzoo.errors import Problem, UserError
 from ganzoo.registry import Registry
 
@@ -121,6 +122,58 @@ class Model:
 
         folder, _ = self.run(out, quiet)
         return Run(folder.path, self.registry)
+
+
+def pack(
+    source: str | Path,
+    out: str | Path,
+    layout: str = "memmap",
+    overrides: Iterable[str] = (),
+    registry: Registry | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """Write a folder of images, or the data of a model, in a layout that training reads fast.
+
+    Args:
+        source: The folder, or a model.
+        out: The folder to write.
+        layout: One that a data component says it packs.
+        overrides: Arguments of the component that reads the folder, such as ``size=64``; or a model's overrides.
+        registry: Where components are found; everything installed if not given.
+
+    Returns:
+        The component that reads what was written, and what was written: its layout and splits.
+
+    Raises:
+        UserError: the source or an argument is wrong, or `out` exists or cannot be written.
+    """
+    from ganzoo.model import factory
+
+    registry = registry if registry is not None else plugins.installed()
+    writer, place = registry.offering("packs", layout), Path(out).expanduser()
+    if Path(source).expanduser().is_dir():
+        reader = registry.offering("reads", "folder")
+        component = config.component(reader, {"root": str(source)}, overrides, registry)
+    else:
+        component = _data_of(source, overrides, registry)
+    problems: list[Problem] = []
+    maker = factory.check(component, problems)
+    if maker is None or problems:
+        raise UserError(problems)
+    data = factory.make(component, maker, factory.complete(component, maker, {}))
+    written = writer.load().pack(data, place)  # type: ignore[attr-defined]
+    return writer.id, written
+
+
+def _data_of(model: str | Path, overrides: Iterable[str], registry: Registry) -> Component:
+    """The data component of a model."""
+    try:
+        compose.find(model, registry)
+    except UserError as error:
+        raise UserError(f"there is no folder and no model '{model}'") from error
+    spec = Model(model, overrides, registry).spec
+    if spec.data is None:
+        raise UserError(f"{spec.name} has no data")
+    return spec.data
 
 
 def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str] = (), code: str | Path | None = None) -> Model:

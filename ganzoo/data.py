@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,8 @@ class Arrays(ABC):
     """A data set of arrays with one row a sample. Images are uint8 ``N H W C`` and become float on the device.
 
     A subclass gives `fields`, the specs of its fields, and :meth:`load`, which opens the files when first needed.
+    An array may also be an object with its `shape`, `dtype`, length and ``[…]`` that reads rows when they are asked
+    for, and with ``ahead(index)``, which is told, as int64 numbers, which ones that will be.
     """
 
     @property
@@ -50,10 +52,23 @@ class Arrays(ABC):
         """The rows with these numbers, as float images in their range, integer labels and float vectors."""
         return {name: self._rows(name, rows, index, device) for name, rows in self.arrays.items()}
 
+    def ahead(self, index: torch.Tensor) -> None:
+        """These rows will be asked for next: what has to be read or decoded for them begins now, in other threads."""
+        for rows in self.arrays.values():
+            if hasattr(rows, "ahead"):
+                rows.ahead(index.numpy())
+
+    def chunks(self, size: int = 128) -> Iterator[dict[str, np.ndarray]]:
+        """All rows in their order, `size` at a time: what packing reads."""
+        for start in range(0, len(self), size):
+            yield {name: np.asarray(rows[start : start + size]) for name, rows in self.arrays.items()}
+
     def _rows(self, name: str, rows: np.ndarray, index: torch.Tensor, device: torch.device) -> torch.Tensor:
         if isinstance(rows, np.memmap):  # a sorted read is sequential on the disk
             order = index.argsort()
             taken = torch.from_numpy(rows[index[order].numpy()])[order.argsort()].to(device)
+        elif not isinstance(rows, np.ndarray):
+            taken = torch.from_numpy(rows[index.numpy()]).to(device)
         else:
             home = device if rows.nbytes <= DEVICE_BUDGET else torch.device("cpu")
             if (name, home) not in self._resident:
@@ -67,7 +82,8 @@ class Arrays(ABC):
         for name, rows in sorted(self.arrays.items()):
             digest.update(f"{name} {rows.shape} {rows.dtype}".encode())
             step = max(1, rows.nbytes // 2**28)
-            digest.update(np.ascontiguousarray(rows[::step]).tobytes())
+            for start in range(0, len(rows), 4096 * step):  # never more than some rows in memory
+                digest.update(np.ascontiguousarray(rows[start : start + 4096 * step : step]).data)
         return digest.hexdigest()
 
 

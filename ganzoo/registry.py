@@ -168,7 +168,8 @@ class Zoo:
         """Register `target` as ``kind.name``: a factory, or a lazy ``"package.module:attribute"``.
 
         Keyword arguments are facts that can be known without importing it. Of a `data` component: ``fields``, the
-        names of the values that it gives, and ``bundled=True`` if its files ship inside the package.
+        names of the values that it gives, ``bundled=True`` if its files ship inside the package, ``reads="folder"``
+        if its argument `root` may be any folder, and ``packs="FORMAT"`` if it has a static ``pack(data, folder)``.
 
         Raises:
             ValueError: an unknown kind, a malformed name, a target that is no factory, or a name given twice.
@@ -268,6 +269,22 @@ class Registry:
             ways = sorted({e.plugin.dist if dists.count(e.plugin.dist) == 1 else e.plugin.name for e in found})
             hint = "write " + _listed(f"'{way}:{key}'" for way in ways)
             raise UserError(Problem(f"{key} is claimed by {claims}", hint=hint))
+        return found[0]
+
+    def offering(self, fact: str, wanted: str) -> Entry:
+        """The one component that was registered with a fact of this value.
+
+        Raises:
+            UserError: there is none, or several.
+        """
+        known = {entry.id: entry.facts[fact] for entry in self if fact in entry.facts}
+        found = [entry for entry in self if entry.facts.get(fact) == wanted]
+        if not found:
+            hint = choices(wanted, set(known.values()))
+            raise UserError(Problem(f"no component {fact} '{wanted}'", hint=hint))
+        if len(found) > 1:
+            claims = _listed(f"{entry.id} of {entry.plugin}" for entry in found)
+            raise UserError(Problem(f"several components claim that one {fact} '{wanted}'", hint=claims))
         return found[0]
 
     def _not_found(self, use: str, dist: str, key: str, kinds: Sequence[str]) -> Problem:

@@ -9,6 +9,7 @@ import pytest
 from ganzoo_points.points import Circle, Ring
 
 import ganzoo.testing
+from ganzoo import api, plugins
 from tests.plugins.images import fill, write_cifar, write_set
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -27,6 +28,11 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     if name == "data.image_folder":
         fill(folder, {"cat": 3, "dog": 2})
         return {"root": str(folder)}
+    if name in ("data.packed", "data.webdataset"):
+        fill(folder / "images", {"cat": 3, "dog": 2})
+        layout = plugins.installed().find(name).facts["packs"]
+        api.pack(folder / "images", folder / "packed", layout)
+        return {"root": str(folder / "packed")}
     if name in ("data.mnist", "data.fashion_mnist"):
         write_set(folder)
         return {"root": str(folder)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ganzoo import api, hookspecs
+from ganzoo import api, hookspecs, plugins
 from ganzoo.cli.app import app
 from ganzoo.config import schema
 from ganzoo.model import factory
@@ -17,7 +17,9 @@ from ganzoo.testing.inputs import Example
 from tests.test_packaging import blocks
 
 ROOT = Path(__file__).resolve().parents[1]
-README, PLUGINS, CONFIGS = (ROOT / p for p in ("README.md", "docs/plugins.md", "docs/configs.md"))
+README, PLUGINS, CONFIGS, DATA = (
+    ROOT / p for p in ("README.md", *(f"docs/{n}.md" for n in ("plugins", "configs", "data")))
+)
 
 
 def yaml_models(path: Path) -> list[str]:
@@ -35,9 +37,9 @@ def test_models_in_the_documents_check(path: Path, tmp_path: Path) -> None:
 
 
 def test_commands_in_the_documents_exist_and_their_models_check() -> None:
-    known = {command.name for command in app.registered_commands} | {"new"}
+    known = {command.name for command in (*app.registered_commands, *app.registered_groups)}
     checked = 0
-    for path in (README, CONFIGS):
+    for path in (README, CONFIGS, DATA):
         for _, language, text in blocks(path.read_text()):
             for line in text.splitlines() if language == "sh" else ():
                 words = re.findall(r"""(?:[^\s"]|"[^"]*")+""", line.split("  #")[0])
@@ -94,6 +96,13 @@ def test_defaults_in_the_documents_are_the_defaults() -> None:
     from dataclasses import asdict
 
     assert yaml.safe_load(block)["train"] == asdict(schema.Train())
+
+
+def test_every_data_component_that_reads_files_is_documented() -> None:
+    text = DATA.read_text()
+    for entry in plugins.installed():
+        if {"reads", "packs"} & set(entry.facts):
+            assert f"`{entry.id}`" in text, entry.id
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import inspect, models, runs, start
+from ganzoo.cli import data, inspect, models, runs, start
 from ganzoo.errors import EvaluationError, GanzooError, Problem, UserError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command("train")(runs.train)
 app.command("resume")(runs.resume)
 app.command("sample")(runs.sample)
 app.command("compute")(runs.compute)
+app.add_typer(data.app, name="data")
 app.add_typer(start.app, name="new")
 
 

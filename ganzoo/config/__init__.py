@@ -8,10 +8,10 @@ from typing import Any
 
 from ganzoo.config import compose, layout, static
 from ganzoo.config.read import Reader
-from ganzoo.config.spec import Spec
+from ganzoo.config.spec import Component, Spec
 from ganzoo.config.tree import Node, wrap
 from ganzoo.errors import Origin, Problem, UserError
-from ganzoo.registry import Registry
+from ganzoo.registry import Entry, Registry
 
 
 def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], registry: Registry) -> Spec:
@@ -41,6 +41,22 @@ def from_plain(name: str, config: Mapping[str, Any], where: str, registry: Regis
             hint = "only data.… and train.device can; `ganzoo train` with parts.NAME.init=RUN starts a new run"
             problems.append(Problem("cannot be changed in a run", Origin(f"{compose.COMMAND_LINE}: {text}"), hint=hint))
     return _checked(name, tree, registry, problems)
+
+
+def component(entry: Entry, args: Mapping[str, Any], overrides: Iterable[str], registry: Registry) -> Component:
+    """A component that is in no model, such as the reader of a folder: its arguments, and more of them as ``k=v``.
+
+    Raises:
+        UserError: with every problem found.
+    """
+    problems: list[Problem] = []
+    tree = wrap({"use": entry.id, **args}, Origin("command line"))
+    for key, value in compose.pairs(overrides, problems):
+        tree = layout.merge(tree, Node({key: value}, value.origin))
+    found = Reader(registry, problems).component(tree, entry.kind, (entry.kind,))
+    if problems:
+        raise UserError(in_order(problems))
+    return found
 
 
 def _checked(name: str, tree: Node, registry: Registry, problems: list[Problem]) -> Spec:

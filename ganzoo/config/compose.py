@@ -41,7 +41,7 @@ def compose(
 
 def override(tree: Node, overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Node:
     """A tree with ``parts.G.width=64`` and the like put in."""
-    for key, value in _pairs(overrides, problems):
+    for key, value in pairs(overrides, problems):
         tree = _override(tree, key, value, problems)
     return tree
 
@@ -133,7 +133,8 @@ def _base(item: Node, path: Path, registry: Registry) -> Path:
     raise UserError(Problem(f"there is no file '{item.value}'", item.origin, "extends", hint))
 
 
-def _pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, Node]]:
+def pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, Node]]:
+    """The keys and values of overrides; what is none becomes a problem."""
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
             node = wrap(value, Origin(f"override {key}"))

@@ -10,6 +10,8 @@ import torch
 
 from ganzoo.errors import Origin, Problem, UserError
 
+AHEAD = 3  # batches that the data is told of before they are asked for
+
 
 def check_batch(path: str, origin: Origin | None, batch: int, world: int, micro: int) -> None:
     """Every process and micro-batch gets the same number of rows.
@@ -58,20 +60,36 @@ class Feed:
         self.data, self.seed, self.device, self.rank, self.world = data, seed, device, rank, world
         self.size = len(data) if data is not None else 0
         self.cursor = 0
+        self._told = 0
         self._orders: dict[int, np.ndarray] = {}
 
     def take(self, batch: int, micro: int = 1) -> list[Batch]:
         """This process's share of the next `batch` samples, as `micro` batches."""
-        index = self._index(batch)
+        shares = self._shares(self.cursor, batch, micro)
+        self._tell(batch, micro)
         self.cursor += batch
+        return [Batch(self.data, share, self.device) for share in shares]
+
+    def _tell(self, batch: int, micro: int) -> None:
+        """Tell the data which rows come next, if batches go on like this one; where they do not, only time is lost."""
+        if not self.size or not hasattr(self.data, "ahead"):
+            return
+        self._told = max(self._told, self.cursor)
+        while self._told < self.cursor + (1 + AHEAD) * batch:
+            self.data.ahead(torch.cat(self._shares(self._told, batch, micro)))
+            self._told += batch
+
+    def _shares(self, position: int, batch: int, micro: int) -> list[torch.Tensor]:
+        """The rows of this process among the `batch` samples from a position on."""
+        index = self._index(position, batch)
         rows = batch // (self.world * micro)
         starts = [(m * self.world + self.rank) * rows for m in range(micro)]
-        return [Batch(self.data, index[s : s + rows], self.device) for s in starts]
+        return [index[s : s + rows] for s in starts]
 
-    def _index(self, count: int) -> torch.Tensor:
+    def _index(self, position: int, count: int) -> torch.Tensor:
         if not self.size:
             return torch.zeros(count, dtype=torch.int64)
-        pieces, position = [], self.cursor
+        pieces = []
         while count > 0:
             epoch, offset = divmod(position, self.size)
             piece = self._order(epoch)[offset : offset + count]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ganzoo
@@ -24,6 +26,23 @@ def _folder(args: Mapping[str, Any]) -> list[str] | None:
     return None if classes is None else ["real", "label"] if classes else ["real"]
 
 
+def _packed(args: Mapping[str, Any]) -> list[str] | None:
+    """The fields of a packed folder, from its index; None where there is none."""
+    try:
+        index = json.loads((Path(args["root"]).expanduser() / "index.json").read_text(encoding="utf-8"))
+        fields = next(iter(index["splits"].values()))["fields"]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        return None
+    dropped = "label" if args.get("classes") in (0, [], ()) else None
+    return [name for name, field in fields.items() if field["kind"] != dropped]
+
+
+def _shards(args: Mapping[str, Any]) -> list[str] | None:
+    """The fields of shards: as packed, or where there are no files, as the YAML states."""
+    root = Path(str(args.get("root"))).expanduser()
+    return _packed(args) or (None if root.exists() or set("*?[") & set(root.name) else _folder(args))
+
+
 @ganzoo.hookimpl
 def register(zoo):
     labelled = ["real", "label"]
@@ -32,6 +51,8 @@ def register(zoo):
     zoo.data("fashion_mnist_sample", "ganzoo_data.fashion_sample:FashionMnistSample", fields=labelled, bundled=True)
     zoo.data("mnist", "ganzoo_data.idx_sets:Mnist", fields=labelled)
     zoo.data("cifar10", "ganzoo_data.cifar:Cifar10", fields=labelled)
-    zoo.data("image_folder", "ganzoo_data.folder:ImageFolder", fields=_folder)
+    zoo.data("image_folder", "ganzoo_data.folder:ImageFolder", fields=_folder, reads="folder")
+    zoo.data("packed", "ganzoo_data.packed:Packed", fields=_packed, packs="memmap")
+    zoo.data("webdataset", "ganzoo_data.shards:Shards", fields=_shards, packs="shards")
     zoo.data("openmoji", "ganzoo_data.openmoji:OpenMoji", fields=_named(("real", "label")), bundled=True)
     zoo.data("photos", "ganzoo_data.photos:Photos", fields=["real"], bundled=True)

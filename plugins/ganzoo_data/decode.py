@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -46,7 +46,7 @@ class Recipe(NamedTuple):
         return self.height, self.width, self.channels
 
 
-def header(path: Path) -> Header:
+def header(path: Path | BinaryIO) -> Header:
     """Size and mode of a file without decoding it. Source: Pillow, Image.open.
 
     Raises:
@@ -59,7 +59,7 @@ def header(path: Path) -> Header:
         return Header(height, width, image.mode, transparent(image))
 
 
-def decode(path: Path, recipe: Recipe) -> np.ndarray:
+def decode(path: Path | BinaryIO, recipe: Recipe) -> np.ndarray:
     """The upright image as uint8 ``H W C``. Source: Pillow; the EXIF 2.3 standard for Orientation.
 
     Transparent images are put on white unless four channels are wanted; 16 bits become 8; other sizes are scaled by

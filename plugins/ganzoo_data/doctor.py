@@ -51,12 +51,12 @@ def diagnose(target: str | Path | Any, limit: int = 2000) -> list[Finding]:
     return sorted(found, key=lambda f: ("error", "warning", "info").index(f.severity))
 
 
-def quick(data: Any) -> list[Finding]:
+def quick(data: Any, limit: int = LOOKED_AT) -> list[Finding]:
     """Warnings only, about rows that are in memory or mapped: labels all equal, constant images, NaN.
 
     Source: ganzoo's own.
     """
-    found = [f for name, field in data.fields.items() for f in _field(name, field, data.arrays[name], LOOKED_AT)]
+    found = [f for name, field in data.fields.items() for f in _field(name, field, data.arrays[name], limit)]
     return [finding for finding in found if finding.severity != "info"]
 
 
@@ -78,7 +78,7 @@ def of_arrays(data: Any, limit: int) -> list[Finding]:
 
 def spread(rows: np.ndarray, limit: int) -> np.ndarray:
     """At most `limit` rows, evenly spaced. Source: ganzoo's own."""
-    return np.asarray(rows[:: -(-len(rows) // limit)]) if len(rows) > limit else np.asarray(rows)
+    return np.asarray(rows[:: -(-len(rows) // limit)]) if len(rows) > limit else np.asarray(rows[:])
 
 
 def _field(name: str, field: Any, rows: np.ndarray, limit: int) -> list[Finding]:

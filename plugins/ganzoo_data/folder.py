@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from ganzoo.data import label_field, stated_label
+from ganzoo.data import label_field
 from ganzoo.errors import UserError
 from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
-from ganzoo_data.decode import MODES, Fit, Recipe
+from ganzoo_data.decode import Fit, Recipe
 from ganzoo_data.doctor import Finding, quick
+from ganzoo_data.fitted import Fitted
 from ganzoo_data.listing import Listing, list_images
-from ganzoo_data.store import read_all
+from ganzoo_data.store import Failed, decoded, read_all
 from ganzoo_data.survey import Survey, broken, survey
-from ganzoo_data.words import printable, some
+from ganzoo_data.words import printable
 
 
-class ImageFolder(ImageSet):
+class ImageFolder(Fitted):
     """The images under a folder, field `real`, and with class folders (``root/cat/….png``) also `label`.
 
     Hidden files are left out, links are followed, deeper folders belong to the class above them. Every file is decoded
@@ -58,25 +58,9 @@ class ImageFolder(ImageSet):
         skip_broken: bool = False,
         memory: float = 1e9,
     ):
-        super().__init__(split, range)
-        sides = (size, size) if isinstance(size, int) else size
-        if sides is not None and (len(sides) != 2 or min(sides) < 1):
-            raise ValueError(f"size is {size}, but should be [H, W] or one number, above 0")
-        if channels is not None and channels not in MODES:
-            raise ValueError(f"channels is {channels}, but should be 1 (grey), 3 (colour) or 4 (with transparency)")
-        if isinstance(classes, int) and classes < 0:
-            raise ValueError(f"classes is {classes}, but should be how many there are, their names, or 0 for none")
-        if isinstance(classes, list | tuple) and len(set(classes)) != len(classes):
-            raise ValueError(f"classes names one twice: {', '.join(classes)}")
-        if fit not in ("crop", "stretch", "pad"):
-            raise ValueError(f"fit is {fit!r}, but should be 'crop', 'stretch' or 'pad'")
-        if not 0 <= holdout < 1:
-            raise ValueError(f"holdout is {holdout}, but should be a part of 1, such as 0.1")
+        super().__init__(root, split, range, size, channels, classes, fit, holdout)
         if split == "test" and not holdout:
             raise ValueError("split is test, but nothing is set aside for it; write `holdout: 0.1`")
-        self.root = Path(root).expanduser()
-        self.size, self.channels, self.fit, self.holdout = sides, channels, fit, holdout
-        self.classes = tuple(classes) if isinstance(classes, list) else classes
         self.skip_broken, self.memory = skip_broken, memory
 
     @cached_property
@@ -95,42 +79,32 @@ class ImageFolder(ImageSet):
     @cached_property
     def recipe(self) -> Recipe:
         """Size and channels, as stated or as the files have them."""
-        height, width = self.size or self._common_size()
+        height, width = self.size or self.common_size(self.survey)
         return Recipe(height, width, self.channels or self.survey.channels, self.fit)
-
-    def _common_size(self) -> tuple[int, int]:
-        sizes = self.survey.sizes
-        if len(sizes) > 1:
-            listed = some([f"{h}x{w} ({n})" for (h, w), n in sizes.most_common()], 5)
-            side = min(min(size) for size in sizes)
-            raise UserError(
-                f"the images in {printable(self.root)} have {len(sizes)} sizes, height x width: {listed}; "
-                f"write `size: {side}` or `size: [H, W]` (`fit:` says how: crop, stretch or pad)"
-            )
-        return next(iter(sizes))
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
         """Where size, channels and classes are stated, the files need not be there."""
         if not self.root.is_dir():
-            missing = [n for n in ("size", "channels", "classes") if getattr(self, n) is None]
-            if missing:
-                advice = f"give data.root=FOLDER, or state {', '.join(missing)} to check the model without it"
-                raise UserError(f"there is no folder {printable(self.root)}; {advice}")
-            label = stated_label(self.classes) if self.classes else None
-        else:
-            mine = self.listing.split(self.holdout, self.split == "test")
-            label = label_field(np.asarray(mine.labels, np.int64), mine.classes) if mine.classes else None
+            return self.stated_fields()
+        mine = self.listing.split(self.holdout, self.split == "test")
+        label = label_field(np.asarray(mine.labels, np.int64), mine.classes) if mine.classes else None
         height, width, channels = self.recipe.shape
         real = {"real": self.image(channels, height, width)}
         return real if label is None else real | {"label": label}
 
-    def load(self) -> dict[str, np.ndarray]:
-        """Raises UserError where a file cannot be read and is not to be skipped, or nothing is left."""
+    @property
+    def _mine(self) -> Listing:
+        """The files of this split."""
         mine = self.listing.split(self.holdout, self.split == "test")
         if not mine.files:
             why = f"{len(self.listing.files)} images, holdout {self.holdout}"
             raise UserError(f"the {self.split} split of {printable(self.root)} is empty: {why}")
+        return mine
+
+    def load(self) -> dict[str, np.ndarray]:
+        """Raises UserError where a file cannot be read and is not to be skipped, or nothing is left."""
+        mine = self._mine
         rows, failed = read_all(mine, self.recipe, self.memory)
         if failed and not (self.skip_broken and len(rows)):
             raise broken(mine, failed)
@@ -138,6 +112,32 @@ class ImageFolder(ImageSet):
         if mine.classes:
             found["label"] = np.delete(np.asarray(mine.labels, np.int64), [f.row for f in failed])
         return found
+
+    def chunks(self, size: int = 128) -> Iterator[dict[str, np.ndarray]]:
+        """Decodes file by file and keeps nothing. Raises UserError as :meth:`load` does, at the end."""
+        if "arrays" in self.__dict__:
+            yield from super().chunks(size)
+            return
+        mine = self._mine
+        failed: list[Failed] = []
+        good: list[tuple[int, np.ndarray]] = []
+
+        def chunk() -> dict[str, np.ndarray]:
+            found = {"real": np.stack([row for _, row in good])}
+            return found | ({"label": np.array([mine.labels[i] for i, _ in good])} if mine.classes else {})
+
+        for number, row in enumerate(decoded(mine, self.recipe)):
+            if isinstance(row, str):
+                failed.append(Failed(number, row))
+                continue
+            good.append((number, row))
+            if len(good) == size:
+                yield chunk()
+                good.clear()
+        if good:
+            yield chunk()
+        if failed and not (self.skip_broken and len(failed) < len(mine.files)):
+            raise broken(mine, failed)
 
     def held_out(self) -> ImageSet | None:
         """What `holdout` sets aside, or None where that is nothing."""

@@ -47,7 +47,7 @@ class Listing:
 
     def split(self, holdout: float, test: bool) -> Listing:
         """The files that are held out, or the others: a matter of each file's own path, not of its neighbours."""
-        rows = (i for i, file in enumerate(self.files) if (_draw(file.path) < holdout) == test)
+        rows = (i for i, file in enumerate(self.files) if (draw(file.path) < holdout) == test)
         return self if not holdout and not test else self.only(rows)
 
     def key(self, *settings: object) -> str:
@@ -58,7 +58,8 @@ class Listing:
         return digest.hexdigest()
 
 
-def _draw(path: str) -> float:
+def draw(path: str) -> float:
+    """A number from 0 to 1 that depends on a file's path alone. Source: BLAKE2, RFC 7693."""
     name = os.fsencode(unicodedata.normalize("NFC", path))
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big") / 2**64
 

@@ -7,9 +7,10 @@ import os
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ from PIL import Image
 from ganzoo.errors import UserError
 from ganzoo_data.decode import Recipe, decode
 from ganzoo_data.listing import Listing
+from ganzoo_data.npy import NpyWriter
 from ganzoo_data.places import cache_folder, whole
 
 Out = TypeVar("Out")
@@ -97,27 +99,29 @@ def _keep_failed(path: Path, failed: list[Failed]) -> None:
 
 def _write(path: Path, listing: Listing, recipe: Recipe) -> None:
     """Decode into a file, row after row; never more than a few rows are in memory."""
-    with whole(path) as place, place.open("wb") as file:
+    with whole(path) as place:
         needed, free = len(listing.files) * int(np.prod(recipe.shape)), shutil.disk_usage(path.parent).free
         if needed > free:
             raise OSError(f"{needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free")
-        file.write(_npy_header(len(listing.files), recipe))
-        failed = _fill(listing, recipe, lambda _, row: file.write(row.tobytes()))
-        file.seek(0)
-        file.write(_npy_header(len(listing.files) - len(failed), recipe))
+        with closing(NpyWriter(place, recipe.shape)) as file:
+            failed = _fill(listing, recipe, lambda _, row: file.append(row[None]))
     _keep_failed(path, failed)
-
-
-def _npy_header(count: int, recipe: Recipe) -> bytes:
-    """Always 128 bytes, so that the count may change. Source: numpy.lib.format, version 1.0."""
-    text = repr({"descr": "|u1", "fortran_order": False, "shape": (count, *recipe.shape)})
-    return b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + text.ljust(117).encode() + b"\n"
 
 
 def _fill(listing: Listing, recipe: Recipe, put: Callable[[int, np.ndarray], Any]) -> list[Failed]:
     """Decode every file in order; `put` gets the rows that succeed, numbered without gaps."""
-    Image.init()  # not in several threads at once
     failed: list[Failed] = []
+    for number, row in enumerate(decoded(listing, recipe)):
+        if isinstance(row, str):
+            failed.append(Failed(number, row))
+        else:
+            put(number - len(failed), row)
+    return failed
+
+
+def decoded(listing: Listing, recipe: Recipe) -> Iterator[np.ndarray | str]:
+    """Every file in order: uint8 ``H W C``, or why it cannot be read. Source: ganzoo's own."""
+    Image.init()  # not in several threads at once
 
     def one(path: Path) -> np.ndarray | str:
         try:
@@ -125,13 +129,7 @@ def _fill(listing: Listing, recipe: Recipe, put: Callable[[int, np.ndarray], Any
         except Exception as error:  # Pillow's readers raise anything
             return reason(error)
 
-    paths = [listing.root / file.path for file in listing.files]
-    for number, row in enumerate(in_order(one, paths, "reading images")):
-        if isinstance(row, str):
-            failed.append(Failed(number, row))
-        else:
-            put(number - len(failed), row)
-    return failed
+    return in_order(one, [listing.root / file.path for file in listing.files], "reading images")
 
 
 def reason(error: Exception) -> str:
@@ -141,15 +139,22 @@ def reason(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def cores() -> int:
+    """How many cores this process may use. Source: sched_getaffinity(2)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def in_order(work: Callable[[Path], Out], paths: Sequence[Path], what: str) -> Iterator[Out]:
     """`work` done on every path, by as many threads as there are cores. Source: concurrent.futures."""
     from rich.console import Console
     from rich.progress import track
 
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    step = 16 * workers
-    chunks = range(0, len(paths), step)
     quiet = len(paths) < 2000 or not sys.stderr.isatty()
-    with ThreadPoolExecutor(workers) as pool:
-        for start in track(chunks, what, console=Console(stderr=True), transient=True, disable=quiet):
-            yield from pool.map(work, paths[start : start + step])
+    waiting: deque[Future[Out]] = deque()
+    with ThreadPoolExecutor(cores()) as pool:
+        for path in track(paths, what, console=Console(stderr=True), transient=True, disable=quiet):
+            waiting.append(pool.submit(work, path))
+            if len(waiting) == 32 * cores():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

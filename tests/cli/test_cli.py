@@ -257,3 +257,49 @@ def test_help_names_every_command(ganzoo) -> None:
         "new",
     ):
         assert command in out
+
+
+def test_data_pack(ganzoo, tmp_path) -> None:
+    for i in range(6):
+        for name in ("cat", "dog"):
+            path = tmp_path / "images" / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((6, 5), 40 * i, np.uint8)).save(path)
+    done = ganzoo("data", "pack", "images", "--out", "map", "size=4")
+    assert done.out.startswith("packed map: train 12\n")
+    assert 'ganzoo train MODEL data="{use: data.packed, root: map}"' in done.out
+    found = json.loads(ganzoo("data", "pack", "images", "--out", "tars", "--format", "shards", "--json").out)
+    assert found["use"] == "data.webdataset"
+    assert found["splits"]["train"]["count"] == 12
+    assert found["splits"]["train"]["fields"]["label"]["classes"] == ["cat", "dog"]
+    small = ("train.steps=1", "train.batch=4", "plugins.tensorboard=false", "--quiet", "--json")
+    for use, root in (("data.packed", "map"), (found["use"], "tars")):
+        one = ganzoo("train", "gan/fashion_mnist_sample", f"data={{use: {use}, root: {root}}}", "--out", use, *small)
+        assert one.code == 0, one.err
+    assert ganzoo("data", "pack", "gan/fashion_mnist_sample", "--out", "model").out.startswith(
+        "packed model: train 10000, test 2000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nowhere", "--out", "x"], "there is no folder and no model 'nowhere'"),
+        (["images", "--out", "images"], "images exists; give another folder with --out"),
+        (["images", "--out", "x"], "there are no images in images"),
+        (["images", "--out", "x", "--format", "shard"], "no component packs 'shard' (did you mean 'shards'?)"),
+        (["images", "--out", "x", "sise=3"], "data.image_folder has no argument 'sise' (did you mean 'size'?)"),
+        (["images", "--out", "x", "size=a", "fit=b"], "command line: fit=b: data.fit:"),
+        (["images", "--out", "x", "size=0"], "size is 0"),
+        (["images", "--out", "x", "oops"], "oops: is not an override"),
+        (["images"], "Missing option '--out'"),
+    ],
+)
+def test_data_pack_refuses(ganzoo, tmp_path, words, says) -> None:
+    (tmp_path / "images").mkdir()
+    result = ganzoo("data", "pack", *words)
+    assert result.code == 2
+    assert says in result.err
+    assert not (tmp_path / "x").exists()
+    if "--out" in words:
+        assert json.loads(ganzoo("data", "pack", *words, "--json").out)["problems"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ganzoo_data import decode, folder, listing, places, store
+from ganzoo_data import decode, folder, listing, npy, places, store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -405,8 +405,7 @@ def test_an_interrupted_or_full_disk_leaves_nothing(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("count", [1, 99_999, 10**9])
 def test_the_npy_header_has_one_length_and_numpy_reads_it(count: int, tmp_path: Path) -> None:
-    recipe = decode.Recipe(65535, 65535, 4)
-    header = store._npy_header(count, recipe)
+    header = npy.header(count, (65535, 65535, 4))
     assert len(header) == 128
     with (tmp_path / "x.npy").open("wb+") as file:
         file.write(header)
