@@ -13,9 +13,15 @@ from ganzoo.model.inference import Inference
 
 
 def evaluate(inference: Inference, n: int, key: tuple[Any, ...], given: Mapping[str, torch.Tensor]) -> dict[str, float]:
-    """Every metric of the model on `n` samples: its arguments are computed in chunks and joined, then measured once."""
+    """Every metric of the model on `n` samples: its arguments are computed in chunks and joined, then measured once.
+
+    A part that is an argument, such as an extractor, is passed as it is. The name of a metric that goes through an
+    extractor carries it.
+    """
     found: dict[str, float] = {}
-    for name, value in inference.blueprint.spec.metrics.items():
+    spec = inference.blueprint.spec
+    for value in spec.metrics.values():
+        name = spec.metric_name(value)
         result = _measure(inference, value, n, key, given)
         if isinstance(result, Mapping):
             found |= {f"{name}.{part}": float(number) for part, number in result.items()}
