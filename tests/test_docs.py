@@ -17,7 +17,9 @@ from ganzoo.testing.inputs import Example
 from tests.test_packaging import blocks
 
 ROOT = Path(__file__).resolve().parents[1]
-README, PLUGINS, CONFIGS = (ROOT / p for p in ("README.md", "docs/plugins.md", "docs/configs.md"))
+README, PLUGINS, CONFIGS, EVALUATION = (
+    ROOT / p for p in ("README.md", "docs/plugins.md", "docs/configs.md", "docs/evaluation.md")
+)
 
 
 def yaml_models(path: Path) -> list[str]:
@@ -37,7 +39,7 @@ def test_models_in_the_documents_check(path: Path, tmp_path: Path) -> None:
 def test_commands_in_the_documents_exist_and_their_models_check() -> None:
     known = {command.name for command in app.registered_commands} | {"new"}
     checked = 0
-    for path in (README, CONFIGS):
+    for path in (README, CONFIGS, EVALUATION):
         for _, language, text in blocks(path.read_text()):
             for line in text.splitlines() if language == "sh" else ():
                 words = re.findall(r"""(?:[^\s"]|"[^"]*")+""", line.split("  #")[0])
