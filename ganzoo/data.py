@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,12 @@ import torch
 from ganzoo.fields import Field
 
 DEVICE_BUDGET = 2 << 30  # arrays up to this many bytes are kept on the accelerator
+
+
+def cache_folder() -> Path:
+    """Where what was computed from data is kept: ``$GANZOO_CACHE``, or ``~/.cache/ganzoo``."""
+    given = os.environ.get("GANZOO_CACHE")
+    return Path(given).expanduser() if given else Path.home() / ".cache" / "ganzoo"
 
 
 class Arrays(ABC):

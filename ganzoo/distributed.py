@@ -95,9 +95,14 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
 
 
 def average_buffers(modules: Iterable[torch.nn.Module]) -> None:
-    """Average floating-point buffers, such as running statistics, so that any process can speak for all."""
+    """Average floating-point buffers, such as running statistics, so that any process can speak for all.
+
+    Those that are not stored are constants.
+    """
     if world() > 1:
-        average([b for module in modules for b in module.buffers() if b.is_floating_point()])
+        stored = [t for module in modules for t in module.state_dict(keep_vars=True).values()]
+        buffers = [t for t in stored if isinstance(t, torch.Tensor) and not isinstance(t, torch.nn.Parameter)]
+        average([t for t in buffers if t.is_floating_point()])
 
 
 def minimum(value: torch.Tensor) -> torch.Tensor:

@@ -22,6 +22,7 @@ KINDS = (
     "generator",
     "discriminator",
     "encoder",
+    "extractor",
     "adversarial",
     "loss",
     "regularizer",
@@ -190,6 +191,7 @@ class Zoo:
     generator = partialmethod(add, "generator")
     discriminator = partialmethod(add, "discriminator")
     encoder = partialmethod(add, "encoder")
+    extractor = partialmethod(add, "extractor")
     adversarial = partialmethod(add, "adversarial")
     loss = partialmethod(add, "loss")
     regularizer = partialmethod(add, "regularizer")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ganzoo_data.made_up import Random
 from ganzoo_points.points import Circle, Ring
 
 import ganzoo.testing
@@ -14,6 +15,7 @@ from tests.plugins.images import fill, write_cifar, write_set
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.modes": {"data": Ring(points=10)},
+    "metric.frechet": {"data": Random(count=20, fields={"real": {"kind": "image", "shape": [1, 28, 28]}})},
     "metric.circle": {"data": Circle(points=10)},
     "schedule.exponential": {"rate": 0.99},
     "schedule.cosine": {"T_max": 10},

@@ -8,6 +8,7 @@ import pytest
 
 from ganzoo import explain, plugins
 from ganzoo.config import compose
+from ganzoo.config.static import Graph
 from tests.zoo import MODELS, full, small
 
 BUNDLED = {e.id for e in plugins.installed() if e.facts.get("bundled")}
@@ -45,7 +46,9 @@ def test_steps_small(name: str, tmp_path) -> None:
     losses = [v for r in _records(tmp_path / "run") for k, v in r.items() if "." in k]
     assert losses
     assert all(map(math.isfinite, losses))
-    assert len(run.sample(3)) == 3
+    needed = Graph(run.spec).needs([run.spec.sample])
+    images = {name: field for name, field in run.fields.items() if field.kind == "image" and name in needed}
+    assert len(run.sample(3, **{name: field.batch(3) for name, field in images.items()})) == 3
 
 
 @pytest.mark.parametrize("name", [n for n in MODELS if full(n).spec.data.entry.id in BUNDLED])  # type: ignore[union-attr]

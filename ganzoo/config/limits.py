@@ -60,7 +60,8 @@ def metrics(spec: Spec, problems: list[Problem]) -> None:
     players = [player for phase in spec.phases.values() for player in phase.players.values()]
     if best is not None and not any(player.broken for player in players):
         known = [f"{player.name}.{term}" for player in players for term in player.terms]
-        known += list(spec.metrics)
-        if best not in known and best.split(".")[0] not in spec.metrics:
+        measured = [spec.metric_name(value) for value in spec.metrics.values()]
+        known += measured
+        if best not in known and not best.startswith(tuple(f"{name}." for name in measured)):
             message, path = f"there is no term or metric '{best}'", "train.keep.best"
             problems.append(Problem(message, spec.origins.get(path), path, choices(best, dict.fromkeys(known))))

@@ -14,7 +14,7 @@ from ganzoo.errors import UserError, choices, did_you_mean
 from ganzoo.expression import called
 
 PART_KINDS = (
-    *("generator", "discriminator", "encoder", "adversarial", "loss"),
+    *("generator", "discriminator", "encoder", "extractor", "adversarial", "loss"),
     *("regularizer", "prior", "op", "augment", "metric"),
 )
 PUT_KINDS = ("regularizer", "augment")

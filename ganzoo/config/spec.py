@@ -8,7 +8,7 @@ from typing import Any
 
 from ganzoo.config.schema import About, Ema, Evaluate, Show, Train
 from ganzoo.errors import Origin
-from ganzoo.expression import Expr, Scaled
+from ganzoo.expression import Expr, Scaled, names
 from ganzoo.registry import Entry
 
 RESERVED = {"n": "the batch size", "step": "the step"}
@@ -176,6 +176,16 @@ class Spec:
                 for term in player.terms.values():
                     if isinstance(term.weight, Component):
                         yield term.weight
+
+    def metric_name(self, value: Value) -> str:
+        """A metric's name in records. It carries the extractors that it goes through: ``frechet[fashion_cnn]``."""
+        needed = list(names(value.expr))
+        for name in needed:  # grows
+            if name in self.flow:
+                needed += [n for n in names(self.flow[name].expr) if n not in needed]
+        parts = [self.parts[name] for name in needed if name in self.parts]
+        extractors = dict.fromkeys(part.entry.name for part in parts if part.kind == "extractor")
+        return f"{value.name}[{','.join(extractors)}]" if extractors else value.name
 
     def equations(self) -> Iterator[Value]:
         """Every expression: flow, terms of all phases, pictures and metrics."""

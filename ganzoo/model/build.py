@@ -388,7 +388,7 @@ def _input_fact(name: str, value: Any, expr: Expr) -> Any:
 
 
 def _output_fact(name: str, like: Field) -> Any:
-    if name == "out_range":
+    if name in ("out_range", "in_range"):
         return like.range
     if name == "out_shape":
         return like.shape

@@ -10,6 +10,7 @@ from ganzoo import draw
 from ganzoo.config.spec import Component, Phase, Player, Spec, Term
 from ganzoo.contract import first, shape_of
 from ganzoo.errors import EvaluationError, Problem, UserError
+from ganzoo.expression import Call, root
 from ganzoo.fields import Field
 from ganzoo.model import build, modes
 from ganzoo.model.build import DRY_BATCH, Blueprint
@@ -149,11 +150,22 @@ def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
                 if blueprint.device.type == "meta" and build.no_meta(error):
                     raise
                 build.note(error, problems)
-        for value in spec.metrics.values():
-            try:
-                program.value(value)  # only compiled: metrics read numbers, which the meta device has not
-            except UserError as error:
-                problems += error.problems
+        _metrics(blueprint, turn, problems)
+
+
+def _metrics(blueprint: Blueprint, turn: Any, problems: list[Problem]) -> None:
+    """Metrics are only compiled, as they read numbers, which the meta device has not; one that has `dry` runs that."""
+    spec = blueprint.spec
+    program = Program(spec.flow, blueprint.parts.__getitem__, blueprint.kind, dry=True)
+    for value in spec.metrics.values():
+        try:
+            get = program.value(value)
+            if isinstance(value.expr, Call) and hasattr(blueprint.parts.get(root(value.expr.func) or ""), "dry"):
+                get(turn)
+        except UserError as error:
+            problems += error.problems
+        except EvaluationError as error:
+            build.note(error, problems)
 
 
 def _readable(value: Any) -> str:

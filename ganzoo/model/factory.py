@@ -24,8 +24,8 @@ INPUT_FACTS = {
     "cond_channels": "cond",
     "num_classes": "label",
 }
-# Facts of the data field that the part's output is `like:`.
-OUTPUT_FACTS = ("out_channels", "out_size", "out_shape", "out_range")
+# Facts of the data field that the part is `like:`; what a network takes has the range of what it resembles.
+OUTPUT_FACTS = ("out_channels", "out_size", "out_shape", "out_range", "in_range")
 # What only the engine can give.
 ENGINE_FACTS = ("params", "optimizer", "steps", "data")
 FACTS = (*INPUT_FACTS, *OUTPUT_FACTS, *ENGINE_FACTS)

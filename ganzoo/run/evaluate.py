@@ -13,17 +13,22 @@ from ganzoo.model.inference import Inference
 
 
 def evaluate(inference: Inference, n: int, key: tuple[Any, ...], given: Mapping[str, torch.Tensor]) -> dict[str, float]:
-    """Every metric of the model on `n` samples: its arguments are computed in chunks and joined, then measured once."""
-    metrics = inference.blueprint.spec.metrics
-    needed = {str(e): Value(str(e), str(e), e, v.origin, v.path) for v in metrics.values() for e in _arguments(v)}
+    """Every metric of the model on `n` samples: its arguments are computed in chunks and joined, then measured once.
+
+    A part that is an argument, such as an extractor, is passed as it is. The name of a metric that goes through an
+    extractor carries it.
+    """
+    spec = inference.blueprint.spec
+    metrics = spec.metrics.values()
+    needed = {str(e): Value(str(e), str(e), e, v.origin, v.path) for v in metrics for e in _arguments(v)}
     computed = dict(zip(needed, inference.compute(list(needed.values()), n, key, given), strict=True))
 
     def known(expr: Expr) -> Any:
         return expr.value if isinstance(expr, Const) else computed[str(expr)]
 
     found: dict[str, float] = {}
-    for name, value in metrics.items():
-        call = value.expr
+    for value in metrics:
+        name, call = spec.metric_name(value), value.expr
         assert isinstance(call, Call)
         kwargs = {key: known(expr) for key, expr in call.kwargs}
         result = inference.program.apply(call.func, [known(expr) for expr in call.args], kwargs)

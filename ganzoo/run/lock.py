@@ -57,6 +57,7 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
         "model": spec.name,
         "components": {c.entry.id: f"{c.entry.plugin.dist} {c.entry.plugin.version}" for c in spec.components()},
         "plugins": {p.dist: p.version for p in sorted(plugins)},
+        "weights": {n: part.sha256 for n, part in blueprint.parts.items() if hasattr(part, "sha256")},
         "fields": {name: field.to_json() for name, field in blueprint.fields.items()},
     }
     return {key: config[key] for key in TOP if key in config}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from ganzoo import draw
 from ganzoo.contract import first, map_tensors
 from ganzoo.model.factory import arguments
 from ganzoo.registry import Entry
-from ganzoo.testing.inputs import EXAMPLES, Example, arrange, build, critic, net, parameters_of
+from ganzoo.testing.inputs import EXAMPLES, Example, Means, arrange, build, critic, net, parameters_of
 
 RESERVED = ("use", "with", "like", "init", "eval_bn", "eval_dropout", "lr_scale")
 
@@ -37,6 +39,7 @@ def check_component(entry: Entry, args: Mapping[str, Any]) -> None:
         "generator": _network,
         "discriminator": _network,
         "encoder": _network,
+        "extractor": _extractor,
         "adversarial": _adversarial,
         "loss": _loss,
         "regularizer": _regularizer,
@@ -158,6 +161,52 @@ def _outputs(entry: Entry, output: Any, example: Example, where: str) -> None:
             low, high = example.range
             inside = bool((image >= low - 1e-4).all() and (image <= high + 1e-4).all())
             assert inside, f"{where}: leaves the range {low}..{high} of the data"
+
+
+def _extractor(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
+    """Fixed, deterministic, row by row, independent of the data's range; other shapes are refused naming sizes."""
+    accepted = 0
+    for example in EXAMPLES:
+        if example.points:
+            continue
+        try:
+            part = _made(factory, example, args)
+            with torch.no_grad():
+                output = part(example.inputs(_seeded())["x"])
+        except ValueError as error:
+            assert any(ch.isdigit() for ch in str(error)), f"{entry.id} refuses {example} without naming sizes: {error}"
+            continue
+        accepted += 1
+        _one_extractor(entry, factory, args, example, part, output)
+    assert accepted, f"{entry.id} accepts no example at all"
+
+
+def _one_extractor(
+    entry: Entry, factory: Any, args: Mapping[str, Any], example: Example, part: Any, output: Any
+) -> None:
+    where = f"{entry.id} at {example}"
+    x = example.inputs(_seeded())["x"]
+    assert getattr(output, "_fields", ())[:1] == ("features",), f"{where}: returns a NamedTuple that begins `features`"
+    shape = (example.batch, output.features.shape[-1])
+    assert output.features.shape == shape, f"{where}: features are {tuple(output.features.shape)}, not one row a sample"
+    _finite(output, f"{where}: its output")
+    assert re.fullmatch("[0-9a-f]{64}", getattr(part, "sha256", "")), f"{where}: has no sha256 of its weights' file"
+    assert not list(part.parameters()) and not part.state_dict(), f"{where}: its weights can be trained, or are stored"
+    with torch.no_grad():
+        _same(output, part.train()(x), f"{where}: differs in training mode")
+        _same(output, _made(factory, example, args, seed=4)(x), f"{where}: two builds differ")
+        rows = torch.cat([part(row[None]).features for row in x])
+        assert torch.allclose(output.features, rows, atol=1e-4), f"{where}: the other images of a batch matter"
+        other = _made(factory, replace(example, range=(0.0, 255.0)), args)
+        low, high = example.range or (-1.0, 1.0)
+        stretched = other((x - low) * (255.0 / (high - low))).features
+        assert torch.allclose(output.features, stretched, atol=1e-3), f"{where}: disregards the range of the data"
+    x.requires_grad_()
+    part(x).features.square().sum().backward()
+    assert x.grad is not None and torch.isfinite(x.grad).all(), f"{where}: no finite gradient reaches the images"
+    with torch.device("meta"):
+        meta = build(factory, example, args)(x.detach().to("meta"))
+    assert [t.shape for t in meta] == [t.shape for t in output], f"{where}: other shapes on the meta device"
 
 
 def _adversarial(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
@@ -367,8 +416,13 @@ def _schedule(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]
 
 def _metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     metric = factory(**args)
-    example = Example(points=True)
-    given = {**example.inputs(_seeded()), "logit": torch.randn(8, generator=_seeded()), "label": 1}
+    taken = parameters_of(metric)
+    example = Example(1, (28, 28)) if "extractor" in taken else Example(points=True)
+    given = {**example.inputs(_seeded()), "logit": torch.randn(8, generator=_seeded()), "extractor": Means()}
+    if "label" in taken and taken["label"].annotation in (int, "int"):
+        given["label"] = 1
+    elif "label" in taken:
+        given["logit"] = torch.randn(example.batch, example.classes, generator=_seeded())
     found = metric(**arrange(metric, given))
     numbers = found.values() if isinstance(found, Mapping) else [found]
     assert all(isinstance(v, float) and math.isfinite(v) for v in numbers), f"{entry.id} gives {found}"

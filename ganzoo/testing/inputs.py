@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,7 @@ class Example:
             "in_shape": self.shape,
             "out_shape": self.shape,
             "out_range": None if self.points else self.range,
+            "in_range": None if self.points else self.range,
             "cond_channels": self.channels,
             "steps": 100,
         }
@@ -106,6 +107,21 @@ def build(factory: Callable[..., Any], example: Example, args: Mapping[str, Any]
     known = arguments(factory)
     facts = {k: v for k, v in example.facts().items() if k in known}
     return factory(**{**small(factory), **facts, **args})
+
+
+class Features(NamedTuple):
+    """What an extractor returns."""
+
+    features: Tensor
+
+
+class Means(nn.Module):
+    """An extractor for tests: the mean of each row of an image."""
+
+    sha256 = "0" * 64
+
+    def forward(self, x: Tensor) -> Features:
+        return Features(x.mean(1).mean(2))
 
 
 def critic(example: Example, generator: torch.Generator) -> Callable[[Tensor], Tensor]:

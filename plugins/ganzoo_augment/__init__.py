@@ -5,4 +5,5 @@ import ganzoo
 
 @ganzoo.hookimpl
 def register(zoo):
+    zoo.augment("flip", "ganzoo_augment.flip:Flip")
     zoo.augment("diffaugment", "ganzoo_augment.diffaugment:DiffAugment")

@@ -1,4 +1,4 @@
-"""Where files are kept: what ships with the package, what was downloaded, what was decoded."""
+"""Where files are kept: what ships with the package, and what was downloaded."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ def data_folders() -> list[Path]:
     """Where data sets are looked for: ``$GANZOO_DATA`` if it is set, and ``~/.cache/ganzoo``. Source: ganzoo's own."""
     given = os.environ.get("GANZOO_DATA")
     return [*([Path(given).expanduser()] if given else []), Path.home() / ".cache" / "ganzoo"]
-
-
-def cache_folder() -> Path:
-    """Where decoded images are kept: ``$GANZOO_CACHE``, or ``~/.cache/ganzoo``. Source: ganzoo's own."""
-    given = os.environ.get("GANZOO_CACHE")
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "ganzoo"
 
 
 @contextmanager

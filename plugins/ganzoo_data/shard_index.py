@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganzoo.data import cache_folder
 from ganzoo.errors import UserError
 from ganzoo_data.decode import Header, header
 from ganzoo_data.listing import SUFFIXES, draw
-from ganzoo_data.places import cache_folder, whole
+from ganzoo_data.places import whole
 from ganzoo_data.store import reason
 from ganzoo_data.stored import Places
 from ganzoo_data.survey import Survey

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
+from ganzoo.data import cache_folder
 from ganzoo.errors import UserError
 from ganzoo_data.decode import Recipe, decode
 from ganzoo_data.listing import Listing
 from ganzoo_data.npy import NpyWriter
-from ganzoo_data.places import cache_folder, whole
+from ganzoo_data.places import whole
 
 Out = TypeVar("Out")
 VERSION = 1  # of what decode() makes; a new one makes the kept files useless

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from ganzoo.data import cache_folder
 from ganzoo.errors import UserError
 from ganzoo_data.decode import GREY, Header, header
 from ganzoo_data.listing import Listing
-from ganzoo_data.places import cache_folder, whole
+from ganzoo_data.places import whole
 from ganzoo_data.store import VERSION, Failed, in_order, reason
 from ganzoo_data.words import printable, some
 

@@ -1,4 +1,4 @@
-"""Metrics that need no feature network: points, and what D says."""
+"""Metrics: points, what logits say, and the distance of features."""
 
 import ganzoo
 
@@ -7,4 +7,6 @@ import ganzoo
 def register(zoo):
     zoo.metric("modes", "ganzoo_metrics.points:Modes")
     zoo.metric("circle", "ganzoo_metrics.points:CircleFit")
+    zoo.metric("frechet", "ganzoo_metrics.frechet:Frechet")
     zoo.metric("accuracy", "ganzoo_metrics.logits:Accuracy")
+    zoo.metric("class_accuracy", "ganzoo_metrics.logits:ClassAccuracy")

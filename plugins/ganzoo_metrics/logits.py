@@ -1,4 +1,4 @@
-"""What a discriminator's logits say of it."""
+"""What logits say: a discriminator's of real and fake, a classifier's of classes."""
 
 from __future__ import annotations
 
@@ -13,3 +13,13 @@ class Accuracy:
 
     def __call__(self, logit: Tensor, label: int) -> float:
         return ((logit > 0) == bool(label)).float().mean().item()
+
+
+class ClassAccuracy:
+    """The share of class logits ``B K`` whose largest is that of the label ``B``: ``accuracy(C(real), label)``.
+
+    Source: arXiv:1708.07747 section 4.
+    """
+
+    def __call__(self, logit: Tensor, label: Tensor) -> float:
+        return (logit.argmax(1) == label).double().mean().item()

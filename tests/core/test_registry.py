@@ -74,7 +74,7 @@ def test_targets_that_are_no_factory(target: object) -> None:
 def test_an_unknown_kind_or_method_has_a_suggestion() -> None:
     with pytest.raises(ValueError, match="did you mean 'generator'"):
         Zoo(ACME).add("genrator", "net", Net)
-    with pytest.raises(AttributeError, match=re.escape("no zoo.genrator (did you mean 'generator'?")):
+    with pytest.raises(AttributeError, match=re.escape("no zoo.genrator (did you mean 'generator'")):
         Zoo(ACME).genrator("net", Net)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ganzoo_data import decode, folder, listing, npy, places, store
+from ganzoo_data import decode, folder, listing, npy, store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ganzoo.data import cache_folder
 from ganzoo.errors import UserError
 from ganzoo.fields import Field
 from tests.plugins.images import CPU, all_rows, coloured, elsewhere, fill, grey, save
@@ -318,7 +319,7 @@ def test_folder_arguments_out_of_bounds_are_named() -> None:
 
 
 def _one_image() -> folder.ImageFolder:
-    root = places.cache_folder() / "one"
+    root = cache_folder() / "one"
     save(root / "a.png", grey(3))
     return folder.ImageFolder(str(root), holdout=0.999)
 
@@ -337,7 +338,7 @@ def test_the_mapped_file_equals_memory(tmp_path: Path) -> None:
     for name, rows in inside.batch(index, CPU).items():
         assert torch.equal(rows, mapped.batch(index, CPU)[name])
     assert torch.equal(mapped.batch(index, CPU)["real"][1], mapped.batch(index, CPU)["real"][2])
-    files = sorted((places.cache_folder() / "images").iterdir())
+    files = sorted((cache_folder() / "images").iterdir())
     assert [p.suffix for p in files] == [".json", ".npy"]  # nothing half-written beside them
     assert np.load(files[1]).shape == (110, 8, 8, 3)
 
@@ -390,14 +391,14 @@ def test_an_interrupted_or_full_disk_leaves_nothing(tmp_path: Path, monkeypatch:
         patch.setattr(store, "decode", stop)
         with pytest.raises(KeyboardInterrupt):
             len(folder.ImageFolder(str(tmp_path), memory=0))
-    assert not list((places.cache_folder() / "images").iterdir())
+    assert not list((cache_folder() / "images").iterdir())
     with monkeypatch.context() as patch:
         patch.setattr(store.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 10})())
         with pytest.raises(UserError, match=r"cannot be written to .*images: .* are free; .*GANZOO_CACHE"):
             len(folder.ImageFolder(str(tmp_path), memory=0))
-    assert not list((places.cache_folder() / "images").iterdir())
-    (places.cache_folder() / "file").write_text("")
-    monkeypatch.setenv("GANZOO_CACHE", str(places.cache_folder() / "file"))
+    assert not list((cache_folder() / "images").iterdir())
+    (cache_folder() / "file").write_text("")
+    monkeypatch.setenv("GANZOO_CACHE", str(cache_folder() / "file"))
     with pytest.raises(UserError, match="cannot be written"):
         len(folder.ImageFolder(str(tmp_path), memory=0))
     assert len(folder.ImageFolder(str(tmp_path))) == 5  # memory needs no cache

@@ -1,0 +1,158 @@
+"""The yardstick is what its record says, and nothing else passes for it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from ganzoo_data.fashion_sample import FashionMnistSample
+from ganzoo_extractors import weights
+from ganzoo_extractors.export import accuracy, export
+from ganzoo_extractors.fashion import FashionCnn
+
+from ganzoo import api
+from ganzoo.errors import UserError
+from tests.zoo import written
+
+ON_MODEL = """
+extends: base/images.yaml
+data: {{use: data.random, count: 40, fields: {{real: {{kind: image, shape: {shape}}}}}}}
+parts: {{G: {{width: 4, base: 7}}, D: {{width: 4}}, E: extractor.fashion_cnn, frechet: metric.frechet, l1: loss.l1}}
+show: []
+evaluate: {{every: 2, n: 140, values: {{quality: "frechet(fake, E)"}}}}
+train: {{batch: 4, steps: 2, keep: {{best: "quality[fashion_cnn]"}}}}
+"""
+GREY, COLOUR, LARGE = "[1, 28, 28]", "[3, 28, 28]", "[1, 32, 32]"
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+
+
+def record() -> dict:
+    return json.loads((weights.FILES / "fashion_cnn.json").read_text())
+
+
+# -- what ships --------------------------------------------------------------------------------------------------------
+
+
+def test_the_record_says_how_the_weights_were_trained() -> None:
+    found = record()
+    assert found["accuracy"] >= 0.92
+    assert (found["train"]["images"], found["test"]["images"]) == (60000, 10000)
+    assert found["test"]["right"] == round(found["accuracy"] * 10000)
+    assert (found["model"], found["seed"]) == ("fashion_cnn/fashion_cnn", 0)
+    assert found["steps"] == api.Model("fashion_cnn").spec.train.steps
+    assert {"torch", "numpy"} <= set(found["environment"]["packages"])
+    assert found["bytes"] == (weights.FILES / "fashion_cnn.safetensors").stat().st_size < 1_000_000
+    assert not re.search(r'"/|\\\\', json.dumps(found)), "no path of the machine"
+    assert FashionCnn((0.0, 1.0)).sha256 == found["sha256"]
+
+
+def test_its_accuracy_on_the_bundled_test_images() -> None:
+    """Measured again: 1880 of the first 200 test images of each class."""
+    data = FashionMnistSample("test")
+
+    class Logits(FashionCnn):
+        def forward(self, x):
+            return super().forward(x)[::-1]
+
+    right, count = accuracy(Logits((-1.0, 1.0)), data)
+    assert count == 2000
+    assert right / count >= 0.92
+    assert abs(right - 1880) <= 2, "float32 differs a little between machines"
+
+
+@pytest.mark.parametrize("spoil", ["weights", "record", "absent"])
+def test_a_damaged_file_is_refused_at_check(spoil: str, tmp_path: Path, monkeypatch) -> None:
+    for name in ("fashion_cnn.safetensors", "fashion_cnn.json"):
+        (tmp_path / name).write_bytes((weights.FILES / name).read_bytes())
+    path = tmp_path / "fashion_cnn.safetensors"
+    if spoil == "weights":
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+    elif spoil == "record":
+        path.with_suffix(".json").write_text("{}")
+    else:
+        path.unlink()
+    monkeypatch.setattr("ganzoo_extractors.fashion.FILES", tmp_path)
+    with pytest.raises(UserError, match=r"parts\.E.*(is not the file that its record describes|cannot be read)"):
+        written(tmp_path, ON_MODEL.format(shape=GREY)).check()
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    found = weights.read(weights.FILES / "fashion_cnn.safetensors")
+    with pytest.raises(ValueError, match="do not fit the network"):
+        weights.fix(torch.nn.Linear(2, 2), found)
+
+
+# -- in a model --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("shape", "given"), [(COLOUR, "3x28x28"), (LARGE, "1x32x32")])
+def test_other_images_are_refused_at_check(shape: str, given: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"evaluate.values.quality: .*grey images, 1x28x28, not {given}"):
+        written(tmp_path, ON_MODEL.format(shape=shape), parts__G__base=None).check()
+
+
+def test_a_base_measures_any_model_of_such_images(tmp_path: Path) -> None:
+    model = written(tmp_path, "extends: [dcgan/fashion_mnist_sample, base/fashion_frechet.yaml]")
+    assert model.check() == []
+    assert [model.spec.metric_name(value) for value in model.spec.metrics.values()] == ["frechet[fashion_cnn]"]
+
+
+def test_a_metric_carries_its_extractor_and_a_checkpoint_does_not_carry_the_weights(tmp_path: Path) -> None:
+    model = written(tmp_path, ON_MODEL.format(shape=GREY))
+    run = model.train(tmp_path / "run", quiet=True)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    (evaluation,) = (line["evaluation"] for line in lines if "evaluation" in line)
+    assert list(evaluation) == ["quality[fashion_cnn]"]
+    assert evaluation["quality[fashion_cnn]"] > 1
+    assert json.loads((tmp_path / "run" / "checkpoints" / "index.json").read_text())["best"] == "step_00000002.pt"
+    assert run.checkpoint.state["parts"]["E"] == {}
+    assert run.config["locked"]["weights"] == {"E": record()["sha256"]}
+    images = torch.zeros(3, 1, 28, 28)
+    assert torch.equal(run.parts["E"](images).features, FashionCnn((-1.0, 1.0))(images).features)
+
+
+def test_a_name_that_lacks_the_extractor_is_no_metric(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no term or metric 'quality' .*quality\[fashion_cnn\]"):
+        written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="quality")
+
+
+def test_it_can_be_a_loss_but_not_be_trained(tmp_path: Path) -> None:
+    written(tmp_path, ON_MODEL.format(shape=GREY))
+    path, term = tmp_path / "model.yaml", {"players.G.minimize.perceptual": "l1(E(fake), E(real))"}
+    assert api.Model(path, term).check() == []
+    with pytest.raises(UserError, match=r"trains E .*which has no parameters"):
+        api.Model(path, {**term, "players.G.trains": ["G", "E"]}).check()
+
+
+# -- making one --------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_becomes_weights_with_a_record(tmp_path: Path) -> None:
+    small = {"parts.C.width": 4, "parts.C.features": 16, "train.steps": 30, "evaluate.n": 200, "train.batch": 32}
+    model = api.Model("fashion_cnn/fashion_mnist_sample", {**small, "plugins.tensorboard": False})
+    run = model.train(tmp_path / "run", quiet=True)
+    out = tmp_path / "mine.safetensors"
+    command = [sys.executable, "-m", "ganzoo_extractors.export", str(tmp_path / "run"), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "of 2000 test images" in done.stdout
+    found = weights.read(out)
+    assert found.record["steps"] == 30
+    assert found.record["config"]["parts"]["C"]["width"] == 4
+    assert found.record["accuracy"] > 0.2
+    assert set(found.tensors()) == set(run.parts["C"].state_dict())
+    again = export(tmp_path / "run", tmp_path / "again.safetensors")
+    assert again == found.record
+    with pytest.raises(UserError, match="no network 'D'"):
+        export(tmp_path / "run", out, part="D")

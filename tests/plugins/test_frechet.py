@@ -1,0 +1,171 @@
+"""The Fréchet distance: closed forms, other people's implementations, and how it meets data and models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from ganzoo_data.made_up import Random
+from ganzoo_extractors.fashion import FashionCnn
+from ganzoo_metrics.frechet import Frechet
+from ganzoo_metrics.moments import Moments, frechet_distance, gaussian_distance
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganzoo.data import cache_folder, to_uint8
+from ganzoo.testing.inputs import Means
+
+GREY = {"real": {"kind": "image", "shape": [1, 28, 28]}}
+RNG = torch.Generator
+
+
+def normal(seed: int, *shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=RNG().manual_seed(seed))
+
+
+def covariance(seed: int, d: int, rank: int) -> torch.Tensor:
+    factor = normal(seed, d, rank)
+    return factor @ factor.T / rank
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+
+
+# -- closed forms ------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 100), st.floats(0, 100), st.floats(-10, 10)]), min_size=1, max_size=8))
+@settings(max_examples=50, deadline=None)
+def test_diagonal_covariances(rows: list[tuple[float, float, float]]) -> None:
+    a, b, shift = torch.tensor(rows, dtype=torch.float64).T
+    wanted = (shift.square() + (a.sqrt() - b.sqrt()).square()).sum().item()
+    found = gaussian_distance(torch.zeros_like(shift), a.diag(), shift, b.diag())
+    assert found == pytest.approx(wanted, rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize(("d", "rank"), [(3, 10), (64, 200), (64, 20)])
+def test_equal_is_zero_and_a_shift_is_its_square(d: int, rank: int) -> None:
+    cov, mean = covariance(0, d, rank), normal(1, d)
+    assert gaussian_distance(mean, cov, mean, cov) == pytest.approx(0, abs=1e-6)
+    assert gaussian_distance(mean, cov, mean + 2, cov) == pytest.approx(4 * d, rel=1e-9)
+
+
+def test_invariances() -> None:
+    """Symmetric, unchanged by rotation and by one shift of both, quadratic in scale."""
+    a, b = normal(0, 400, 12), 0.5 * normal(1, 300, 12) + 1
+    rotation = torch.linalg.qr(normal(2, 12, 12)).Q
+    wanted = frechet_distance(a, b)
+    assert wanted > 1
+    assert frechet_distance(b, a) == pytest.approx(wanted, rel=1e-9)
+    assert frechet_distance(a @ rotation, b @ rotation) == pytest.approx(wanted, rel=1e-9)
+    assert frechet_distance(a + 1000, b + 1000) == pytest.approx(wanted, rel=1e-9)
+    assert frechet_distance(3 * a, 3 * b) == pytest.approx(9 * wanted, rel=1e-9)
+    assert frechet_distance(a, a[torch.randperm(400, generator=RNG().manual_seed(0))]) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("n", "d"), [(500, 16), (1000, 128), (40, 64)])
+def test_scipy_agrees(n: int, d: int) -> None:
+    """Also where there are fewer samples than dimensions, though the root of a singular matrix is less exact there."""
+    linalg = pytest.importorskip("scipy.linalg")
+    a, b = normal(0, n, d) @ normal(1, d, d), normal(2, n, d) @ normal(3, d, d) + 0.3
+    cov_a, cov_b = np.cov(a.numpy(), rowvar=False), np.cov(b.numpy(), rowvar=False)
+    root = linalg.sqrtm(cov_a @ cov_b)
+    root = (root[0] if isinstance(root, tuple) else root).real
+    wanted = (a.mean(0) - b.mean(0)).square().sum().item() + np.trace(cov_a + cov_b - 2 * root)
+    assert frechet_distance(a, b) == pytest.approx(wanted, rel=1e-8 if n > d else 1e-4)
+
+
+def test_torch_fidelity_agrees() -> None:
+    metric = pytest.importorskip("torch_fidelity.metric_fid")
+    a, b = normal(0, 600, 32) @ normal(1, 32, 32), normal(2, 500, 32) + 1
+    statistics = [metric.fid_features_to_statistics(x) for x in (a, b)]
+    wanted = metric.fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+    assert frechet_distance(a, b) == pytest.approx(wanted, rel=1e-8)
+
+
+# -- moments -----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=8), st.floats(-1e6, 1e6))
+@settings(max_examples=50, deadline=None)
+def test_moments_of_pieces_are_those_of_the_whole(sizes: list[int], offset: float) -> None:
+    rows = normal(0, sum(sizes) + 2, 5) + offset
+    found = Moments.of(rows[:2])
+    for piece in rows[2:].split(sizes):
+        found.update(piece.numpy())
+    assert found.count == len(rows)
+    assert torch.allclose(found.mean, rows.mean(0), rtol=1e-12)
+    assert torch.allclose(found.covariance, rows.T.cov(), rtol=1e-5, atol=1e-7)
+
+
+def test_moments_refuse() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        Moments.of(torch.tensor([[1.0, float("nan")]]))
+    with pytest.raises(ValueError, match="rows n x d"):
+        Moments.of(torch.zeros(3))
+    with pytest.raises(ValueError, match="4 and 5 dimensions"):
+        frechet_distance(normal(0, 9, 4), normal(0, 9, 5))
+    with pytest.raises(ValueError, match="two samples or more, not 1"):
+        frechet_distance(normal(0, 9, 4), normal(0, 1, 4))
+
+
+# -- the metric --------------------------------------------------------------------------------------------------------
+
+
+def test_the_data_itself_is_at_distance_zero_in_any_range() -> None:
+    for low, high in ((-1.0, 1.0), (0.0, 1.0)):
+        data = Random(GREY, count=200, range=(low, high))
+        real = data.batch(torch.arange(200), torch.device("cpu"))["real"]
+        metric, extractor = Frechet(data), FashionCnn((low, high))
+        assert metric(real, extractor) == pytest.approx(0, abs=1e-6)
+        assert metric(real + 0.4 / 255 * (high - low), extractor) == pytest.approx(0, abs=1e-6), "uint8 first"
+        assert metric((real + high) / 2, extractor) > 1
+
+
+def test_the_split_is_a_choice_and_nan_is_no_number() -> None:
+    data = Random(GREY, count=200)
+    held = data.held_out()
+    assert held is not None
+    real = held.batch(torch.arange(200), torch.device("cpu"))["real"]
+    extractor = Means()
+    assert Frechet(data, split="held_out")(real, extractor) == pytest.approx(0, abs=1e-12)
+    assert Frechet(data)(real, extractor) > 1e-6
+    assert np.isnan(Frechet(data)(real * float("nan"), extractor))
+    with pytest.raises(ValueError, match="write `split: train`"):
+        Frechet(held, split="held_out")(real, extractor)
+    with pytest.raises(ValueError, match=r"no image 'rael'.*did you mean 'real'"):
+        Frechet(data, real="rael")
+
+
+def test_few_samples_are_warned_of() -> None:
+    data = Random(GREY, count=200)
+    with pytest.warns(UserWarning, match="28 samples for 28 features"):
+        Frechet(data)(torch.zeros(28, 1, 28, 28), Means())
+
+
+def test_the_datas_side_is_computed_once_and_kept_by_data_and_weights(monkeypatch) -> None:
+    def kept() -> int:
+        return len(list((cache_folder() / "statistics").glob("*.npz")))
+
+    data, fake = Random(GREY, count=100), torch.zeros(100, 1, 28, 28)
+    first = Frechet(data)(fake, Means())
+    assert kept() == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Frechet, "measure", lambda *_: pytest.fail("was kept"))
+        assert Frechet(Random(GREY, count=100))(fake, Means()) == first
+    Frechet(Random(GREY, count=100, seed=1))(fake, Means())
+    other = Means()
+    other.sha256 = "1" * 64
+    Frechet(data)(fake, other)
+    assert kept() == 3
+    for path in (cache_folder() / "statistics").glob("*.npz"):
+        path.write_bytes(b"damaged")
+    assert Frechet(data)(fake, Means()) == first
+
+
+def test_float32_images_of_uint8_are_exactly_those_bytes() -> None:
+    data = Random(GREY, count=50)
+    batch = data.batch(torch.arange(50), torch.device("cpu"))["real"]
+    assert np.array_equal(to_uint8(batch, (-1.0, 1.0)).numpy(), data.arrays["real"])
