@@ -19,6 +19,7 @@ from ganzoo.errors import EvaluationError, Problem, UserError, choices
 from ganzoo.expression import Call, Expr, Name, has_hole, root, walk
 from ganzoo.fields import Field
 from ganzoo.model import factory
+from ganzoo.model.modes import lay_out
 from ganzoo.model.program import Program, Turn, bound
 
 DRY_BATCH = 2
@@ -62,6 +63,7 @@ class Blueprint:
                 parts[name] = self.put_on(part, self.make(part))
             if isinstance(parts[name], nn.Module):
                 parts[name].to(device)
+                lay_out(parts[name])
         return parts
 
     def put_on(self, part: Part, built: Any) -> Any:

@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ganzoo import config, distributed, plugins
+from ganzoo.config.limits import seconds
 from ganzoo.contract import first
 from ganzoo.errors import Diverged, UserError
 from ganzoo.model import dry
@@ -24,6 +26,7 @@ from ganzoo.run.evaluate import evaluate
 from ganzoo.run.events import RunInfo
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.pictures import describe, picture
+from ganzoo.train import budget, precision
 from ganzoo.train.loop import Trainer
 
 
@@ -45,7 +48,9 @@ class Session:
         self.trainer = Trainer(blueprint, device)
         self.first = distributed.rank() == 0
         self.locked = lock.locked(blueprint)
-        self.info = RunInfo(folder.path, self.spec.name, self.locked, self.trainer.total)
+        self.warmed = 0.0
+        steps = self.trainer.total if self.spec.train.budget is None else None
+        self.info = RunInfo(folder.path, self.spec.name, self.locked, steps)
         own: list[Any] = [callbacks.Log(folder), callbacks.Pictures(folder)]
         self.console = callbacks.Console()
         if not quiet:
@@ -104,16 +109,18 @@ class Session:
         Raises:
             Diverged: a term or a parameter was NaN or infinite. The last checkpoint is from before that.
         """
-        trainer, settings, reason = self.trainer, self.spec.train, "finished"
-        self.tell("on_start", step=trainer.step)
-        if trainer.step == 0:
+        settings, reason = self.spec.train, "finished"
+        self.tell("on_start", step=self.trainer.step)
+        if self.trainer.step == 0:
             self.pictures()
         self.clock = time.monotonic()
-        self.counted = trainer.step
+        self.counted = self.trainer.step
         try:
             with self.interruptible():
-                while trainer.advance():
-                    step, last = trainer.step, trainer.step == trainer.total
+                while self.trainer.advance():
+                    if settings.budget is not None:
+                        self.fit(settings.budget)
+                    step, last = self.trainer.step, self.trainer.step == self.trainer.total
                     if step % settings.log_every == 0 or last:
                         self.log()
                     if step % settings.sample_every == 0 or last:
@@ -128,13 +135,45 @@ class Session:
                             self.checkpoint()
                         break
         except Diverged as error:
-            self.tell("on_end", step=trainer.step, reason="diverged")
+            self.tell("on_end", step=self.trainer.step, reason="diverged")
             raise self.explained(error) from None
         except KeyboardInterrupt:
-            self.tell("on_end", step=trainer.step, reason="interrupted")
+            self.tell("on_end", step=self.trainer.step, reason="interrupted")
             raise
-        self.tell("on_end", step=trainer.step, reason=reason)
+        self.tell("on_end", step=self.trainer.step, reason=reason)
         return reason
+
+    def fit(self, allowed: str | float) -> None:
+        """Fix the number of steps once enough of them were timed; from there the run is like any other.
+
+        A schedule that would have been different in the steps so far starts the training again.
+        """
+        if self.trainer.step not in (budget.WARM, budget.TIMED):
+            return
+        if self.trainer.device.type == "cuda":
+            torch.cuda.synchronize(self.trainer.device)
+        spent = self.seconds + time.monotonic() - self.clock
+        if self.trainer.step == budget.WARM:
+            self.warmed = spent
+            return
+        step = (spent - self.warmed) / (budget.TIMED - budget.WARM)
+        steps = budget.fitting(seconds(allowed), spent, step, budget.TIMED)
+        steps = distributed.gather(steps)[0]
+        (phase,) = self.spec.phases.values()
+        phase.steps = self.spec.train.steps = steps
+        self.spec.train.budget = None
+        state = self.trainer.state_dict() if budget.unchanged(self.blueprint, steps, budget.TIMED) else None
+        self.trainer = Trainer(self.blueprint, self.trainer.device)
+        if state is not None:
+            self.trainer.load_state_dict(state)
+        else:
+            warm.start(self.spec, self.trainer.parts)
+            self.counted = 0
+        self.locked = lock.locked(self.blueprint)
+        self.info = replace(self.info, config=self.locked, steps=steps)
+        if self.first:
+            self.folder.write_yaml("locked.yaml", self.locked)
+            self.console.say(f"budget: {allowed} is {steps} steps of {1000 * step:.3g} ms")
 
     def tell(self, hook: str, **what: Any) -> None:
         """Call a run hook, on the first process. A plugin that fails is left out; training goes on."""
@@ -299,9 +338,13 @@ def train(
     path = Path(out) if out is not None else RunFolder.next(Path("runs"), blueprint.spec.name)
     folder = RunFolder(distributed.gather(path)[0])
     folder.check_free()
+    budget.leave_open(blueprint.spec)
     with reading(blueprint.spec):
+        chosen = precision.settle(blueprint, device)
         session = Session(blueprint, folder, registry, device, quiet)
     session.begin()
+    if chosen and session.first and not quiet:
+        session.console.say(chosen)
     return folder, session.run()
 
 
@@ -327,6 +370,7 @@ def resume(run: str | Path, registry: Registry, steps: int | None = None, quiet:
         plain["train"]["steps"] = steps
     spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry)
     blueprint = dry.check(spec)
+    budget.leave_open(spec)
     device = distributed.start(spec.train.device)
     session = Session(blueprint, folder, registry, device, quiet)
     if stored.step >= session.trainer.total:
