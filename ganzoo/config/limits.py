@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from ganzoo.config.spec import Spec
 from ganzoo.errors import Problem, choices
 from ganzoo.expression import Call, root
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
+UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def seconds(budget: str | float) -> float:
+    """``90``, ``90s``, ``1.5m`` or ``2h`` in seconds.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(budget))
+    if found is None or found[2] not in UNITS or float(found[1]) <= 0:
+        raise ValueError(f"'{budget}' is no time")
+    return float(found[1]) * UNITS[found[2]]
 
 
 def settings(spec: Spec, problems: list[Problem]) -> None:
@@ -25,6 +40,15 @@ def settings(spec: Spec, problems: list[Problem]) -> None:
         problems.append(
             Problem(f"there is no device '{train.device}'", spec.origins.get("train.device"), "train.device", hint)
         )
+    if train.budget is not None:
+        path = "train.budget"
+        try:
+            seconds(train.budget)
+        except ValueError as error:
+            problems.append(Problem(str(error), spec.origins.get(path), path, "write 60s, 1.5m or 2h"))
+        if "phases" in spec.config:
+            message = "a model with phases has no budget"
+            problems.append(Problem(message, spec.origins.get(path), path, "give each phase its steps"))
     at_least("train.seed", train.seed, 0)
     at_least("train.keep.last", train.keep.last)
     at_least("train.keep.every", train.keep.every)

@@ -42,7 +42,9 @@ class Train:
     steps: int = 10_000
     batch: int = 64
     seed: int = 0
-    precision: Literal["fp32", "bf16"] = "fp32"
+    budget: str | float | None = None
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool = False
     rewrite: bool = True
     accumulate: int = 1
     sync_batch_norm: bool = False

@@ -21,7 +21,7 @@ from ganzoo.errors import EvaluationError, Problem, UserError, choices
 from ganzoo.expression import Call, Expr, Name, has_hole, root, walk
 from ganzoo.fields import Field
 from ganzoo.model import factory
-from ganzoo.model.modes import keep_fixed
+from ganzoo.model.modes import keep_fixed, lay_out
 from ganzoo.model.program import Program, Turn, bound
 from ganzoo.model.rewrite import rewrite
 
@@ -68,6 +68,7 @@ class Blueprint:
                 parts[name].to(device)
                 if self.spec.train.rewrite:
                     rewrite(parts[name])
+                lay_out(parts[name])
         return parts
 
     def put_on(self, part: Part, built: Any) -> Any:

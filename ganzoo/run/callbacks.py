@@ -73,10 +73,10 @@ class Console:
         shown = [f"{name} {value:.3g}" for name, value in values.items() if name.count(".") == 1 and ".lr" not in name]
         text = "  ".join(shown)
         if self.bar is not None:
-            self.bar.update(self.task, completed=step, description=text)
+            self.bar.update(self.task, completed=step, total=run.steps, description=text)
         elif time.monotonic() - self.last > 5 or step == run.steps:
             self.last = time.monotonic()
-            self.say(f"step {step}/{run.steps}  {text}")
+            self.say(f"step {step}" + (f"/{run.steps}" if run.steps else "") + f"  {text}")
 
     @hookimpl
     def on_evaluation(self, step: int, values: Mapping[str, float]) -> None:

@@ -108,6 +108,12 @@ def set_aside(folder: RunFolder, step: int) -> None:
             path.rename(path.with_suffix(".pt.old"))
 
 
+def clear(folder: RunFolder) -> None:
+    """Delete the checkpoints of a training that begins again."""
+    for path in every(folder):
+        path.unlink()
+
+
 def name(step: int) -> str:
     return f"step_{step:08d}.pt"
 

@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run as its hooks see it: where it is, what it trains, and how long."""
+    """A run as its hooks see it: where it is, what it trains, and for how many steps, if that is known already."""
 
     folder: Path
     name: str
     config: dict[str, Any]
-    steps: int
+    steps: int | None
 
     def options(self, plugin: str) -> dict[str, Any] | None:
         """The options under ``plugins.<plugin>``; None if the plugin is switched off there (``false``)."""

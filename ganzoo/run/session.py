@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ganzoo import config, distributed, plugins
+from ganzoo.config.limits import seconds
 from ganzoo.contract import first
 from ganzoo.errors import Diverged, Problem, UserError, choices
 from ganzoo.model import dry
@@ -24,6 +26,7 @@ from ganzoo.run.evaluate import evaluate
 from ganzoo.run.events import RunInfo
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.pictures import describe, picture
+from ganzoo.train import budget, precision
 from ganzoo.train.loop import Trainer
 
 
@@ -45,7 +48,9 @@ class Session:
         self.trainer = Trainer(blueprint, device)
         self.first = distributed.rank() == 0
         self.locked = lock.locked(blueprint)
-        self.info = RunInfo(folder.path, self.spec.name, self.locked, self.trainer.total)
+        self.warmed = 0.0
+        steps = self.trainer.total if self.spec.train.budget is None else None
+        self.info = RunInfo(folder.path, self.spec.name, self.locked, steps)
         own: list[Any] = [callbacks.Log(folder), callbacks.Pictures(folder)]
         self.console = callbacks.Console()
         if not quiet:
@@ -93,7 +98,6 @@ class Session:
             hint = "bring it back; or start a new run from these weights with parts.NAME.init=RUN"
             raise UserError(Problem(message, data.origin if data else None, "data", hint))
         self.trainer.load_state_dict(stored.state)
-        self.info = RunInfo(self.folder.path, self.spec.name, self.locked, self.trainer.total)
         session = stored.header["session"]
         self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
         if self.first:
@@ -112,16 +116,18 @@ class Session:
         Raises:
             Diverged: a term or a parameter was NaN or infinite. The last checkpoint is from before that.
         """
-        trainer, settings, reason = self.trainer, self.spec.train, "finished"
-        self.tell("on_start", step=trainer.step)
-        if trainer.step == 0:
+        settings, reason = self.spec.train, "finished"
+        self.tell("on_start", step=self.trainer.step)
+        if self.trainer.step == 0:
             self.pictures()
         self.clock = time.monotonic()
-        self.counted = trainer.step
+        self.counted = self.trainer.step
         try:
             with self.interruptible():
-                while trainer.advance():
-                    step, last = trainer.step, trainer.step == trainer.total
+                while self.trainer.advance():
+                    if settings.budget is not None:
+                        self.fit(settings.budget)
+                    step, last = self.trainer.step, self.trainer.step == self.trainer.total
                     if step % settings.log_every == 0 or last:
                         self.log()
                     if step % settings.sample_every == 0 or last:
@@ -136,16 +142,53 @@ class Session:
                             self.checkpoint()
                         break
         except Diverged as error:
-            self.tell("on_end", step=trainer.step, reason=f"diverged: {error}")
+            self.tell("on_end", step=self.trainer.step, reason=f"diverged: {error}")
             raise self.explained(error) from None
         except KeyboardInterrupt:
-            self.tell("on_end", step=trainer.step, reason="interrupted")
+            self.tell("on_end", step=self.trainer.step, reason="interrupted")
             raise
         except BaseException as error:
-            self.tell("on_end", step=trainer.step, reason=f"failed: {error}")
+            self.tell("on_end", step=self.trainer.step, reason=f"failed: {error}")
             raise
-        self.tell("on_end", step=trainer.step, reason=reason)
+        self.tell("on_end", step=self.trainer.step, reason=reason)
         return reason
+
+    def fit(self, allowed: str | float) -> None:
+        """Fix the number of steps once enough of them were timed; from there the run is like any other.
+
+        A schedule that would have been different in the steps so far starts the training again.
+        """
+        if self.trainer.step not in (budget.WARM, budget.TIMED):
+            return
+        if self.trainer.device.type == "cuda":
+            torch.cuda.synchronize(self.trainer.device)
+        spent = self.seconds + time.monotonic() - self.clock
+        if self.trainer.step == budget.WARM:
+            self.warmed = spent
+            return
+        step = (spent - self.warmed) / (budget.TIMED - budget.WARM)
+        steps = budget.fitting(seconds(allowed), spent, step, budget.TIMED)
+        steps = distributed.gather(steps)[0]
+        (phase,) = self.spec.phases.values()
+        phase.steps = self.spec.train.steps = steps
+        self.spec.train.budget = None
+        state = self.trainer.state_dict() if budget.unchanged(self.blueprint, steps, budget.TIMED) else None
+        self.trainer = Trainer(self.blueprint, self.trainer.device)
+        if state is not None:
+            self.trainer.load_state_dict(state)
+        else:
+            warm.start(self.spec, self.trainer.parts)
+            self.trainer.restart_averages()
+            self.counted = 0
+            if self.first:
+                self.folder.cut_back(0)
+                checkpoint.clear(self.folder)
+        self.locked = lock.locked(self.blueprint)
+        self.info = replace(self.info, config=self.locked, steps=steps)
+        if self.first:
+            self.folder.write_yaml("locked.yaml", self.locked)
+            if self.console in self.own:
+                self.console.say(f"budget: {allowed} is {steps} steps of {1000 * step:.3g} ms")
 
     def tell(self, hook: str, **what: Any) -> None:
         """Call a run hook, on the first process. A plugin that fails is left out; training goes on."""
@@ -233,7 +276,8 @@ class Session:
             values = evaluate(self.inference(), n, (self.spec.train.seed, "evaluate"), self.held_inputs(n))
             self.improve(values)
             best = self.spec.train.keep.best or ""
-            if best.split(".")[0] in self.spec.metrics and best not in values:
+            players = {player for phase in self.spec.phases.values() for player in phase.players}
+            if best and best.split(".")[0] not in players and best not in values:
                 self.console.say(f"train.keep.best: there is no '{best}' ({choices(best, values)}); no best is kept")
             self.tell("on_evaluation", step=self.trainer.step, values=values)
         self.due = distributed.agree(self.due)
@@ -315,14 +359,18 @@ def train(
     device = distributed.start(blueprint.spec.train.device)
     path = RunFolder.claim(out, blueprint.spec.name) if distributed.rank() == 0 else None
     folder = RunFolder(distributed.gather(path)[0])
+    budget.leave_open(blueprint.spec)
     try:
         with reading(blueprint.spec):
+            chosen = precision.settle(blueprint, device)
             session = Session(blueprint, folder, registry, device, quiet)
         session.begin()
     except BaseException:
         with suppress(OSError):  # unless something was written
             folder.path.rmdir()
         raise
+    if chosen and session.first and not quiet:
+        session.console.say(chosen)
     return folder, session.run()
 
 
@@ -359,6 +407,7 @@ def resume(
         plain["train"]["steps"] = steps
     spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry, moved)
     blueprint = dry.check(spec)
+    budget.leave_open(spec)
     device = distributed.start(spec.train.device)
     session = Session(blueprint, folder, registry, device, quiet)
     if stored.step >= session.trainer.total:

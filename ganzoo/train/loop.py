@@ -20,6 +20,7 @@ from ganzoo.model.build import Blueprint
 from ganzoo.model.modes import for_phase, freeze, parameters
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
 from ganzoo.model.program import Getter, Program, Shared, Turn
+from ganzoo.train.compiled import compile_parts
 from ganzoo.train.ema import Average
 from ganzoo.train.feed import Batch, Feed, check_batch
 from ganzoo.train.ledger import Ledger
@@ -107,6 +108,7 @@ class Trainer:
         self.seats: dict[str, Seat] = {}
         self.phase: Phase = next(iter(self.spec.phases.values()))
         self.enter(self.phase)
+        self.plain = compile_parts(self.spec, self.parts) if self.train.compile else []
 
     @property
     def total(self) -> int:

@@ -9,7 +9,7 @@ class Linear:
     Paper: arXiv:1703.10593 section 4 (constant, then linear decay to 0).
 
     Args:
-        start: The step at which the line begins.
+        start: The step at which the line begins; below 1, the part of training after which it does.
         stop: The step at which it ends; the last of training if not given.
         begin: The factor up to `start`.
         end: The factor from `stop` on.
@@ -19,10 +19,11 @@ class Linear:
     """
 
     def __init__(
-        self, start: int = 0, stop: int | None = None, begin: float = 1.0, end: float = 0.0, steps: int | None = None
+        self, start: float = 0, stop: int | None = None, begin: float = 1.0, end: float = 0.0, steps: int | None = None
     ):
-        self.start, self.begin, self.end = start, begin, end
-        self.stop = stop if stop is not None else max(steps or 0, start + 1)
+        self.start = round(start * (steps or 0)) if start < 1 else int(start)
+        self.begin, self.end = begin, end
+        self.stop = stop if stop is not None else max(steps or 0, self.start + 1)
         if self.stop <= self.start:
             raise ValueError(f"stop is {self.stop}, but should be after start, {self.start}")
 
