@@ -127,6 +127,8 @@ class Session:
                 while self.trainer.advance():
                     if settings.budget is not None:
                         self.fit(settings.budget)
+                        if self.trainer.step == 0:
+                            continue
                     step, last = self.trainer.step, self.trainer.step == self.trainer.total
                     if step % settings.log_every == 0 or last:
                         self.log()
