@@ -422,7 +422,7 @@ def test_resume_refuses_other_shards(images: Path, tmp_path: Path) -> None:
     shutil.rmtree(found.root)
     save(images / "cat" / "000.png", np.zeros((7, 5, 3), np.uint8))
     packed(Shards, images)
-    with pytest.raises(UserError, match="the data has changed"):
+    with pytest.raises(UserError, match="the data is not what"):
         resume(tmp_path / "run", plugins.installed(), steps=20, quiet=True)
 
 
