@@ -16,7 +16,7 @@ from ganzoo.run import checkpoint
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.session import resume, train
 from ganzoo.train import precision
-from tests.zoo import MODELS, full, tensors, trainer, written
+from tests.zoo import MODELS, equal, full, tensors, trainer, written
 
 POINTS = """
 extends: base/points.yaml
@@ -94,6 +94,20 @@ class TestLayout:
                 tr.advance()
         for (key, one), other in zip(tensors(last.parts).items(), tensors(plain.parts).values(), strict=True):
             assert torch.allclose(one.float(), other.float(), atol=2e-4), key
+
+
+def test_resume_is_exact_in_bf16_and_channels_last(tmp_path) -> None:
+    settings = {"train__precision": "bf16", "train__steps": 6, "players__G__ema": 0.9}
+    straight, before, after = (trainer(written(tmp_path, IMAGES, **settings)) for _ in range(3))
+    for _ in range(3):
+        before.advance()
+    torch.save(before.state_dict(), tmp_path / "state.pt")
+    after.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    for tr in (straight, after):
+        while tr.advance():
+            pass
+    assert equal(tensors(straight.parts), tensors(after.parts))
+    assert equal(tensors(straight.averages()), tensors(after.averages()))
 
 
 class TestBudget:
