@@ -35,13 +35,13 @@ class Fitted(ImageSet):
     def __init__(
         self,
         root: str,
-        split: Split,
-        range: tuple[float, float],
-        size: int | tuple[int, int] | None,
-        channels: Literal[1, 3, 4] | None,
-        classes: int | tuple[str, ...] | None,
-        fit: Fit,
-        holdout: float,
+        split: Split = "train",
+        range: tuple[float, float] = (-1.0, 1.0),
+        size: int | tuple[int, int] | None = None,
+        channels: Literal[1, 3, 4] | None = None,
+        classes: int | tuple[str, ...] | None = None,
+        fit: Fit = "crop",
+        holdout: float = 0.0,
     ):
         super().__init__(split, range)
         sides = (size, size) if isinstance(size, int) else size

@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,7 +17,7 @@ from ganzoo.data import label_field
 from ganzoo.errors import UserError
 from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
-from ganzoo_data.decode import Fit, Recipe, decode
+from ganzoo_data.decode import Recipe, decode
 from ganzoo_data.doctor import Finding, quick
 from ganzoo_data.fitted import Fitted
 from ganzoo_data.pack import INDEX, read_fields, read_index
@@ -52,19 +52,6 @@ class Shards(Fitted):
     Raises:
         ValueError: an argument is out of bounds.
     """
-
-    def __init__(
-        self,
-        root: str,
-        split: Split = "train",
-        range: tuple[float, float] = (-1.0, 1.0),
-        size: int | tuple[int, int] | None = None,
-        channels: Literal[1, 3, 4] | None = None,
-        classes: int | tuple[str, ...] | None = None,
-        fit: Fit = "crop",
-        holdout: float = 0.0,
-    ):
-        super().__init__(root, split, range, size, channels, classes, fit, holdout)
 
     @cached_property
     def packed(self) -> dict[str, Any] | None:
