@@ -106,13 +106,10 @@ class Model:
             UserError: the model is wrong, there is no such phase, or its data is not there.
         """
         from ganzoo import distributed
-        from ganzoo.model.build import reading
         from ganzoo.train.profile import profile
 
         with self._where_data_is():
-            device = distributed.start(self.spec.train.device)
-            with reading(self.spec):
-                return profile(self.blueprint, device, steps, phase)
+            return profile(self.blueprint, distributed.start(self.spec.train.device), steps, phase)
 
     def run(self, out: str | Path | None = None, quiet: bool = False) -> tuple[Any, str]:
         """Train into a new run folder; the folder, and why training stopped: ``finished`` or ``interrupted``.

@@ -51,52 +51,52 @@ def profile(
 
 
 def _tables(report: dict[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
-    whole, between, spent = report["step"]["watched"], report["between"], report["time"]
+    whole, spent = report["step"]["watched"], report["time"]
 
-    def row(*cells: str, forward: float = 0.0, backward: float = 0.0, rest: float = 0.0) -> list[str]:
-        times = [_seconds(forward), _seconds(backward), f"{(forward + backward + rest) / whole:.1%}"]
-        return [*cells[:2], *times, *cells[2:]]
+    def times(item: dict[str, Any], *more: str) -> list[str]:
+        share = sum(item[kind] for kind in ("forward", "backward", *more)) / whole
+        return [_seconds(item["forward"]), _seconds(item["backward"]), f"{share:.1%}"]
 
     rows = [["part", "calls", "forward", "backward", "share", "FLOPs", "of ceiling"]]
     for name, part in report["parts"].items():
-        reached = f"{part['of_ceiling']:.0%}" if part["of_ceiling"] else ""
-        cells = (name, f"{part['calls']:g}", _big(part["flops"]), reached)
-        rows.append(row(*cells, forward=part["forward"], backward=part["backward"]))
-    rows.append(row("between", "", "", "", **between))
+        flops = _big(part["flops"]) if part["flops"] else "-"
+        reached = f"{part['of_ceiling']:.0%}" if part["of_ceiling"] else "-"
+        rows.append([name, f"{part['calls']:g}", *times(part), flops, reached])
+    rows.append(["between", "", *times(report["between"]), "", ""])
     for kind in (*MOMENTS, "data", "rest"):
         if spent[kind]:
             rows.append([kind, "", _seconds(spent[kind]), "", f"{spent[kind] / whole:.1%}", "", ""])
     yield "Time a step, by part", rows
 
-    rows = [["player", "", "forward", "backward", "share", *MOMENTS]]
+    rows = [["player", "forward", "backward", "share", *MOMENTS]]
     for name, player in report["players"].items():
-        moments = [_seconds(player[kind]) for kind in MOMENTS]
-        rest = sum(player[kind] for kind in MOMENTS)
-        rows.append(row(name, "", *moments, forward=player["forward"], backward=player["backward"], rest=rest))
+        rows.append([name, *times(player, *MOMENTS), *(_seconds(player[kind]) for kind in MOMENTS)])
     yield "By player", rows
 
-    rows = [["term", "", "forward", "backward", "share"]]
+    rows = [["term", "every", "forward", "backward", "share"]]
     for term in report["terms"]:
-        every = f"every {term['every']}" if term["every"] > 1 else ""
-        times = {kind: term[kind] for kind in ("forward", "backward")}
-        rows.append(row(f"{term['player']}.{term['term']}", every, **times))
-    yield "By term (a shared value is charged to the term that first asks for it)", rows
+        rows.append([f"{term['player']}.{term['term']}", str(term["every"]), *times(term)])
+    for name, player in report["players"].items():
+        if player["shared"]:
+            rows.append([f"{name}, shared", "", *times({"forward": 0.0, "backward": player["shared"]})])
+    yield "By term (a shared value is computed in the term that first asks for it)", rows
 
     memory = report["memory"]
     rows = [["part", *BYTES]]
     rows += [[name, *(_big(sizes[kind]) + "B" for kind in BYTES)] for name, sizes in memory["parts"].items()]
     rows.append(["other", *[""] * 5, _big(memory["other activations"]) + "B"])
     peak = f"; {_big(memory['allocated'])}B allocated at most" if memory["allocated"] else ""
-    yield f"Memory (activations: what autograd keeps at most{peak})", rows
+    yield f"Memory (activations: what autograd keeps when it keeps most{peak})", rows
 
 
 def _print(title: str, rows: list[list[str]]) -> None:
     """A table for a terminal, or aligned columns."""
+    print(title)
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(title=title, title_justify="left")
+        table = Table()
         for index, column in enumerate(rows[0]):
             table.add_column(column, justify="right" if index else "left")
         for row in rows[1:]:
@@ -104,7 +104,6 @@ def _print(title: str, rows: list[list[str]]) -> None:
         Console().print(table)
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    print(title)
     for row in rows:
         cells = [f"{cell:{'>' if i else '<'}{width}}" for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
         print("  " + "  ".join(cells).rstrip())
@@ -116,10 +115,8 @@ def _seconds(value: float) -> str:
 
 def _big(value: float) -> str:
     """``2.1 G``, for FLOPs and bytes alike: powers of 1000."""
-    for unit in ("", "k", "M", "G", "T"):
-        if value < 1000:
-            break
+    units = ["P", "T", "G", "M", "k", ""]
+    while value >= 999.5 and len(units) > 1:
         value /= 1000
-    else:
-        unit = "P"
-    return f"{value:.3g} {unit}"
+        units.pop()
+    return f"{value:.3g} {units[-1]}"

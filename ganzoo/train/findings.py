@@ -9,12 +9,11 @@ PENALTY = 0.15
 DOMINATES = 0.50
 SLOW = 0.30  # of the ceiling
 TINY = 2e-4  # seconds: work a call, at the ceiling
-BATCH = 64
 
 
 def findings(report: dict[str, Any]) -> list[str]:
     """Sentences, each with its number and what to try; from the report of :func:`ganzoo.train.profile.profile`."""
-    rules = (_data, _overhead, _penalties, _dominant, _precision, _batch)
+    rules = (_data, _overhead, _penalties, _dominant, _precision, _rate)
     found = [sentence for rule in rules for sentence in rule(report)]
     return found or ["Nothing stands out: no part, term or overhead is above its threshold."]
 
@@ -30,21 +29,30 @@ def _data(report: dict[str, Any]) -> list[str]:
 
 
 def _overhead(report: dict[str, Any]) -> list[str]:
-    between = sum(report["between"].values())
-    share = _share(report, report["time"]["rest"] + between)
-    if share > OVERHEAD:
-        return [
-            f"Overhead: {share:.0%} of the step passes in the loop and between parts. Try a larger train.batch, so that "
-            "the same overhead serves more samples."
-        ]
-    rate, calls = _of_ceiling(report), sum(part["calls"] for part in report["parts"].values() if part["flops"])
-    work = report["step"]["flops"] / report["ceiling"]["rate"] / calls if calls else 0.0
-    if calls and rate is not None and rate < SLOW and work < TINY:
-        return [
-            f"Overhead: a call of a network is {work * 1e6:.0f} µs of work at the ceiling, and networks reach {rate:.0%} "
-            "of it: starting operations costs more than computing them. Try a larger train.batch, or wider networks."
-        ]
-    return []
+    share = _share(report, report["time"]["rest"] + sum(report["between"].values()))
+    if share <= OVERHEAD:
+        return []
+    return [
+        f"Overhead: {share:.0%} of the step passes in the loop and between parts. Try a larger train.batch: the same "
+        "overhead then serves more samples."
+    ]
+
+
+def _rate(report: dict[str, Any]) -> list[str]:
+    networks = [part for part in report["parts"].values() if part["flops"]]
+    seconds, calls = _networks(report), sum(part["calls"] for part in networks)
+    if not seconds or not calls:
+        return []
+    work = report["step"]["flops"] / report["ceiling"]["rate"]  # seconds, at the ceiling
+    if work / seconds >= SLOW:
+        return []
+    why = "their layers are small for this device, or what is no arithmetic takes the time (norms, activations, copies)"
+    if work / calls < TINY:
+        why = f"a call is {work / calls * 1e6:.0f} µs of work there, so starting operations costs more than computing"
+    return [
+        f"Rate: networks reach {work / seconds:.0%} of the ceiling with a batch of {report['batch']}: {why}. Try "
+        f"train.batch={2 * report['batch']}, and look at the samples a second."
+    ]
 
 
 def _penalties(report: dict[str, Any]) -> list[str]:
@@ -54,9 +62,9 @@ def _penalties(report: dict[str, Any]) -> list[str]:
         if term["penalty"] and share > PENALTY:
             every = 4 * term["every"]
             found.append(
-                f"Penalty: {term['player']}.{term['term']} takes {share:.0%} of the step; it differentiates a network "
-                f"inside the forward pass, and that once more. `every: {every}` makes it lazy and would save about "
-                f"{share * 0.75:.0%}, but changes the algorithm."
+                f"Penalty: {term['player']}.{term['term']} takes {share:.0%} of the step: a penalty on gradients goes "
+                f"backward twice. `every: {every}` makes it lazy and would save about {share * 0.75:.0%}, but changes "
+                "the algorithm."
             )
     return found
 
@@ -83,18 +91,8 @@ def _precision(report: dict[str, Any]) -> list[str]:
     if gain < 1.2 or networks < DOMINATES:
         return []
     return [
-        f"Precision: fp32, where this device computes large layers {gain:.1f} times as fast in bfloat16, and layers with "
-        f"arithmetic take {networks:.0%} of the step. Try train.precision=bf16 and profile again."
-    ]
-
-
-def _batch(report: dict[str, Any]) -> list[str]:
-    rate, batch = _of_ceiling(report), report["batch"]
-    if rate is None or rate >= SLOW or batch >= BATCH:
-        return []
-    return [
-        f"Batch: with {batch} samples the networks reach {rate:.0%} of the ceiling. Try train.batch={2 * batch}: larger "
-        "operations come closer to it."
+        f"Precision: fp32, where this device computes large layers {gain:.1f} times as fast in bfloat16, and networks "
+        f"take {networks:.0%} of the step. Try train.precision=bf16 and profile again."
     ]
 
 
@@ -105,8 +103,3 @@ def _share(report: dict[str, Any], seconds: float) -> float:
 def _networks(report: dict[str, Any]) -> float:
     """Seconds in parts that have arithmetic to count."""
     return sum(part["forward"] + part["backward"] for part in report["parts"].values() if part["flops"])
-
-
-def _of_ceiling(report: dict[str, Any]) -> float | None:
-    seconds = _networks(report)
-    return report["step"]["flops"] / seconds / report["ceiling"]["rate"] if seconds else None

@@ -33,12 +33,12 @@ def _kernels(device: torch.device, dtype: torch.dtype) -> dict[str, tuple[Callab
     matrix = torch.ones(size, size, device=device, dtype=dtype)
     images = torch.ones(batch, channels, side, side, device=device, dtype=dtype)
     weight = torch.ones(channels, channels, 3, 3, device=device, dtype=dtype)
-    last = [t.contiguous(memory_format=torch.channels_last) for t in (images, weight)]
+    images_last, weight_last = (t.contiguous(memory_format=torch.channels_last) for t in (images, weight))
     flops = 2.0 * batch * side**2 * channels**2 * 9
     return {
         "matrix product": (lambda: matrix @ matrix, 2.0 * size**3),
         "convolution": (lambda: conv2d(images, weight, padding=1), flops),
-        "convolution, channels last": (lambda: conv2d(*last, padding=1), flops),
+        "convolution, channels last": (lambda: conv2d(images_last, weight_last, padding=1), flops),
     }
 
 

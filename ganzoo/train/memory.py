@@ -14,7 +14,7 @@ from ganzoo.train.loop import Trainer
 
 def held(trainer: Trainer) -> dict[str, dict[str, int]]:
     """Bytes of every part after a step. What parts share is counted with the first of them."""
-    states: dict[nn.Parameter, Any] = {}
+    states: dict[Any, Any] = {}
     for seat in trainer.seats.values():
         states |= seat.optimizer.state
     averages, seen = trainer.averages(), set[int]()

@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ganzoo.config.spec import Spec, Term
 from ganzoo.errors import UserError, choices
 from ganzoo.expression import Call, root, walk
-from ganzoo.model.build import Blueprint
+from ganzoo.model.build import Blueprint, reading
 from ganzoo.train import machine, precision
 from ganzoo.train.clock import Clock, Place
 from ganzoo.train.findings import findings
@@ -46,31 +46,36 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
     Raises:
         UserError: there is no such phase, or `steps` is not positive.
     """
-    blueprint, cycle, notes = _prepared(blueprint, device, steps, phase)
+    blueprint, cycle, notes = _prepared(blueprint, steps, phase)
     steps = math.ceil(steps / cycle) * cycle
-    seconds = _plain(blueprint, device, steps)
+    with reading(blueprint.spec):
+        settled = precision.settle(blueprint, device)
+        seconds = _plain(blueprint, device, steps)
+    notes += [settled] if settled is not None else []
     counter = _Flops()
     clock = Clock(lambda: counter.total)
     trainer = Watched(blueprint, device, clock)
     saved = Saved(_constants(trainer), lambda: clock.now.part)
-    counting = math.ceil(WARM / cycle) * cycle
+    counted = math.ceil(WARM / cycle) * cycle
     with torch.autograd.set_multithreading_enabled(False):
         with counter, torch.autograd.graph.saved_tensors_hooks(saved.pack, saved.unpack):
-            _advance(trainer, counting)
-        flops = {place: count / counting for place, count in clock.spent.items()}
+            _advance(trainer, counted)
+        clock.go(Place())
+        flops = {place: count / counted for place, count in clock.spent.items()}
         _advance(trainer, cycle)  # at full speed again
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         clock.restart(_stopwatch(device))
         _advance(trainer, steps)
         clock.go(Place())
     spent = {place: total / steps for place, total in clock.spent.items()}
+    memory = _memory(trainer, saved, device)
     report = {
         **_setting(blueprint, device, steps),
         "step": {"seconds": seconds, "watched": sum(spent.values()), "flops": sum(flops.values())},
         "ceiling": _ceilings(blueprint, device),
         "time": {kind: _total(spent, what=kind) for kind in KINDS},
-        "players": {
-            name: {kind: _total(spent, what=kind, player=name) for kind in KINDS[:-2]} for name in trainer.seats
-        },
+        "players": {name: _player(name, spent) for name in trainer.seats},
         "terms": [_term(term, trainer, spent) for terms in trainer.terms.values() for term, _, _ in terms],
         "parts": {
             name: _part(name, trainer, spent, flops, clock.calls[name] / steps)
@@ -78,7 +83,7 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
             if clock.calls[name] or name in trainer.phase.trained()
         },
         "between": {kind: _total(spent, what=kind, part="") for kind in ("forward", "backward")},
-        "memory": _memory(trainer, saved, device),
+        "memory": memory,
         "notes": notes,
     }
     for part in report["parts"].values():
@@ -87,31 +92,25 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
     return report
 
 
-def _prepared(
-    blueprint: Blueprint, device: torch.device, steps: int, phase: str | None
-) -> tuple[Blueprint, int, list[str]]:
-    """A copy with the one phase, precision settled; the steps after which lazy terms have come round; notes."""
+def _prepared(blueprint: Blueprint, steps: int, phase: str | None) -> tuple[Blueprint, int, list[str]]:
+    """A copy with the one phase, long enough; the steps in which lazy terms come round; notes."""
     phases = blueprint.spec.phases
     if steps < 1:
         raise UserError(f"{steps} steps cannot be profiled; at least 1 can")
     if phase is not None and phase not in phases:
-        raise UserError(f"{blueprint.spec.name} has no phase '{phase}' ({choices(phase, phases) or ', '.join(phases)})")
+        hint = choices(phase, phases) or f"it has {', '.join(phases)}"
+        raise UserError(f"{blueprint.spec.name} has no phase '{phase}' ({hint})")
     chosen = phases[phase] if phase is not None else next(iter(phases.values()))
     notes = []
-    spec = replace(blueprint.spec, train=replace(blueprint.spec.train))
-    found = precision.settle(replace(blueprint, spec=spec), device)
-    if found is not None:
-        notes.append(found)
-    if spec.train.compile:
-        spec.train.compile = False
-        notes.append("train.compile is left out: what is compiled cannot be told apart by part")
-    every = [math.lcm(p.every, t.every) for p in chosen.players.values() for t in p.terms.values()]
-    cycle = math.lcm(*every)
+    train = replace(blueprint.spec.train, compile=False)
+    if blueprint.spec.train.compile:
+        notes.append("train.compile is left out: compiled networks are not watched")
+    cycle = math.lcm(*(math.lcm(p.every, t.every) for p in chosen.players.values() for t in p.terms.values()))
     if cycle > CYCLE:
-        notes.append(f"lazy terms come round every {cycle} steps, which is not waited for; ask for --steps {cycle}")
+        notes.append(f"lazy terms come round every {cycle} steps, which is not waited for: shares are of these steps")
         cycle = 1
-    needed = steps + 4 * cycle + 2 * WARM
-    spec = replace(spec, phases={chosen.name: replace(chosen, steps=max(chosen.steps, needed))})
+    longer = max(chosen.steps, steps + 4 * cycle + 2 * WARM)
+    spec = replace(blueprint.spec, train=train, phases={chosen.name: replace(chosen, steps=longer)})
     return replace(blueprint, spec=spec), cycle, notes
 
 
@@ -180,6 +179,12 @@ def _ceilings(blueprint: Blueprint, device: torch.device) -> dict[str, Any]:
     half, half_by = machine.ceiling(device, torch.bfloat16) if precision.has_bf16(device) else (None, by)
     used = half is not None and blueprint.spec.train.precision == "bf16"
     return {"rate": half if used else single, "by": half_by if used else by, "fp32": single, "bf16": half}
+
+
+def _player(name: str, spent: dict[Place, float]) -> dict[str, float]:
+    """A player's seconds; `shared` are those of its backward passes in values that another's terms made."""
+    shared = sum(v for p, v in spent.items() if (p.what, p.player, p.term) == ("backward", name, "") and p.part)
+    return {**{kind: _total(spent, what=kind, player=name) for kind in KINDS[:-2]}, "shared": shared}
 
 
 def _term(term: Term, trainer: Trainer, spent: dict[Place, float]) -> dict[str, Any]:
