@@ -1,12 +1,15 @@
-"""What this machine can do: the best rate of a matrix product or a convolution, measured."""
+"""What this machine can do, measured, and what it is given to do, counted: FLOPs."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.nn.functional import conv2d
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 SECONDS = 0.25  # a kernel
 
@@ -53,3 +56,20 @@ def _rate(kernel: Callable[[], object], device: torch.device) -> float:
         synchronize(device)
         best = min(best, time.perf_counter() - start)
     return 1.0 / best
+
+
+class Flops(TorchDispatchMode):
+    """Adds up FLOPs by torch's own formulas. torch's counter hooks every module, which ends rewriting layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+        self.formulas = FlopCounterMode(display=False).flop_registry
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        formula = self.formulas.get(func._overloadpacket)
+        if formula is not None:
+            self.total += formula(*args, **kwargs, out_val=result)
+        return result

@@ -10,14 +10,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
-from ganzoo.config.spec import Spec, Term
 from ganzoo.errors import UserError, choices
-from ganzoo.expression import Call, root, walk
 from ganzoo.model.build import Blueprint, reading
-from ganzoo.train import machine, precision
+from ganzoo.train import machine, precision, shares
 from ganzoo.train.clock import Clock, Place
 from ganzoo.train.findings import findings
 from ganzoo.train.loop import Trainer
@@ -26,7 +22,6 @@ from ganzoo.train.watched import Watched
 
 WARM = 2  # steps before any is timed
 CYCLE = 64  # steps; lazy terms that come round later are not waited for
-KINDS = ("forward", "backward", "optimizer", "after", "ema", "data", "rest")
 
 
 def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: str | None = None) -> dict[str, Any]:
@@ -52,7 +47,7 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
         settled = precision.settle(blueprint, device)
         seconds = _plain(blueprint, device, steps)
     notes += [settled] if settled is not None else []
-    counter = _Flops()
+    counter = machine.Flops()
     clock = Clock(lambda: counter.total)
     trainer = Watched(blueprint, device, clock)
     saved = Saved(_constants(trainer), lambda: clock.now.part)
@@ -70,24 +65,23 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
         clock.go(Place())
     spent = {place: total / steps for place, total in clock.spent.items()}
     memory = _memory(trainer, saved, device)
+    ceilings = _ceilings(blueprint, device)
     report = {
         **_setting(blueprint, device, steps),
         "step": {"seconds": seconds, "watched": sum(spent.values()), "flops": sum(flops.values())},
-        "ceiling": _ceilings(blueprint, device),
-        "time": {kind: _total(spent, what=kind) for kind in KINDS},
-        "players": {name: _player(name, spent) for name in trainer.seats},
-        "terms": [_term(term, trainer, spent) for terms in trainer.terms.values() for term, _, _ in terms],
+        "ceiling": ceilings,
+        "time": {kind: shares.total(spent, what=kind) for kind in shares.KINDS},
+        "players": {name: shares.player(name, spent) for name in trainer.seats},
+        "terms": [shares.term(term, trainer, spent) for terms in trainer.terms.values() for term, _, _ in terms],
         "parts": {
-            name: _part(name, trainer, spent, flops, clock.calls[name] / steps)
+            name: shares.part(name, trainer, spent, flops, ceilings["rate"]) | {"calls": clock.calls[name] / steps}
             for name in trainer.parts
             if clock.calls[name] or name in trainer.phase.trained()
         },
-        "between": {kind: _total(spent, what=kind, part="") for kind in ("forward", "backward")},
+        "between": {kind: shares.total(spent, what=kind, part="") for kind in ("forward", "backward")},
         "memory": memory,
         "notes": notes,
     }
-    for part in report["parts"].values():
-        _rate(part, report["ceiling"])
     report["findings"] = findings(report)
     return report
 
@@ -140,35 +134,17 @@ def _stopwatch(device: torch.device) -> Callable[[], float]:
     return read
 
 
-class _Flops(TorchDispatchMode):
-    """Adds up FLOPs by torch's own formulas. torch's counter hooks every module, which ends rewriting layers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-        self.formulas = FlopCounterMode(display=False).flop_registry
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        formula = self.formulas.get(func._overloadpacket)
-        if formula is not None:
-            self.total += formula(*args, **kwargs, out_val=result)
-        return result
-
-
 def _constants(trainer: Trainer) -> list[torch.Tensor]:
     modules = [part for part in trainer.parts.values() if isinstance(part, nn.Module)]
     return [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
 
 
-def _total(spent: dict[Place, float], **where: str) -> float:
-    return sum(v for place, v in spent.items() if all(getattr(place, key) == name for key, name in where.items()))
-
-
 def _setting(blueprint: Blueprint, device: torch.device, steps: int) -> dict[str, Any]:
     spec = blueprint.spec
-    on = {"cuda": torch.cuda.get_device_name}.get(device.type, lambda d: f"{torch.get_num_threads()} threads")(device)
+    threads = torch.get_num_threads()
+    on = f"{threads} thread{'s' if threads > 1 else ''}"
+    if device.type == "cuda":
+        on = torch.cuda.get_device_name(device)
     settings = {"precision": spec.train.precision, "batch": spec.train.batch, "steps": steps}
     return {"model": spec.name, "phase": next(iter(spec.phases)), "device": f"{device.type}, {on}", **settings}
 
@@ -179,44 +155,6 @@ def _ceilings(blueprint: Blueprint, device: torch.device) -> dict[str, Any]:
     half, half_by = machine.ceiling(device, torch.bfloat16) if precision.has_bf16(device) else (None, by)
     used = half is not None and blueprint.spec.train.precision == "bf16"
     return {"rate": half if used else single, "by": half_by if used else by, "fp32": single, "bf16": half}
-
-
-def _player(name: str, spent: dict[Place, float]) -> dict[str, float]:
-    """A player's seconds; `shared` are those of its backward passes in values that another's terms made."""
-    shared = sum(v for p, v in spent.items() if (p.what, p.player, p.term) == ("backward", name, "") and p.part)
-    return {**{kind: _total(spent, what=kind, player=name) for kind in KINDS[:-2]}, "shared": shared}
-
-
-def _term(term: Term, trainer: Trainer, spent: dict[Place, float]) -> dict[str, Any]:
-    times = {k: _total(spent, what=k, player=term.player, term=term.name) for k in ("forward", "backward")}
-    penalty = _is_penalty(term, trainer.spec)
-    return {"player": term.player, "term": term.name, "every": term.every, "penalty": penalty, **times}
-
-
-def _is_penalty(term: Term, spec: Spec) -> bool:
-    """Whether a regularizer is called in it."""
-    calls = {root(piece.func) for piece in walk(term.expr) if isinstance(piece, Call)}
-    return any(name in spec.parts and spec.parts[name].kind == "regularizer" for name in calls)
-
-
-def _part(
-    name: str, trainer: Trainer, spent: dict[Place, float], flops: dict[Place, float], calls: float
-) -> dict[str, Any]:
-    part = trainer.parts[name]
-    return {
-        "use": trainer.spec.parts[name].entry.id,
-        "calls": calls,
-        **{kind: _total(spent, what=kind, part=name) for kind in ("forward", "backward")},
-        "parameters": sum(p.numel() for p in part.parameters()) if isinstance(part, nn.Module) else 0,
-        "flops": _total(flops, part=name),
-    }
-
-
-def _rate(part: dict[str, Any], ceiling: dict[str, Any]) -> None:
-    """FLOP/s while a part computes, and its share of the ceiling; None for what has no layers."""
-    seconds = part["forward"] + part["backward"]
-    part["rate"] = part["flops"] / seconds if part["flops"] and seconds else None
-    part["of_ceiling"] = part["rate"] and part["rate"] / ceiling["rate"]
 
 
 def _memory(trainer: Trainer, saved: Saved, device: torch.device) -> dict[str, Any]:
