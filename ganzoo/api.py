@@ -99,6 +99,18 @@ class Model:
         with self._where_data_is(), reading(self.spec):
             return data.diagnose()
 
+    def profile(self, steps: int = 20, phase: str | None = None) -> dict[str, Any]:
+        """Where the time, FLOPs and memory of a training step go, measured on throw-away copies, as plain data.
+
+        Raises:
+            UserError: the model is wrong, there is no such phase, or its data is not there.
+        """
+        from ganzoo import distributed
+        from ganzoo.train.profile import profile
+
+        with self._where_data_is():
+            return profile(self.blueprint, distributed.start(self.spec.train.device), steps, phase)
+
     def run(self, out: str | Path | None = None, quiet: bool = False) -> tuple[Any, str]:
         """Train into a new run folder; the folder, and why training stopped: ``finished`` or ``interrupted``.
 

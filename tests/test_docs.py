@@ -17,8 +17,9 @@ from ganzoo.testing.inputs import Example
 from tests.test_packaging import blocks
 
 ROOT = Path(__file__).resolve().parents[1]
-README, PLUGINS, CONFIGS, DATA, EVALUATION = (
-    ROOT / p for p in ("README.md", *(f"docs/{n}.md" for n in ("plugins", "configs", "data", "evaluation")))
+README, PLUGINS, CONFIGS, DATA, EVALUATION, PERFORMANCE = (
+    ROOT / p
+    for p in ("README.md", *(f"docs/{n}.md" for n in ("plugins", "configs", "data", "evaluation", "performance")))
 )
 
 
@@ -39,13 +40,13 @@ def test_models_in_the_documents_check(path: Path, tmp_path: Path) -> None:
 def test_commands_in_the_documents_exist_and_their_models_check() -> None:
     known = {command.name for command in (*app.registered_commands, *app.registered_groups)}
     checked = 0
-    for path in (README, CONFIGS, DATA, EVALUATION):
+    for path in (README, CONFIGS, DATA, EVALUATION, PERFORMANCE):
         for _, language, text in blocks(path.read_text()):
             for line in text.splitlines() if language == "sh" else ():
                 words = re.findall(r"""(?:[^\s"]|"[^"]*")+""", line.split("  #")[0])
                 if words[:1] == ["ganzoo"]:
                     assert words[1] in known, line
-                if words[:2] == ["ganzoo", "train"]:
+                if words[:2] in (["ganzoo", "train"], ["ganzoo", "profile"]):
                     overrides = [w.replace('"', "") for w in words[3:] if "=" in w and not w.startswith("--")]
                     api.Model(words[2], overrides).check()
                     checked += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import data, inspect, models, runs, start
+from ganzoo.cli import data, inspect, models, profile, runs, start
 from ganzoo.errors import EvaluationError, GanzooError, Problem, UserError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("check")(models.check)
 app.command("explain")(models.explain)
 app.command("fill")(models.fill)
 app.command("doctor")(models.doctor)
+app.command("profile")(profile.profile)
 app.command("train")(runs.train)
 app.command("resume")(runs.resume)
 app.command("sample")(runs.sample)

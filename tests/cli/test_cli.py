@@ -303,3 +303,22 @@ def test_data_pack_refuses(ganzoo, tmp_path, words, says) -> None:
     assert not (tmp_path / "x").exists()
     if "--out" in words:
         assert json.loads(ganzoo("data", "pack", *words, "--json").out)["problems"]
+
+
+def test_profile_for_people_and_machines(ganzoo, monkeypatch) -> None:
+    from ganzoo.train import machine
+
+    monkeypatch.setattr(machine, "SECONDS", 0.0)
+    result = ganzoo("profile", "gan/circle", *SMALL, "--steps", "2")
+    assert result.code == 0, result.err
+    for piece in ("Time a step, by part", "D.adversarial", "between", "Memory", "What holds it back\n* "):
+        assert piece in result.out
+    report = json.loads(ganzoo("profile", "gan/circle", *SMALL, "--steps", "2", "--json").out)
+    assert report["steps"] == 2 and set(report["players"]) == {"G", "D"}
+
+
+def test_profile_mistakes(ganzoo) -> None:
+    result = ganzoo("profile", "gan/circle", *SMALL, "--phase", "late")
+    assert result.code == 2 and "no phase 'late'" in result.err
+    assert ganzoo("profile", "gan/circle", *SMALL, "--steps", "0").code == 2
+    assert ganzoo("profile", "dcgan").code == 2
