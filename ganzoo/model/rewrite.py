@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d
-from torch.nn.modules.module import _has_any_global_hook
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+GLOBAL_HOOKS = [f"_global_{kind}_hooks" for kind in ("forward", "forward_pre", "backward", "backward_pre")]
 Rule = Callable[[Any, Any, Tensor], Tensor]
 
 
@@ -107,7 +107,9 @@ def _kind(layer: nn.Module | None) -> type | None:
     """The class of a layer, its parametrisations aside; None where a hook wants to see it called."""
     if layer is None or layer._forward_hooks or layer._forward_pre_hooks:
         return None
-    if layer._backward_hooks or layer._backward_pre_hooks or _has_any_global_hook():
+    if layer._backward_hooks or layer._backward_pre_hooks:
+        return None
+    if any(getattr(nn.modules.module, hooks, None) for hooks in GLOBAL_HOOKS):
         return None
     kind = type_before_parametrizations(layer)
     return nn.Upsample if kind is nn.UpsamplingNearest2d else kind
