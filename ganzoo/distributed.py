@@ -24,11 +24,23 @@ PATIENCE = timedelta(days=7)  # for the first process to evaluate or to write; i
 HEARD = 5.0  # seconds within which processes that fail together are heard of
 
 _host: Any = None  # the gloo group
+_alone = False
 
 
 def world() -> int:
-    """The number of processes."""
-    return dist.get_world_size() if _ready() else 1
+    """The number of processes that compute together: one in what a process does alone."""
+    return dist.get_world_size() if _ready() and not _alone else 1
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside the block this process computes without the others, which are elsewhere."""
+    global _alone
+    before, _alone = _alone, True
+    try:
+        yield
+    finally:
+        _alone = before
 
 
 def rank() -> int:
@@ -197,7 +209,7 @@ def _during(what: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).split("\n")[0].rpartition("] ")[2].rstrip(".")
+        reason = str(error).split("\n")[0].rpartition("] ")[2].split(". ")[0].rstrip(".")
         raise Lost(f"{launch.named()} lost {_gone()} while {what}: {reason}") from error
 
 

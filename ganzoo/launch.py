@@ -1,4 +1,4 @@
-"""Which of the processes that ``torchrun`` started this one is, as the environment says, before any of them is joined."""
+"""Which of the processes that ``torchrun`` started this one is, by the environment, before any of them is joined."""
 
 from __future__ import annotations
 
