@@ -84,20 +84,20 @@ class Inference:
         """Evaluation mode inside the block, on this process alone; all is as before after it."""
         modules = [m for part in self.parts.values() if isinstance(part, nn.Module) for m in part.modules()]
         before = [(m, m.training, getattr(m, "track_running_stats", None)) for m in modules]
-        synchronised = [m for m in modules if isinstance(m, nn.SyncBatchNorm)]
+        synchronised: list[Any] = [m for m in modules if isinstance(m, nn.SyncBatchNorm)]
         devices = [self.device] if self.device.type == "cuda" else []
         for name, part in self.parts.items():
             if isinstance(part, nn.Module):
                 set_mode(part, self.blueprint.spec.parts[name], training=False)
-        for module in synchronised:
-            module.__class__ = _Alone
+        for synced in synchronised:
+            synced.__class__ = _Alone
         try:
             with distributed.alone(), torch.random.fork_rng(devices=devices), torch.no_grad():
                 torch.manual_seed(0)
                 yield
         finally:
-            for module in synchronised:
-                module.__class__ = nn.SyncBatchNorm
+            for synced in synchronised:
+                synced.__class__ = nn.SyncBatchNorm
             for module, training, tracks in before:
                 module.training = training
                 if tracks is not None:

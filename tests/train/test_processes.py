@@ -23,7 +23,7 @@ players:
   D: {{}}
   G: {{ema: 0.9}}
 share: []
-train: {{batch: 8, steps: 12, checkpoint_every: 4, log_every: 3, sample_every: 6}}
+train: {{precision: fp32, batch: 8, steps: 12, checkpoint_every: 4, log_every: 3, sample_every: 6}}
 plugins: {{tensorboard: false}}
 """
 TRAP = '''
