@@ -110,14 +110,19 @@ def test_a_killed_process_ends_the_run_which_goes_on_exactly(straight: Path) -> 
     assert numbers(straight / "killed") == numbers(straight / "straight")
 
 
-@pytest.mark.parametrize(("first", "then"), [(1, 2), (2, 1)])
-def test_a_run_goes_on_with_another_number_of_processes(first: int, then: int, tmp_path: Path) -> None:
-    prepare(tmp_path, "none")
-    launch(tmp_path, 1, "train", "model.yaml", "--out", "straight", "--quiet", "--code", "trap.py")
-    launch(tmp_path, first, "train", "model.yaml", "train.steps=4", "--out", "half", "--quiet", "--code", "trap.py")
-    done = launch(tmp_path, then, "resume", "half", "--steps", "12", "--code", "trap.py")
-    assert done.stderr.count(f"processes was {first}, is {then}") == 1
-    one, two = state(tmp_path / "straight"), state(tmp_path / "half")
+def test_a_run_of_one_process_goes_on_with_two_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from ganzoo import api
+    from ganzoo.run.session import resume
+
+    model, code = prepare(tmp_path, "none") / "model.yaml", tmp_path / "trap.py"
+    registry = api.registry(code)
+    api.Model(model, [], registry).run(tmp_path / "straight", quiet=True)
+    api.Model(model, ["train.steps=4"], registry).run(tmp_path / "changed", quiet=True)
+    done = launch(tmp_path, 2, "resume", "changed", "--steps", "8", "--code", "trap.py")
+    assert done.stderr.count("processes was 1, is 2") == 1
+    resume(tmp_path / "changed", registry, 12)
+    assert "processes was 2, is 1" in capsys.readouterr().err
+    one, two = state(tmp_path / "straight"), state(tmp_path / "changed")
     assert max((one[key] - two[key]).abs().max().item() for key in one) < 1e-5
 
 
