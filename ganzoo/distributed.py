@@ -1,20 +1,45 @@
-"""Several processes: started by ``torchrun``, one copy of the model each, gradients averaged per player."""
+"""Several processes: started by ``torchrun``, one copy of the model each, gradients averaged per player.
+
+Tensors of the step travel through the backend of the device, and nobody waits longer than a timeout for them. What the
+host has to settle, such as whether to stop, travels through gloo, where a process that works alone may take its time.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 
-from ganzoo.errors import Problem, UserError
+from ganzoo import launch
+from ganzoo.errors import Lost, Problem, UserError
+
+PATIENCE = timedelta(days=7)  # for the first process to evaluate or to write; its death is noticed at once
+HEARD = 5.0  # seconds within which processes that fail together are heard of
+
+_host: Any = None  # the gloo group
+_alone = False
 
 
 def world() -> int:
-    """The number of processes."""
-    return dist.get_world_size() if _ready() else 1
+    """The number of processes that compute together: one in what a process does alone."""
+    return dist.get_world_size() if _ready() and not _alone else 1
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside the block this process computes without the others, which are elsewhere."""
+    global _alone
+    before, _alone = _alone, True
+    try:
+        yield
+    finally:
+        _alone = before
 
 
 def rank() -> int:
@@ -22,11 +47,16 @@ def rank() -> int:
     return dist.get_rank() if _ready() else 0
 
 
-def start(device: str = "auto") -> torch.device:
+def start(device: str = "auto", timeout: float = 600.0) -> torch.device:
     """Join the process group that ``torchrun`` announces in the environment, and choose this process's device.
+
+    Args:
+        device: ``auto`` or a device of torch.
+        timeout: Seconds after which a process that does not take part in a step counts as lost.
 
     Raises:
         UserError: there is no such device here.
+        Lost: the other processes did not come.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -38,22 +68,41 @@ def start(device: str = "auto") -> torch.device:
         raise UserError(
             Problem(f"'{device}' cannot be used: {reason}", path="train.device", hint="auto, or cpu")
         ) from None
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not _ready():
+    if launch.world() > 1 and not _ready():
         if chosen.type == "cuda" and chosen.index is None:
             chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(chosen)
-        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        with _during("joining the others"):
+            backend = "nccl" if chosen.type == "cuda" else "gloo"
+            dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+            _group()
+        if rank() > 0:
+            warnings.simplefilter("ignore")  # the first process gives the same
     return chosen
 
 
 def stop() -> None:
-    """Leave the process group."""
+    """Leave the process group, all at the same time: torchrun ends what is still at work when one process fails."""
+    global _host
     if _ready():
+        with suppress(Lost):
+            barrier()
         dist.destroy_process_group()
+        _host = None
 
 
 def _ready() -> bool:
     return dist.is_available() and dist.is_initialized()
+
+
+def _group() -> Any:
+    global _host
+    if _host is None:
+        _host = dist.new_group(backend="gloo", timeout=PATIENCE)
+    return _host
+
+
+# -- tensors of the step -----------------------------------------------------------------------------------------------
 
 
 class _Mean(torch.autograd.Function):
@@ -68,7 +117,8 @@ class _Mean(torch.autograd.Function):
 
 def _averaged(value: torch.Tensor) -> torch.Tensor:
     value = value.contiguous().clone()
-    dist.all_reduce(value)
+    with _during("averaging over the batch"):
+        dist.all_reduce(value)
     return value / world()
 
 
@@ -78,20 +128,26 @@ def batch_mean(value: torch.Tensor) -> torch.Tensor:
     return _Mean.apply(mean) if world() > 1 else mean
 
 
-def average(tensors: Sequence[torch.Tensor]) -> None:
-    """Average tensors over the processes in place, as one flat message."""
+def average(tensors: Sequence[torch.Tensor], what: str = "averaging numbers") -> None:
+    """Average tensors over the processes in place, as one flat message; an error says `what` this was for.
+
+    Raises:
+        Lost: another process is gone.
+    """
     if world() == 1 or not tensors:
         return
     flat = torch.cat([t.reshape(-1).float() for t in tensors])
-    dist.all_reduce(flat)
+    with _during(what):
+        dist.all_reduce(flat)
     flat /= world()
     for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
         tensor.copy_(mean.view_as(tensor))
 
 
-def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
+def average_gradients(parameters: Iterable[torch.nn.Parameter], player: str) -> None:
     """Average the gradients of one player's parameters; those that no term reached this time have none anywhere."""
-    average([parameter.grad for parameter in parameters if parameter.grad is not None])
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    average(gradients, f"averaging the gradients of {player}")
 
 
 def average_buffers(modules: Iterable[torch.nn.Module]) -> None:
@@ -102,15 +158,19 @@ def average_buffers(modules: Iterable[torch.nn.Module]) -> None:
     if world() > 1:
         stored = [t for module in modules for t in module.state_dict(keep_vars=True).values()]
         buffers = [t for t in stored if isinstance(t, torch.Tensor) and not isinstance(t, torch.nn.Parameter)]
-        average([t for t in buffers if t.is_floating_point()])
+        average([t for t in buffers if t.is_floating_point()], "averaging running statistics")
 
 
 def minimum(value: torch.Tensor) -> torch.Tensor:
     """The smallest of each element over the processes."""
     if world() > 1:
         value = value.clone()
-        dist.all_reduce(value, dist.ReduceOp.MIN)
+        with _during("looking for values that are not finite"):
+            dist.all_reduce(value, dist.ReduceOp.MIN)
     return value
+
+
+# -- what the host settles ---------------------------------------------------------------------------------------------
 
 
 def agree(value: bool) -> bool:
@@ -118,9 +178,8 @@ def agree(value: bool) -> bool:
     if world() == 1:
         return value
     flag = torch.tensor(float(value))
-    if dist.get_backend() == "nccl":
-        flag = flag.cuda()
-    dist.all_reduce(flag, dist.ReduceOp.MAX)
+    with _during("agreeing how to go on"):
+        dist.all_reduce(flag, dist.ReduceOp.MAX, group=_group())
     return bool(flag.item())
 
 
@@ -129,11 +188,69 @@ def gather(value: Any) -> list[Any]:
     if world() == 1:
         return [value]
     found: list[Any] = [None] * world()
-    dist.all_gather_object(found, value)
+    with _during("telling each other what was found"):
+        dist.all_gather_object(found, value, group=_group())
     return found
 
 
 def barrier() -> None:
-    """Wait for all processes."""
+    """Wait for all processes, however long they take."""
     if world() > 1:
-        dist.barrier()
+        with _during("waiting for the first process"):
+            dist.barrier(group=_group())
+
+
+# -- what becomes of errors --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _during(what: str) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).split("\n")[0].rpartition("] ")[2].split(". ")[0].rstrip(".")
+        raise Lost(f"{launch.named()} lost {_gone()} while {what}: {reason}") from error
+
+
+def _board() -> dist.Store | None:
+    """Where processes leave word when they fail: the store of torchrun, which outlives them; None if it is gone."""
+    try:
+        store = dist.TCPStore(
+            os.environ["MASTER_ADDR"],
+            int(os.environ["MASTER_PORT"]),
+            is_master=False,
+            timeout=timedelta(seconds=HEARD),
+        )
+    except (KeyError, RuntimeError):
+        return None
+    launched = (os.environ.get(f"TORCHELASTIC_{key}", "") for key in ("RUN_ID", "RESTART_COUNT"))
+    return dist.PrefixStore("/".join(("ganzoo", *launched)), store)
+
+
+def _gone() -> str:
+    """Who does not answer, in words: only of two does the backend say which; torchrun's own report does so of more."""
+    return f"process {1 - launch.rank()}" if launch.world() == 2 else "one of the others"
+
+
+def speaks(cause: bool) -> bool:
+    """Whether this process, which fails, is the one to say so.
+
+    The first process speaks if it fails by itself, or else another that does; those that only lost one of the others
+    speak if none has said why.
+    """
+    board, me = _board(), launch.rank()
+    if board is None:
+        return cause or me == 0
+    try:
+        if cause:
+            board.set("failed", "")
+            board.set(f"failed/{me}", "")
+            if me:
+                with suppress(RuntimeError):  # it has not failed
+                    board.wait(["failed/0"], timedelta(seconds=HEARD))
+                    return False
+        elif board.check(["failed"]):
+            return False
+        return board.add("spoken", 1) == 1
+    except RuntimeError:
+        return True

@@ -69,6 +69,10 @@ class EvaluationError(GanzooError):
         return Problem(str(self).replace(f" ({self.origin})", "", 1), self.origin, self.path)
 
 
+class Lost(GanzooError):
+    """Another of several processes ended or does not answer; says during which operation."""
+
+
 class Diverged(GanzooError):
     """Training produced NaN or infinity; says which term of which player, and at which step."""
 

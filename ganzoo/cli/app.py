@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
+from dataclasses import replace
 from typing import Any
 
 import typer
 
+from ganzoo import launch
 from ganzoo.cli import data, inspect, models, profile, runs, start
-from ganzoo.errors import EvaluationError, GanzooError, Problem, UserError
+from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 
 app = typer.Typer(
     add_completion=False,
@@ -40,29 +43,56 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        _report(error.problems)
-        _leave(2)
+        _fail(error.problems, 2)
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             _leave(0)
         where = f"{error.filename}: " if error.filename else ""
-        _report([Problem(f"{where}{error.strerror or error}")])
-        _leave(2)
+        _fail([Problem(f"{where}{error.strerror or error}")], 2)
     except EvaluationError as error:
-        _report([error.problem()])
+        _fail([error.problem()], 1)
+    except Lost as error:
+        if _speaks(cause=False):
+            _report([Problem(str(error))])
         _leave(1)
     except GanzooError as error:
-        _report([Problem(str(error))])
-        _leave(1)
+        _fail([Problem(str(error))], 1)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        if launch.rank() == 0:
+            print("interrupted", file=sys.stderr)
         _leave(130)
+    except Exception:
+        if launch.world() == 1:
+            raise
+        if _speaks():
+            traceback.print_exc()
+        _leave(1)
+
+
+def _fail(problems: list[Problem], code: int) -> None:
+    if _speaks():
+        several = launch.rank() > 0  # the first process speaks for all
+        _report([replace(p, message=f"{launch.named()}: {p.message}") for p in problems] if several else problems)
+    _leave(code)
+
+
+def _speaks(cause: bool = True) -> bool:
+    """Whether this process is the one that reports its error: of several, only one does."""
+    if launch.world() == 1:
+        return True
+    from ganzoo import distributed
+
+    return distributed.speaks(cause)
 
 
 def _leave(code: int) -> None:
     if os.environ.get("GANZOO_DEBUG") and code in (1, 2):
         raise
+    if launch.world() > 1:  # nothing may wait for a message that will never come
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ganzoo import api
+from ganzoo import api, launch
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
 from ganzoo.errors import UserError
 
@@ -33,7 +33,8 @@ def train(
     """Train a model into a run folder."""
     stated = [*(overrides or ()), *([f"train.steps={steps}"] if steps is not None else [])]
     loaded = api.Model(model, stated, api.registry(code))
-    for warning in loaded.check():
+    warnings = loaded.check()
+    for warning in warnings if launch.rank() == 0 else ():
         typer.echo(f"warning: {warning}", err=True)
     _ended(*loaded.run(out, quiet or as_json), as_json)
 
@@ -57,11 +58,10 @@ def _ended(folder: Any, reason: str, as_json: bool) -> None:
     from ganzoo import distributed
 
     first = distributed.rank() == 0
-    distributed.stop()
     if as_json and first:
         print_json({"run": str(folder.path), "reason": reason})
     elif first and reason == "interrupted":
-        print(f"interrupted and saved; go on with: ganzoo resume {folder.path}")
+        print(f"interrupted and saved; go on with: {launch.command('resume', folder.path)}", flush=True)
     elif first:
         pictures = sorted(folder.samples.glob("step_*.png"))
         print(f"finished: {folder.path}")
@@ -69,6 +69,7 @@ def _ended(folder: Any, reason: str, as_json: bool) -> None:
             print(f"  samples  {pictures[-1]}")
         print(f"  report   {folder.path / 'report.html'}")
         print(f"  more     ganzoo sample {folder.path} -n 16 --out samples.png")
+    distributed.stop()
     if reason == "interrupted":
         raise typer.Exit(130)
 

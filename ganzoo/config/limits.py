@@ -12,15 +12,15 @@ DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
 
 
-def seconds(budget: str | float) -> float:
+def seconds(time: str | float) -> float:
     """``90``, ``90s``, ``1.5m`` or ``2h`` in seconds.
 
     Raises:
         ValueError: it is no time.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(budget))
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", str(time))
     if found is None or found[2] not in UNITS or float(found[1]) <= 0:
-        raise ValueError(f"'{budget}' is no time")
+        raise ValueError(f"'{time}' is no time")
     return float(found[1]) * UNITS[found[2]]
 
 
@@ -40,12 +40,14 @@ def settings(spec: Spec, problems: list[Problem]) -> None:
         problems.append(
             Problem(f"there is no device '{train.device}'", spec.origins.get("train.device"), "train.device", hint)
         )
-    if train.budget is not None:
-        path = "train.budget"
+    for key in ("budget", "timeout"):
+        path = f"train.{key}"
         try:
-            seconds(train.budget)
+            seconds(getattr(train, key) or 1)
         except ValueError as error:
             problems.append(Problem(str(error), spec.origins.get(path), path, "write 60s, 1.5m or 2h"))
+    if train.budget is not None:
+        path = "train.budget"
         if "phases" in spec.config:
             message = "a model with phases has no budget"
             problems.append(Problem(message, spec.origins.get(path), path, "give each phase its steps"))

@@ -49,6 +49,7 @@ class Train:
     accumulate: int = 1
     sync_batch_norm: bool = False
     device: str = "auto"
+    timeout: str | float = "10m"
     log_every: int = 50
     sample_every: int = 500
     checkpoint_every: int = 500

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganzoo import draw
+from ganzoo import distributed, draw
 from ganzoo.config.spec import Value
 from ganzoo.contract import first, map_tensors
 from ganzoo.errors import UserError, choices
@@ -19,6 +19,13 @@ from ganzoo.model.modes import set_mode
 from ganzoo.model.program import Program, Turn
 
 CHUNK = 64
+
+
+class _Alone(nn.modules.batchnorm._BatchNorm):
+    """What a ``SyncBatchNorm`` is for a process that computes without the others."""
+
+    def _check_input_dim(self, input: torch.Tensor) -> None:
+        pass
 
 
 class Given(Mapping[str, Any]):
@@ -74,18 +81,23 @@ class Inference:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Evaluation mode inside the block; modes and global random state are as before after it."""
+        """Evaluation mode inside the block, on this process alone; all is as before after it."""
         modules = [m for part in self.parts.values() if isinstance(part, nn.Module) for m in part.modules()]
         before = [(m, m.training, getattr(m, "track_running_stats", None)) for m in modules]
+        synchronised: list[Any] = [m for m in modules if isinstance(m, nn.SyncBatchNorm)]
         devices = [self.device] if self.device.type == "cuda" else []
         for name, part in self.parts.items():
             if isinstance(part, nn.Module):
                 set_mode(part, self.blueprint.spec.parts[name], training=False)
+        for synced in synchronised:
+            synced.__class__ = _Alone
         try:
-            with torch.random.fork_rng(devices=devices), torch.no_grad():
+            with distributed.alone(), torch.random.fork_rng(devices=devices), torch.no_grad():
                 torch.manual_seed(0)
                 yield
         finally:
+            for synced in synchronised:
+                synced.__class__ = nn.SyncBatchNorm
             for module, training, tracks in before:
                 module.training = training
                 if tracks is not None:

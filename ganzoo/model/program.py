@@ -14,7 +14,7 @@ from torch import nn
 from ganzoo import draw
 from ganzoo.config.spec import Value
 from ganzoo.contract import Scales, first, ignored, map_tensors, shape_of
-from ganzoo.errors import EvaluationError, UserError
+from ganzoo.errors import EvaluationError, GanzooError, UserError
 from ganzoo.expression import HOLE, Attr, Call, Const, Expr, Name, Scaled, Seq, has_hole, names, root
 
 FULL_PRECISION = ("adversarial", "loss", "regularizer", "metric")
@@ -109,7 +109,7 @@ class Program:
         def get(turn: Turn) -> Any:
             try:
                 return compute(turn)
-            except (EvaluationError, UserError):
+            except GanzooError:
                 raise
             except Exception as error:
                 raise EvaluationError(_context(value, turn, error), value.origin, value.path) from error

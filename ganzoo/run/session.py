@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from ganzoo import config, distributed, plugins
+from ganzoo import config, distributed, launch, plugins
 from ganzoo.config.limits import seconds
 from ganzoo.contract import first
-from ganzoo.errors import Diverged, Problem, UserError, choices
+from ganzoo.errors import Diverged, Lost, Problem, UserError, choices
 from ganzoo.model import dry
 from ganzoo.model.build import Blueprint, reading
 from ganzoo.model.inference import Inference
@@ -68,6 +68,8 @@ class Session:
         self.best_file: str | None = None
         self.seconds = 0.0
         self.interrupted = False
+        self.asked = 0.0  # when
+        self.look = 1  # steps between looks at whether any process was interrupted, about a second
         self.due = False
         self.held: dict[str, torch.Tensor] | None = None
 
@@ -115,37 +117,43 @@ class Session:
 
         Raises:
             Diverged: a term or a parameter was NaN or infinite. The last checkpoint is from before that.
+            Lost: another process is gone.
         """
+        with self.interruptible():
+            return self.trained()
+
+    def trained(self) -> str:
         settings, reason = self.spec.train, "finished"
-        self.tell("on_start", step=self.trainer.step)
-        if self.trainer.step == 0:
-            self.pictures()
-        self.clock = time.monotonic()
-        self.counted = self.trainer.step
         try:
-            with self.interruptible():
-                while self.trainer.advance():
-                    if settings.budget is not None:
-                        self.fit(settings.budget)
-                        if self.trainer.step == 0:
-                            continue
-                    step, last = self.trainer.step, self.trainer.step == self.trainer.total
-                    if step % settings.log_every == 0 or last:
-                        self.log()
-                    if step % settings.sample_every == 0 or last:
-                        self.aside(self.pictures)
-                    if self.spec.metrics and (step % self.spec.evaluate.every == 0 or last):
-                        self.aside(self.evaluation)
-                    if self.due or step % settings.checkpoint_every == 0 or last:
-                        self.aside(self.checkpoint)
-                    if not last and self.stop_asked(step):
-                        reason = "interrupted"
-                        if step % settings.checkpoint_every:
-                            self.checkpoint()
-                        break
+            self.tell("on_start", step=self.trainer.step)
+            self.clock, self.counted = time.monotonic(), self.trainer.step
+            if self.trainer.step == 0:
+                self.aside(self.pictures)
+            while self.trainer.advance():
+                if settings.budget is not None:
+                    self.fit(settings.budget)
+                    if self.trainer.step == 0:
+                        continue
+                step, last = self.trainer.step, self.trainer.step == self.trainer.total
+                if step % settings.log_every == 0 or last:
+                    self.log()
+                if step % settings.sample_every == 0 or last:
+                    self.aside(self.pictures)
+                if self.spec.metrics and (step % self.spec.evaluate.every == 0 or last):
+                    self.aside(self.evaluation)
+                if self.due or step % settings.checkpoint_every == 0 or last:
+                    self.aside(self.checkpoint)
+                if not last and self.stop_asked(step):
+                    reason = "interrupted"
+                    if step % settings.checkpoint_every:
+                        self.checkpoint()
+                    break
         except Diverged as error:
             self.tell("on_end", step=self.trainer.step, reason=f"diverged: {error}")
             raise self.explained(error) from None
+        except Lost as error:
+            self.tell("on_end", step=self.trainer.step, reason=f"failed: {error}")
+            raise Lost(f"{error}; {self.left()}") from error
         except KeyboardInterrupt:
             self.tell("on_end", step=self.trainer.step, reason="interrupted")
             raise
@@ -207,9 +215,10 @@ class Session:
                 self.manager.unregister(impl.plugin)
 
     def aside(self, work: Any) -> None:
-        """Do something that does not count as training time."""
+        """Do something that does not count as training time; all wait for the process that does it."""
         before = time.monotonic()
         work()
+        distributed.barrier()
         self.clock += time.monotonic() - before
 
     def log(self) -> None:
@@ -220,6 +229,8 @@ class Session:
         elapsed, steps = now - self.clock, trainer.step - self.counted
         self.clock, self.counted = now, trainer.step
         self.seconds += elapsed
+        look = min(max(int(steps / max(elapsed, 1e-9)), 1), self.spec.train.log_every)
+        self.look = distributed.gather(look)[0]
         self.improve(values)
         values["epoch"] = round(trainer.feed.epoch, 4)
         values["seconds"] = round(self.seconds, 3)
@@ -320,17 +331,32 @@ class Session:
             "(players.NAME.clip=1), or weaken the player that wins"
         )
 
+    def left(self) -> str:
+        """What is left of a run that lost a process, and how to go on."""
+        files = checkpoint.every(self.folder)
+        if not files:
+            return "there is no checkpoint yet, so start again"
+        return f"go on from {files[-1]} with: {launch.command('resume', self.folder.path)}"
+
     # -- interrupts ------------------------------------------------------------------------------------------------
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Ctrl-C, or a polite kill, ends the run after the current step; a second Ctrl-C at once."""
+        """Ctrl-C, or a polite kill, ends the run after the current step; a second Ctrl-C at once.
+
+        Of several processes all end after the same step. Their handlers stay: when one of them fails, torchrun politely
+        kills the others, which may still have something to say or to write.
+        """
+        several = distributed.world() > 1
 
         def ask(number: int, frame: Any) -> None:
+            if several and (number == signal.SIGTERM or time.monotonic() < self.asked + 3):
+                self.asked, self.interrupted = time.monotonic(), True  # a Ctrl-C may come twice: torchrun passes it on
+                return
             if self.interrupted:
                 raise KeyboardInterrupt
-            self.interrupted = True
-            if self.first:
+            self.asked, self.interrupted = time.monotonic(), True
+            if not several:
                 print("stopping after this step; once more to stop at once", file=sys.stderr)
 
         try:
@@ -340,13 +366,13 @@ class Session:
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in before.items() if not several else ():
                 signal.signal(number, handler)
 
     def stop_asked(self, step: int) -> bool:
         if distributed.world() == 1:
             return self.interrupted
-        return step % self.spec.train.log_every == 0 and distributed.agree(self.interrupted)
+        return step % self.look == 0 and distributed.agree(self.interrupted)
 
 
 def train(
@@ -357,8 +383,9 @@ def train(
     Raises:
         UserError: the folder is taken, or a warm start cannot be read.
         Diverged: training produced NaN or infinity.
+        Lost: another process is gone.
     """
-    device = distributed.start(blueprint.spec.train.device)
+    device = distributed.start(blueprint.spec.train.device, seconds(blueprint.spec.train.timeout))
     path = RunFolder.claim(out, blueprint.spec.name) if distributed.rank() == 0 else None
     folder = RunFolder(distributed.gather(path)[0])
     budget.leave_open(blueprint.spec)
@@ -395,6 +422,7 @@ def resume(
     Raises:
         UserError: there is nothing to resume, or it cannot be read, or the data has changed.
         Diverged: training produced NaN or infinity.
+        Lost: another process is gone.
     """
     stored = checkpoint.load(checkpoint.locate(run))
     folder = RunFolder(run)
@@ -410,7 +438,9 @@ def resume(
     spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry, moved)
     blueprint = dry.check(spec)
     budget.leave_open(spec)
-    device = distributed.start(spec.train.device)
+    device = distributed.start(spec.train.device, seconds(spec.train.timeout))
+    if len(set(distributed.gather(stored.step))) > 1:
+        raise UserError(f"the processes see different checkpoints of {run}: they need one folder that all can read")
     session = Session(blueprint, folder, registry, device, quiet)
     if stored.step >= session.trainer.total:
         wanted = f", and --steps {steps} is no more than that" if steps else ""

@@ -69,12 +69,11 @@ class Ledger:
             raise Diverged(f"term '{term}' of player {player} was not finite at step {first}")
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been added since the last reading, averaged over the processes."""
-        sums = {key: value.clone() for key, value in self.sums.items()}
-        distributed.average(list(sums.values()))
+        """What has been added since the last reading, averaged over the processes, here too: all go on from there."""
+        distributed.average(list(self.sums.values()))
         return {
-            "|".join(key): {"sums": sums[key].cpu(), "bad": self.bad[key].cpu(), "count": self.counts[key]}
-            for key in sums
+            "|".join(key): {"sums": value.cpu().clone(), "bad": self.bad[key].cpu(), "count": self.counts[key]}
+            for key, value in self.sums.items()
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

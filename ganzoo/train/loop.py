@@ -264,7 +264,7 @@ class Trainer:
     def update(self, player: Player) -> None:
         """One player's step, from the gradients it has."""
         seat = self.seats[player.name]
-        distributed.average_gradients(seat.own)
+        distributed.average_gradients(seat.own, player.name)
         if player.clip is not None:
             nn.utils.clip_grad_norm_(seat.own, player.clip)
         seat.optimizer.step()

@@ -18,7 +18,7 @@ from ganzoo import plugins
 CORE = Path(ganzoo.__file__).parent
 ROOT = CORE.parent
 LAYERS = (
-    ("errors", "expression", "contract"),
+    ("errors", "expression", "contract", "launch"),
     ("registry", "hookspecs", "ganzoo"),
     ("plugins",),
     ("config",),

@@ -253,7 +253,7 @@ def test_an_older_checkpoint_can_be_gone_on_from(tmp_path) -> None:
     [
         (lambda data: data[: len(data) // 2], "cut short"),
         (
-            lambda data: data[: len(data) // 2] + bytes(64) + data[len(data) // 2 + 64 :],
+            lambda data: data[: len(data) // 2] + b"x" * 128 + data[len(data) // 2 + 128 :],  # more than padding
             "checksums|short|more than",
         ),
         (lambda data: b"no zip at all", "cut short, or another file"),

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from ganzoo.run import checkpoint
+from tests.train.processes import launch, state
 
 MODEL = """
 extends: base/unconditional.yaml
@@ -39,30 +35,6 @@ ADAM = "{lr: 2.0e-4}"
 SGD = "{use: optimizer.sgd, lr: 0.05}"
 
 
-def launch(folder: Path, processes: int, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run ganzoo under torchrun with `processes` processes."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    if processes == 1:
-        run = [sys.executable]
-    done = subprocess.run(
-        [*run, "-m", "ganzoo", *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=180
-    )
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def state(run: Path) -> dict[str, torch.Tensor]:
-    stored = checkpoint.load(checkpoint.locate(run)).state
-    averages = stored["players"]["G"]["ema"]["parts"]
-    return {
-        f"{kind}.{part}.{key}": value
-        for kind, parts in (("live", stored["parts"]), ("average", averages))
-        for part, tensors in parts.items()
-        for key, value in tensors.items()
-    }
-
-
 @pytest.mark.parametrize(
     ("adversarial", "accumulate", "optimizer"),
     [
@@ -84,16 +56,6 @@ def test_two_processes_equal_one(adversarial: str, accumulate: int, optimizer: s
     ours = [json.loads(line) for line in (tmp_path / "one" / "metrics.jsonl").read_text().splitlines()]
     for mine, theirs in zip(losses, ours, strict=True):
         assert mine["D.adversarial"] == pytest.approx(theirs["D.adversarial"], abs=1e-5)
-
-
-def test_resume_with_another_number_of_processes(tmp_path: Path) -> None:
-    (tmp_path / "model.yaml").write_text(MODEL.format(adversarial="adversarial.hinge", accumulate=1, optimizer=ADAM))
-    launch(tmp_path, 1, "train", "model.yaml", "--out", "straight", "--quiet")
-    launch(tmp_path, 2, "train", "model.yaml", "train.steps=3", "--out", "half", "--quiet")
-    done = launch(tmp_path, 1, "resume", "half", "--steps", "6")
-    assert "processes was 2, is 1" in done.stderr
-    one, two = state(tmp_path / "straight"), state(tmp_path / "half")
-    assert max((one[key] - two[key]).abs().max().item() for key in one) < 1e-5
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(tmp_path: Path) -> None:
