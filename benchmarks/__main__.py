@@ -1,0 +1,15 @@
+"""All benchmarks: ``python -m benchmarks --page docs/benchmarks.md``."""
+
+from benchmarks import data, growth, harness, levers, rewrite, start, step
+
+ALL: dict[str, harness.Benchmark] = {
+    "step": step.rows,
+    "levers": levers.rows,
+    "rewrite": rewrite.rows,
+    "data": data.rows,
+    "start": start.rows,
+    "growth": growth.rows,
+}
+
+if __name__ == "__main__":
+    harness.main(ALL, __doc__)
