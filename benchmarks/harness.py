@@ -51,11 +51,9 @@ class Row:
         return f"{sign} {limit:g}{self.unit and ' ' + self.unit}" + (", missed" if missed else "")
 
     def markdown(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
-        spread = f"{_digits(self.low)} to {_digits(self.high)}"
-        return (
-            f"| {self.what} | {self.against} | {_digits(self.value)}{unit} | {spread} | {self.rounds or ''} | {self.aim} |"
-        )
+        value = f"{_digits(self.value)} {self.unit}".strip()
+        spread = f"{_digits(self.low)} to {_digits(self.high)}" if self.rounds > 1 else ""
+        return f"| {self.what} | {self.against} | {value} | {spread} | {self.rounds} | {self.aim} |"
 
 
 Benchmark = Callable[[int], Iterator[Row]]
@@ -121,7 +119,7 @@ def circumstances(rounds: int) -> str:
 
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     python = platform.python_version()
-    command = " ".join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    command = " ".join(["python", *sys.orig_argv[1:]])
     return (
         f"{date.today()}, torch {torch.__version__}, Python {python}, {_processor()}, {os.cpu_count()} cores{load}, "
         f"one thread, {rounds} rounds; `{command}`"

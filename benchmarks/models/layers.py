@@ -1,6 +1,11 @@
-"""A local plugin: a generator of upsamplings and 3x3 convolutions, and a discriminator of strided ones."""
+"""A local plugin: networks of upsamplings and of strided 3x3 convolutions, and images of noise of any size."""
 
+import numpy as np
 from torch import Tensor, nn
+
+import ganzoo
+from ganzoo.data import Arrays
+from ganzoo.fields import Field
 
 
 class Upsampling(nn.Module):
@@ -24,7 +29,7 @@ class Upsampling(nn.Module):
 
 
 class Strided(nn.Module):
-    """3x3 convolutions of stride 2, each with dropout of channels and, but for the first, batch norm: ``B C H W -> B``."""
+    """3x3 convolutions of stride 2 with dropout of channels and, but for the first, batch norm: ``B C H W -> B``."""
 
     def __init__(self, in_channels: int, in_size: tuple[int, int], widths: tuple[int, ...] = (16, 32, 64, 128)):
         super().__init__()
@@ -41,6 +46,23 @@ class Strided(nn.Module):
         return self.net(x).squeeze(1)
 
 
+class Noise(Arrays):
+    """A hundred grey images of uniform noise, of any size."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        return {"real": Field("image", (1, self.size, self.size), (-1.0, 1.0))}
+
+    def load(self) -> dict[str, np.ndarray]:
+        shape = (100, self.size, self.size, 1)
+        return {"real": np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)}
+
+
+@ganzoo.hookimpl
 def register(zoo) -> None:
+    zoo.data("noise", Noise)
     zoo.generator("upsampling", Upsampling)
     zoo.discriminator("strided", Strided)
