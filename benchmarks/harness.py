@@ -147,14 +147,15 @@ def run(benchmarks: Mapping[str, Benchmark], rounds: int) -> dict[str, list[Row]
 
 
 def write(found: Mapping[str, list[Row]], where: str, page: Path | None, data: Path | None) -> None:
-    """The tables into a page, between the lines ``<!-- measured -->`` and ``<!-- end -->``, and into JSON."""
+    """The tables into a page, each between its lines ``<!-- step -->`` and ``<!-- end -->``, and into JSON."""
     if page is not None:
-        tables = [f"## {name}\n\n{HEAD}\n" + "\n".join(row.markdown() for row in rows) for name, rows in found.items()]
         text = page.read_text(encoding="utf-8")
-        before, rest = text.split("<!-- measured -->\n", 1)
-        _, after = rest.split("<!-- end -->", 1)
-        body = "\n\n".join([where, *tables])
-        page.write_text(f"{before}<!-- measured -->\n{body}\n\n<!-- end -->{after}", encoding="utf-8")
+        for name, rows in found.items():
+            before, rest = text.split(f"<!-- {name} -->\n", 1)
+            _, after = rest.split("<!-- end -->", 1)
+            table = "\n".join([HEAD, *(row.markdown() for row in rows)])
+            text = f"{before}<!-- {name} -->\n{where}\n\n{table}\n<!-- end -->{after}"
+        page.write_text(text, encoding="utf-8")
     if data is not None:
         rows = {name: [asdict(row) for row in rows] for name, rows in found.items()}
         data.write_text(json.dumps({"where": where, "rows": rows}, indent=1) + "\n", encoding="utf-8")

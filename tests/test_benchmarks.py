@@ -105,11 +105,11 @@ def test_cases_take_turns() -> None:
 
 def test_tables_go_between_the_marks(tmp_path: Path) -> None:
     page, stored = tmp_path / "page.md", tmp_path / "rows.json"
-    page.write_text("before\n<!-- measured -->\nold\n<!-- end -->\nafter\n")
+    page.write_text("before\n<!-- step -->\nold\n<!-- end -->\nafter\n")
     row = harness.Row("this", "that", 1.5, 1.0, 2.0, 3)
     harness.write({"step": [row]}, "here", page, stored)
     text = page.read_text()
-    assert text.startswith("before\n<!-- measured -->\nhere\n") and text.endswith("<!-- end -->\nafter\n")
+    assert text.startswith("before\n<!-- step -->\nhere\n") and text.endswith("<!-- end -->\nafter\n")
     assert "| this | that | 1.50 | 1.00 to 2.00 | 3 |  |" in text and "old" not in text
     assert json.loads(stored.read_text())["rows"]["step"][0]["value"] == 1.5
     assert torch.__version__ in harness.circumstances(3)
