@@ -3,7 +3,7 @@
 On the CPU it measures CPU time of one thread, elsewhere wall time. Ratios are taken within a round, so that other work
 on the machine hits both sides; the table gives their median, smallest and largest.
 
-    python benchmarks/rewrite.py --rounds 11 --precision fp32 bf16
+    python -m benchmarks.rewrite --rounds 11 --precision fp32 bf16
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import copy
 import time
-from collections.abc import Callable
-from statistics import median
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from ganzoo_dcgan.generator import Generator as Dcgan
@@ -21,6 +21,7 @@ from ganzoo_resnet.discriminator import Discriminator as ResnetD
 from ganzoo_resnet.generator import Generator as ResnetG
 from torch import Tensor, nn
 
+from benchmarks import harness
 from ganzoo.contract import first
 from ganzoo.model.rewrite import rewritable, rewrite
 
@@ -64,46 +65,45 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Loss]] = {
 }
 
 
-def seconds(network: nn.Module, x: Tensor, loss: Loss, bf16: bool) -> float:
+def step(network: nn.Module, x: Tensor, loss: Loss, bf16: bool) -> None:
     """One forward and backward pass."""
     network.zero_grad()
-    clock = time.process_time if x.device.type == "cpu" else time.perf_counter
-    start = clock()
     with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False):
         total = loss(network, x)
     total.backward()
     if x.is_cuda:
         torch.cuda.synchronize()
-    return clock() - start
+
+
+def rows(
+    rounds: int, device: str = "cpu", precisions: Sequence[str] = ("fp32", "bf16"), only: str = ""
+) -> Iterator[harness.Row]:
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    for name, (make, shape, loss) in CASES.items():
+        if only not in name:
+            continue
+        torch.manual_seed(0)
+        plain = make().to(device)
+        rewritten = copy.deepcopy(plain)
+        rewrite(rewritten)
+        x = torch.randn(shape, device=device)
+        title = f"{name}, {len(rewritable(plain))} pairs"
+        for precision in precisions:
+            networks = {"plain": plain, "rewritten": rewritten}
+            cases = {key: partial(step, each, x, loss, precision == "bf16") for key, each in networks.items()}
+            yield harness.ratio(
+                harness.interleave(cases, rounds, clock=clock), "plain", "rewritten", f"{title}, {precision}"
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", nargs="+", choices=["fp32", "bf16"], default=["fp32", "bf16"])
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, {args.device}, {args.rounds} rounds, forward and backward, batch 64")
-    print(f"{'':38} {'':4} {'pairs':>5} {'plain':>8} {'rewritten':>9}  speed")
-    for name, (make, shape, loss) in CASES.items():
-        torch.manual_seed(0)
-        plain = make().to(args.device)
-        rewritten = copy.deepcopy(plain)
-        rewrite(rewritten)
-        x = torch.randn(shape, device=args.device)
-        for precision in args.precision:
-            rounds = [
-                [seconds(network, x, loss, precision == "bf16") for network in (plain, rewritten)]
-                for _ in range(args.rounds + 2)
-            ][2:]
-            a, b = (median(times) * 1000 for times in zip(*rounds, strict=True))
-            ratios = sorted(first / second for first, second in rounds)
-            print(
-                f"{name:38} {precision} {len(rewritable(plain)):5} {a:6.1f}ms {b:7.1f}ms  "
-                f"x{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})",
-                flush=True,
-            )
+    harness.one_thread()
+    harness.run({"rewrite": partial(rows, device=args.device, precisions=args.precision)}, args.rounds)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,9 @@ def to_field(rows: torch.Tensor, field: Field) -> torch.Tensor:
     if field.kind != "image" or rows.dtype != torch.uint8:
         return rows
     low, high = field.range or (-1.0, 1.0)
-    return rows.permute(0, 3, 1, 2).contiguous().float().mul_((high - low) / 255.0).add_(low)
+    images = rows.permute(0, 3, 1, 2).contiguous()
+    images = images.flatten().view(images.shape)  # strides that say channels first, for one channel too
+    return images.float().mul_((high - low) / 255.0).add_(low)
 
 
 def to_uint8(images: torch.Tensor, range: tuple[float, float] | None) -> torch.Tensor:

@@ -37,17 +37,11 @@ def freeze(every: Iterable[nn.Parameter], own: set[int]) -> None:
 
 
 def lay_out(part: nn.Module) -> None:
-    """Channels last in the memory of networks of 2-d convolutions, where that is faster: not with instance norm.
-
-    What has no parameters, such as an extractor, computes the same to the bit wherever it is used, and stays as it is.
+    """Channels last in the memory of a network that says ``channels_last = True``, where that is faster: not with
+    instance norm. Its layers then give tensors that lie so, which ``view`` may refuse and ``flatten`` does not.
     """
-    modules = list(part.modules())
-    convolutions = any(isinstance(m, nn.Conv2d | nn.ConvTranspose2d) for m in modules)
-    if (
-        convolutions
-        and next(part.parameters(), None) is not None
-        and not any(isinstance(m, nn.InstanceNorm2d) for m in modules)
-    ):
+    slower = any(isinstance(module, nn.InstanceNorm2d) for module in part.modules())
+    if getattr(part, "channels_last", False) and not slower:
         part.to(memory_format=torch.channels_last)
 
 

@@ -204,7 +204,10 @@ class Trainer:
         seed = draw.seed_of(self.train.seed, "global", self.step, self.rank)
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
+        if self.device.type == "cpu":  # torch.manual_seed would also note a stack trace for a GPU not in use, 0.3 ms
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def turn(self, batch: Batch, size: int, player: str, repeat: int, index: int, shared: Shared | None) -> Turn:
         """The turn of one micro-batch: its rows, and its slice of the global draws."""

@@ -35,6 +35,8 @@ class Discriminator(nn.Module):
         ValueError: the image is smaller than 4x4.
     """
 
+    channels_last = True
+
     def __init__(
         self,
         in_channels: int,

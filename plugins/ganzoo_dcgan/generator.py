@@ -38,6 +38,8 @@ class Generator(nn.Module):
         ValueError: the size cannot be reached.
     """
 
+    channels_last = True
+
     def __init__(
         self,
         z_dim: int,

@@ -1,0 +1,1 @@
+"""What ganzoo's speed is, as ratios taken within one run: ``python -m benchmarks``."""

@@ -1,0 +1,115 @@
+"""The benchmarks run; nothing is said of time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from benchmarks import data, growth, harness, levers, models, rewrite, step
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ("parts.G.width=8", "parts.D.width=8", "train.batch=8")
+TINY = {
+    "dcgan/fashion_mnist_sample": SMALL,
+    "dcgan32": SMALL,
+    "mlp_gan": ("parts.G.hidden=[8]", "parts.D.hidden=[8]", "train.batch=8"),
+    "mlp_wgan_gp": ("parts.G.hidden=[8]", "parts.D.hidden=[8]", "train.batch=8"),
+}
+
+
+class Products(TorchDispatchMode):
+    """Counts convolutions and matrix products, forward and backward, by the shapes of their arguments."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if name in ("mm", "addmm", "convolution", "convolution_backward"):
+            self.found[f"{name} {[tuple(a.shape) for a in args if isinstance(a, torch.Tensor)]}"] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(harness, "WARM", 1)
+    monkeypatch.setattr(harness.interleave, "__defaults__", (0.0, *harness.interleave.__defaults__[1:]))
+
+
+def test_every_benchmark_imports() -> None:
+    for path in sorted((ROOT / "benchmarks").glob("*.py")):
+        if path.stem != "__init__":
+            import_module(f"benchmarks.{path.stem}")
+
+
+@pytest.mark.parametrize("name", step.CASES)
+def test_the_hand_written_loop_computes_as_much_as_ganzoo(name: str) -> None:
+    trainer, hand = step.pair(name, *TINY[step.CASES[name][0]])
+    trainer.advance(), hand.advance()
+    with Products() as ours:
+        trainer.advance()
+    with Products() as theirs:
+        hand.advance()
+    assert ours.found == theirs.found and ours.found
+
+
+def _rows(benchmark: Iterator[harness.Row]) -> list[harness.Row]:
+    found = list(benchmark)
+    assert found and all(0 < row.low <= row.value <= row.high for row in found)
+    return found
+
+
+def test_levers_run_on_networks_that_may_be_rewritten() -> None:
+    cases = {"upsampling": ("parts.G.widths=[8, 8]", "parts.D.widths=[8, 8]", "train.batch=4"), "dcgan32": SMALL}
+    for model, overrides in cases.items():
+        assert levers.contiguous(model, *overrides, code="layers.py").advance()
+        assert models.trainer(model, *overrides, code="layers.py").advance()
+
+
+def test_rewrite_data_and_growth_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    _rows(rewrite.rows(1, only="conv3x3(up)"))
+    assert len(_rows(data.rows(1))) == 3
+    monkeypatch.setattr(growth, "AXES", {"batch": ([2, 4], ["train.batch={}", "data.size=16"])})
+    monkeypatch.setattr(growth, "peak", lambda overrides: float(overrides[0].split("=")[1]))
+    assert [row.value for row in growth.rows(1)][1] == pytest.approx(1.0)
+
+
+def test_median_spread_and_exponent() -> None:
+    assert harness.summary([3.0, 1.0, 2.0]) == (2.0, 1.0, 3.0)
+    assert harness.summary([4.0, 1.0, 2.0, 3.0]) == (2.5, 1.0, 4.0)
+    assert harness.exponent([1.0, 2.0, 4.0], [3.0, 12.0, 48.0]) == pytest.approx(2.0)
+    times = {"a": [2.0, 3.0, 8.0], "b": [1.0, 2.0, 2.0]}
+    row = harness.ratio(times, "a", "b", most=1.5)
+    assert (row.value, row.low, row.high, row.rounds) == (2.0, 1.5, 4.0, 3)
+    assert row.aim == "<= 1.5, missed"
+    assert harness.ratio(times, "a", "b", least=2).aim == ">= 2"
+
+
+def test_cases_take_turns() -> None:
+    seen: list[str] = []
+    clock = iter(range(1000))
+    cases = {name: (lambda name=name: seen.append(name)) for name in "ab"}
+    times = harness.interleave(cases, 2, clock=lambda: float(next(clock)))
+    assert "".join(seen) == "ab" + "ba" + "ab"
+    assert times == {"a": [1.0, 1.0], "b": [1.0, 1.0]}
+
+
+def test_tables_go_between_the_marks(tmp_path: Path) -> None:
+    page, stored = tmp_path / "page.md", tmp_path / "rows.json"
+    page.write_text("before\n<!-- step -->\nold\n<!-- end -->\nafter\n")
+    row = harness.Row("this", "that", 1.5, 1.0, 2.0, 3)
+    harness.write({"step": [row]}, "here", page, stored)
+    text = page.read_text()
+    assert text.startswith("before\n<!-- step -->\nhere\n") and text.endswith("<!-- end -->\nafter\n")
+    assert "| this | that | 1.50 | 1.00 to 2.00 | 3 |  |" in text and "old" not in text
+    assert json.loads(stored.read_text())["rows"]["step"][0]["value"] == 1.5
+    assert torch.__version__ in harness.circumstances(3)
