@@ -193,3 +193,45 @@ def test_schedules_can_begin_at_a_part_of_training(tmp_path) -> None:
     assert rates[:5] == [pytest.approx(2e-4)] * 5
     assert rates[-1] == pytest.approx(0)
     assert all(map(math.isfinite, rates))
+
+
+def test_a_network_that_takes_views_can_be_trained(tmp_path) -> None:
+    """``x.view(len(x), -1)`` after a convolution, on images of one channel: nothing may lie otherwise unasked."""
+    from ganzoo import api
+
+    (tmp_path / "p.py").write_text(
+        """
+from typing import NamedTuple
+
+import ganzoo
+from torch import Tensor, nn
+
+
+class Out(NamedTuple):
+    logit: Tensor
+
+
+class D(nn.Module):
+    '''A convolution and a linear layer. Source: a test.'''
+
+    def __init__(self, in_channels: int):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(in_channels, 4, 4, 2, 1), nn.Linear(4 * 14 * 14, 1)
+
+    def forward(self, x):
+        x = x.view(x.size(0), 1, 28, 28)
+        return Out(self.head(self.conv(x).view(x.size(0), -1)).view(-1))
+
+
+@ganzoo.hookimpl
+def register(zoo):
+    zoo.discriminator("viewing", D)
+"""
+    )
+    registry = plugins.discover()
+    plugins.add_file(registry, tmp_path / "p.py")
+    (tmp_path / "m.yaml").write_text(IMAGES.replace("D: {width: 8}", "D: discriminator.viewing"))
+    tr = trainer(api.Model(tmp_path / "m.yaml", (), registry))
+    for _ in range(2):
+        tr.advance()
+    assert tr.finite()
