@@ -11,6 +11,8 @@ from ganzoo.fields import Field
 class Upsampling(nn.Module):
     """A linear layer, then doublings by nearest upsampling and a 3x3 convolution: ``B z -> B C H W``."""
 
+    channels_last = True
+
     def __init__(self, z_dim: int, out_channels: int, out_size: tuple[int, int], widths: tuple[int, ...] = (128, 64)):
         super().__init__()
         height, width = (side // 2 ** len(widths) for side in out_size)
@@ -30,6 +32,8 @@ class Upsampling(nn.Module):
 
 class Strided(nn.Module):
     """3x3 convolutions of stride 2 with dropout of channels and, but for the first, batch norm: ``B C H W -> B``."""
+
+    channels_last = True
 
     def __init__(self, in_channels: int, in_size: tuple[int, int], widths: tuple[int, ...] = (16, 32, 64, 128)):
         super().__init__()
