@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks import data, growth, harness, levers, models, rewrite, step
+from benchmarks import data, growth, harness, levers, models, quality, rewrite, step
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("parts.G.width=8", "parts.D.width=8", "train.batch=8")
@@ -113,3 +113,14 @@ def test_tables_go_between_the_marks(tmp_path: Path) -> None:
     assert "| this | that | 1.50 | 1.00 to 2.00 | 3 |  |" in text and "old" not in text
     assert json.loads(stored.read_text())["rows"]["step"][0]["value"] == 1.5
     assert torch.__version__ in harness.circumstances(3)
+
+
+def test_quality_lists_every_budget_and_seed(monkeypatch, capsys) -> None:
+    def trained(budget: float, seed: int, root: Any, folder: Path) -> tuple[float, float, int, None]:
+        return 10 * budget + seed, budget + 3, int(100 * budget) + seed, None
+
+    monkeypatch.setattr(quality, "trained", trained)
+    monkeypatch.setattr("sys.argv", ["quality", "--budgets", "1", "2", "--seeds", "0", "4"])
+    quality.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == ["| 1 | 100 to 104 | 4 | 10.0, 14.0 | 12.0 |", "| 2 | 200 to 204 | 5 | 20.0, 24.0 | 22.0 |"]
