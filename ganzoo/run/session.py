@@ -76,7 +76,11 @@ class Session:
     def begin(self) -> None:
         """Write what a new run starts with, warm-start its parts, and show the noise before training."""
         reports = warm.start(self.spec, self.trainer.parts)
-        self.trainer.restart_averages()
+        if reports:
+            self.trainer.restart_averages()
+        if self.trainer.plain:
+            names = ", ".join(self.trainer.plain)
+            reports.append(f"not compiled: {names}, for a penalty differentiates what is computed twice")
         if self.first:
             header = f"# {self.spec.name}, as composed; locked.yaml has every default and fact filled\n"
             self.folder.write_yaml("config.yaml", self.spec.config, header)

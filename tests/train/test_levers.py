@@ -16,6 +16,7 @@ from ganzoo.run import checkpoint
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.session import resume, train
 from ganzoo.train import precision
+from ganzoo.train.loop import Trainer
 from tests.zoo import MODELS, equal, full, tensors, trainer, written
 
 POINTS = """
@@ -62,11 +63,15 @@ class TestPrecision:
     def test_measuring_changes_nothing(self, tmp_path, monkeypatch) -> None:
         monkeypatch.setattr(precision, "SECONDS", 0.0)
         blueprint = written(tmp_path, IMAGES, train__precision="auto").blueprint
-        state = torch.get_rng_state()
+        before = trainer(written(tmp_path, IMAGES))
         single, half = precision._measure(blueprint, torch.device("cpu"))
         assert min(single, half) > 0
         assert blueprint.spec.train.precision == "auto"
-        assert state.shape == torch.get_rng_state().shape
+        after = Trainer(blueprint, torch.device("cpu"))
+        assert equal(tensors(before.parts), tensors(after.parts))
+        for tr in (before, after):
+            tr.advance()
+        assert equal(tensors(before.parts), tensors(after.parts))
 
     def test_what_was_chosen_is_locked(self, tmp_path) -> None:
         folder, _ = train(
@@ -183,6 +188,18 @@ def test_networks_under_a_penalty_are_not_compiled(tmp_path) -> None:
     assert compile_parts(tr.spec, tr.parts) == ["D"]
     assert tr.parts["G"]._compiled_call_impl is not None
     assert tr.parts["D"]._compiled_call_impl is None
+
+
+def test_what_is_not_compiled_is_said(tmp_path, capsys) -> None:
+    model = written(tmp_path, POINTS + "players: {D: {minimize: {r1: 'r1(D, real)'}}}\n", parts__r1="regularizer.r1")
+    trained = trainer(model)
+    trained.plain = ["D"]
+    from ganzoo.run.session import Session
+
+    session = Session(model.blueprint, RunFolder(tmp_path / "run"), plugins.installed(), torch.device("cpu"))
+    session.trainer = trained
+    session.begin()
+    assert "not compiled: D" in capsys.readouterr().err
 
 
 def test_schedules_can_begin_at_a_part_of_training(tmp_path) -> None:
