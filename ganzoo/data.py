@@ -60,6 +60,11 @@ class Arrays(ABC):
         """The rows with these numbers, as float images in their range, integer labels and float vectors."""
         return {name: self._rows(name, rows, index, device) for name, rows in self.arrays.items()}
 
+    @cached_property
+    def reads_ahead(self) -> bool:
+        """Whether it helps to be told which rows come next."""
+        return any(hasattr(rows, "ahead") for rows in self.arrays.values())
+
     def ahead(self, index: torch.Tensor) -> None:
         """These rows will be asked for next: what has to be read or decoded for them begins now, in other threads."""
         for rows in self.arrays.values():

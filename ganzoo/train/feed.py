@@ -72,7 +72,7 @@ class Feed:
 
     def _tell(self, batch: int, micro: int) -> None:
         """Tell the data which rows come next, if batches go on like this one; where they do not, only time is lost."""
-        if not self.size or not hasattr(self.data, "ahead"):
+        if not self.size or not getattr(self.data, "reads_ahead", False):
             return
         self._told = max(self._told, self.cursor)
         while self._told < self.cursor + (1 + AHEAD) * batch:

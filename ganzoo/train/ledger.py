@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -9,29 +11,55 @@ import torch
 from ganzoo import distributed
 from ganzoo.errors import Diverged
 
+ROWS = 1024  # values kept one by one before they are joined: a scalar on a GPU takes half a kilobyte
 NEVER = torch.iinfo(torch.int64).max
 
 
+@dataclass
+class _Account:
+    """The values of some terms of one player since the last reading: sums of older ones, then turn by turn."""
+
+    sums: list[float]
+    count: int = 0
+    steps: list[int] = field(default_factory=list)
+    values: list[torch.Tensor] = field(default_factory=list)
+    joined: list[torch.Tensor] = field(default_factory=list)
+
+    def join(self) -> None:
+        if self.values:
+            width = len(self.sums)
+            self.joined.append(torch.stack([v.float() for v in self.values]).view(-1, width))
+            self.values = []
+
+    def rows(self) -> list[list[float]]:
+        """One row of values a turn. Waits for the device."""
+        self.join()
+        return torch.cat(self.joined).tolist() if self.joined else []
+
+    def settle(self) -> None:
+        """Bring all values into the sums, one turn after the other, so that nothing depends on when this is done."""
+        for row in self.rows():
+            self.sums = [total + value for total, value in zip(self.sums, row, strict=True)]
+        self.count += len(self.steps)
+        self.steps, self.joined = [], []
+
+
 class Ledger:
-    """Sums of every term since the last reading. Adding to it never waits for the device."""
+    """Every term's values since the last reading. Adding to it never waits for the device."""
 
     def __init__(self, device: torch.device):
         self.device = device
-        self.sums: dict[tuple[str, ...], torch.Tensor] = {}
-        self.bad: dict[tuple[str, ...], torch.Tensor] = {}
-        self.counts: dict[tuple[str, ...], int] = {}
+        self.accounts: dict[tuple[str, ...], _Account] = {}
 
     def add(self, names: tuple[str, ...], losses: list[torch.Tensor], step: int) -> None:
-        """Add the terms of one turn; a value that is not finite marks the term with the step."""
-        values = torch.stack([loss.detach().float() for loss in losses])
-        if names not in self.sums:
-            self.sums[names] = torch.zeros_like(values)
-            self.bad[names] = torch.full_like(values, NEVER, dtype=torch.int64)
-            self.counts[names] = 0
-        self.sums[names] += values
-        self.counts[names] += 1
-        now = torch.where(torch.isfinite(values), NEVER, step)
-        torch.minimum(self.bad[names], now, out=self.bad[names])
+        """Note the terms of one turn."""
+        account = self.accounts.get(names)
+        if account is None:
+            account = self.accounts[names] = _Account([0.0] * len(names))
+        account.steps.append(step)
+        account.values += [loss.detach() for loss in losses]
+        if len(account.values) >= ROWS:
+            account.join()
 
     def read(self) -> dict[str, float]:
         """The mean of every term since the last reading; starts anew.
@@ -40,43 +68,51 @@ class Ledger:
             Diverged: a term was NaN or infinite; the message names the first one.
         """
         self.check()
+        self._settle()
         means: dict[str, tuple[float, int]] = {}
-        if self.sums:
-            keys = list(self.sums)
-            flat = torch.cat([self.sums[key] for key in keys])
-            distributed.average([flat])
-            numbers = iter(flat.tolist())
-            for key in keys:
-                for name in key:
-                    total, count = means.get(name, (0.0, 0))
-                    means[name] = (total + next(numbers), count + self.counts[key])
-        self.sums, self.bad, self.counts = {}, {}, {}
+        for names, account in self.accounts.items():
+            for name, value in zip(names, account.sums, strict=True):
+                total, count = means.get(name, (0.0, 0))
+                means[name] = (total + value, count + account.count)
+        self.accounts = {}
         return {name: total / count for name, (total, count) in means.items()}
 
     def check(self) -> None:
-        """Look at the marks.
+        """Look for values that are not finite.
 
         Raises:
             Diverged: a term was NaN or infinite; the message names the first one.
         """
-        if not self.bad:
+        if not self.accounts:
             return
-        steps = distributed.minimum(torch.cat(list(self.bad.values()))).tolist()
-        first = min(steps)
-        if first != NEVER:
-            name = [name for names in self.bad for name in names][steps.index(first)]
-            player, _, term = name.partition(".")
-            raise Diverged(f"term '{term}' of player {player} was not finite at step {first}")
+        names = [name for key in self.accounts for name in key]
+        bad: list[int] = []
+        for account in self.accounts.values():
+            first = [NEVER] * len(account.sums)
+            for step, row in zip(account.steps, account.rows(), strict=True):
+                first = [min(f, NEVER if math.isfinite(v) else step) for f, v in zip(first, row, strict=True)]
+            bad += first
+        steps = distributed.minimum(torch.tensor(bad, device=self.device)).tolist()
+        at = min(steps)
+        if at != NEVER:
+            player, _, term = names[steps.index(at)].partition(".")
+            raise Diverged(f"term '{term}' of player {player} was not finite at step {at}")
+
+    def _settle(self) -> None:
+        """The sums of all turns, averaged over the processes."""
+        for account in self.accounts.values():
+            account.settle()
+        if self.accounts and distributed.world() > 1:
+            flat = torch.tensor([v for a in self.accounts.values() for v in a.sums], device=self.device)
+            distributed.average([flat])
+            numbers = iter(flat.tolist())
+            for account in self.accounts.values():
+                account.sums = [next(numbers) for _ in account.sums]
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been added since the last reading, averaged over the processes, here too: all go on from there."""
-        distributed.average(list(self.sums.values()))
-        return {
-            "|".join(key): {"sums": value.cpu().clone(), "bad": self.bad[key].cpu(), "count": self.counts[key]}
-            for key, value in self.sums.items()
-        }
+        """What has been noted since the last reading, averaged over the processes, here too: all go on from there."""
+        self._settle()
+        return {"|".join(key): {"sums": a.sums, "count": a.count} for key, a in self.accounts.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.sums = {tuple(k.split("|")): v["sums"].to(self.device) for k, v in state.items()}
-        self.bad = {tuple(k.split("|")): v["bad"].to(self.device) for k, v in state.items()}
-        self.counts = {tuple(k.split("|")): v["count"] for k, v in state.items()}
+        self.accounts = {tuple(key.split("|")): _Account(list(a["sums"]), a["count"]) for key, a in state.items()}
