@@ -93,10 +93,10 @@ class Model:
         """
         from ganzoo.model.build import load_factories, make_data, reading
 
-        data = make_data(self.spec, load_factories(self.spec))
+        data = make_data(self.spec.data, load_factories(self.spec))
         if not hasattr(data, "diagnose"):
             raise UserError(f"the data of {self.name} has no doctor; data of images and labels has one")
-        with self._where_data_is(), reading(self.spec):
+        with self._where_data_is(), reading(self.spec.data):
             return data.diagnose()
 
     def profile(self, steps: int = 20, phase: str | None = None) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -12,6 +12,18 @@ class Scales(tuple):
     """Outputs of one network at several scales. Losses take it scale by scale and add them up."""
 
     __slots__ = ()
+
+
+class Measured(NamedTuple):
+    """What a metric returns where a number alone does not say enough.
+
+    `protocol` holds, as plain values, what the number depends on and only the metric knows, such as how many real
+    samples it was measured against; `verdict` says in words what is wrong, if anything is.
+    """
+
+    values: float | Mapping[str, float]
+    protocol: Mapping[str, Any] = {}
+    verdict: str = ""
 
 
 def first(output: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from ganzoo.registry import Zoo
+    from ganzoo.run.evaluate import Record
     from ganzoo.run.events import RunInfo
 
 PROJECT = "ganzoo"
@@ -34,8 +35,8 @@ class RunHooks:
         """Every ``train.log_every`` steps: the mean of every term, the learning rates, the speed."""
 
     @hookspec
-    def on_evaluation(self, run: RunInfo, step: int, values: Mapping[str, float]) -> None:
-        """Every ``evaluate.every`` steps: what the metrics say."""
+    def on_evaluation(self, run: RunInfo, step: int, values: Mapping[str, float], records: Sequence[Record]) -> None:
+        """Every ``evaluate.every`` steps: what the metrics say, all numbers by name, and with their protocols."""
 
     @hookspec
     def on_samples(self, run: RunInfo, step: int, picture: Any) -> None:

@@ -20,6 +20,7 @@ _ENTRIES = (
 )
 _COMPONENTS = (
     ("data",),
+    ("evaluate", "against"),
     ("optimizer",),
     ("schedule",),
     ("schedule", "*"),

@@ -86,7 +86,7 @@ def metrics(spec: Spec, problems: list[Problem]) -> None:
     players = [player for phase in spec.phases.values() for player in phase.players.values()]
     if best is not None and not any(player.broken for player in players):
         known = [f"{player.name}.{term}" for player in players for term in player.terms]
-        measured = [spec.metric_name(value) for value in spec.metrics.values()]
+        measured = [name for value in spec.metrics.values() for name in (spec.metric_name(value), value.name)]
         known += measured
         if best not in known and not best.startswith(tuple(f"{name}." for name in measured)):
             message, path = f"there is no term or metric '{best}'", "train.keep.best"

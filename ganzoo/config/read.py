@@ -37,6 +37,9 @@ class Reader(PlayerReader):
         self.requires(tree)
         stated = tree.get("data")
         data = self.component(stated, "data", ("data",)) if stated is not None and stated.value is not None else None
+        measured = tree.get("evaluate", "against")
+        is_given = measured is not None and measured.value is not None
+        against = self.component(measured, "evaluate.against", ("data",)) if is_given else None
         named = self.entries(tree, "parts")
         parts = {key: self.part(key, node, named) for key, node in named.items()}
         flow = {k: self.value(Value, k, node, f"flow.{k}") for k, node in self.entries(tree, "flow").items()}
@@ -55,6 +58,7 @@ class Reader(PlayerReader):
             score=self.value(Value, "score", tree.get("show", "score"), "show.score"),
             sample=self.word(tree, "sample", "fake"),
             evaluate=evaluate,
+            against=against,
             metrics={
                 key: value
                 for key, node in self.entries(tree, "evaluate", "values").items()

@@ -75,10 +75,17 @@ class Show:
 
 @dataclass
 class Evaluate:
-    """Metrics computed on `n` samples every `every` steps: ``name: metric(fake, real)``."""
+    """Metrics computed on `n` samples every `every` steps: ``name: metric(fake, real)``.
+
+    The samples' noise comes from `seed`, whatever the run's own is. They are measured against a `split` of the data,
+    or of the data component `against`.
+    """
 
     every: int = 1000
     n: int = 1000
+    seed: int = 0
+    split: Literal["train", "held_out"] = "train"
+    against: Any = None
     values: Any = None
 
 

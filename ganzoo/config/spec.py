@@ -138,6 +138,7 @@ class Spec:
     score: Value | None
     sample: str
     evaluate: Evaluate
+    against: Component | None
     metrics: dict[str, Value]
     train: Train
     plugins: dict[str, Any]
@@ -164,6 +165,8 @@ class Spec:
         """Every component of the model."""
         if self.data is not None:
             yield self.data
+        if self.against is not None:
+            yield self.against
         for part in self.parts.values():
             yield part
             yield from part.puts.values()

@@ -24,6 +24,7 @@ from ganzoo.model import factory
 from ganzoo.model.modes import keep_fixed, lay_out
 from ganzoo.model.program import Program, Turn, bound
 from ganzoo.model.rewrite import rewrite
+from ganzoo.reference import Reference
 
 DRY_BATCH = 2
 
@@ -45,6 +46,7 @@ class Blueprint:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
     shapes: dict[str, str] = field(default_factory=dict)
+    reference: Reference | None = None
     notes: list[str] = field(default_factory=list)
 
     def kind(self, name: str) -> str | None:
@@ -120,17 +122,18 @@ def draw_up(spec: Spec, fields: dict[str, Field] | None = None, device: str = "m
         UserError: with every problem found.
     """
     factories = load_factories(spec)
-    data = None
+    data = reference = None
     if fields is None:
-        data = make_data(spec, factories)
-        with reading(spec):
+        data = make_data(spec.data, factories)
+        with reading(spec.data):
             fields = dict(data.fields) if data is not None else {}
+        reference = make_reference(spec, factories, data)
     if spec.fields is None:
         spec.found_fields = list(fields)
         problems = static.check(spec)
         if problems:
             raise UserError(problems)
-    blueprint = Blueprint(spec, data, fields, torch.device(device), factories)
+    blueprint = Blueprint(spec, data, fields, torch.device(device), factories, reference=reference)
     puts = {put.path for part in spec.parts.values() for put in part.puts.values()}
     for component in spec.components():
         if component.path in factories and not isinstance(component, Part) and component.path not in puts:
@@ -139,23 +142,32 @@ def draw_up(spec: Spec, fields: dict[str, Field] | None = None, device: str = "m
     return blueprint
 
 
-def make_data(spec: Spec, factories: dict[str, Callable[..., Any]]) -> Any:
-    """The data component; its files are only opened when it is asked for what the YAML does not state."""
-    if spec.data is None:
+def make_data(component: Component | None, factories: dict[str, Callable[..., Any]]) -> Any:
+    """A data component; its files are only opened when it is asked for what the YAML does not state."""
+    if component is None:
         return None
-    maker = factories[spec.data.path]
-    return factory.make(spec.data, maker, factory.complete(spec.data, maker, {}))
+    maker = factories[component.path]
+    return factory.make(component, maker, factory.complete(component, maker, {}))
+
+
+def make_reference(spec: Spec, factories: dict[str, Callable[..., Any]], data: Any) -> Reference | None:
+    """What metrics measure against: a split of the data, or of ``evaluate.against``."""
+    component = spec.against or spec.data
+    if component is None:
+        return None
+    source = data if spec.against is None else make_data(component, factories)
+    return Reference(source, component.entry.id, spec.evaluate.split)
 
 
 @contextmanager
-def reading(spec: Spec) -> Iterator[None]:
-    """What the data component complains of inside the block stands at its line."""
+def reading(component: Component | None) -> Iterator[None]:
+    """What a data component complains of inside the block stands at its line."""
     try:
         yield
     except UserError as error:
-        if spec.data is None:
+        if component is None:
             raise
-        raise UserError(p if p.origin else _at_data(p, spec.data) for p in error.problems) from error
+        raise UserError(p if p.origin else _at_data(p, component) for p in error.problems) from error
 
 
 def _at_data(problem: Problem, data: Component) -> Problem:
@@ -179,7 +191,7 @@ class _Facts:
     def fill(self) -> None:
         problems: list[Problem] = []
         for name, part in self.spec.parts.items():
-            if part.kind == "metric" and self.blueprint.data is None:
+            if part.kind == "metric" and self.blueprint.reference is None:
                 continue
             try:
                 with draw.using(self.turn.draws):
@@ -257,6 +269,10 @@ class _Facts:
     def fact(self, name: str, part: Part, maker: Callable[..., Any]) -> Any:
         if name == "data":
             return self.blueprint.data
+        if name == "reference":
+            if self.blueprint.reference is None:
+                raise _Unknown("the model has no data", "give `evaluate.against:` a data component")
+            return self.blueprint.reference
         if name in factory.OUTPUT_FACTS:
             return _output_fact(name, self.like(part))
         parameter = factory.INPUT_FACTS[name]

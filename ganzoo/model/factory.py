@@ -27,7 +27,7 @@ INPUT_FACTS = {
 # Facts of the data field that the part is `like:`; what a network takes has the range of what it resembles.
 OUTPUT_FACTS = ("out_channels", "out_size", "out_shape", "out_range", "in_range")
 # What only the engine can give.
-ENGINE_FACTS = ("params", "optimizer", "steps", "data")
+ENGINE_FACTS = ("params", "optimizer", "steps", "data", "reference")
 FACTS = (*INPUT_FACTS, *OUTPUT_FACTS, *ENGINE_FACTS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,11 +70,20 @@ class Inference:
         parts: Its parts for real.
         averages: Averaged copies that stand in for the parts of their name.
         step: What ``step`` means in an expression.
+        averaged: The names of those among `parts` that are averaged copies already.
     """
 
-    def __init__(self, blueprint: Blueprint, parts: Mapping[str, Any], averages: Mapping[str, nn.Module], step: int):
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        parts: Mapping[str, Any],
+        averages: Mapping[str, nn.Module],
+        step: int,
+        averaged: Iterable[str] = (),
+    ):
         self.blueprint, self.step = blueprint, step
         self.parts = {**parts, **averages}
+        self.averaged = {*averages, *averaged}
         self.program = Program(blueprint.spec.flow, self.parts.__getitem__, blueprint.kind)
         devices = [p.device for part in self.parts.values() if isinstance(part, nn.Module) for p in part.parameters()]
         self.device = devices[0] if devices else torch.device("cpu")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ganzoo.hookspecs import hookimpl
+from ganzoo.run.evaluate import Record
 from ganzoo.run.events import RunInfo
 from ganzoo.run.folder import RunFolder, atomic
+from ganzoo.run.lock import subject
 
 
 class Log:
@@ -24,8 +26,9 @@ class Log:
         self.folder.log({"step": step, **values})
 
     @hookimpl
-    def on_evaluation(self, step: int, values: Mapping[str, float]) -> None:
+    def on_evaluation(self, run: RunInfo, step: int, values: Mapping[str, float], records: Sequence[Record]) -> None:
         self.folder.log({"step": step, "evaluation": dict(values)})
+        self.folder.log_records(records, subject(run.name, run.config, step))
 
 
 class Pictures:
@@ -79,8 +82,11 @@ class Console:
             self.say(f"step {step}" + (f"/{run.steps}" if run.steps else "") + f"  {text}")
 
     @hookimpl
-    def on_evaluation(self, step: int, values: Mapping[str, float]) -> None:
+    def on_evaluation(self, step: int, values: Mapping[str, float], records: Sequence[Record]) -> None:
         self.say(f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in values.items()))
+        for record in records:
+            if record.verdict:
+                self.say(f"step {step}  {record.metric}: {record.verdict}")
 
     @hookimpl
     def on_end(self) -> None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import yaml
 
 from ganzoo.config.yaml12 import RESOLVERS
 from ganzoo.errors import Problem, UserError
+
+if TYPE_CHECKING:
+    from ganzoo.run.evaluate import Record
 
 
 @contextmanager
@@ -52,6 +56,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
         self.metrics = self.path / "metrics.jsonl"
+        self.evaluations = self.path / "evaluations.jsonl"
 
     def check_free(self) -> None:
         """Refuse a place that is taken.
@@ -104,21 +109,35 @@ class RunFolder:
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
+    def log_records(self, records: Iterable[Record], of: Mapping[str, Any]) -> None:
+        """Append metric records to ``evaluations.jsonl``, each a line, with what they are `of`."""
+        lines = [json.dumps({**of, **asdict(record)}) + "\n" for record in records]
+        with self.evaluations.open("a", encoding="utf-8") as file:
+            file.write("".join(lines))
+
     def records(self) -> list[dict[str, Any]]:
-        """Every line of ``metrics.jsonl``; a line that a crash cut short is left out."""
-        found = []
-        if self.metrics.exists():
-            for line in self.metrics.read_text(encoding="utf-8").splitlines():
-                try:
-                    found.append(json.loads(line))
-                except json.JSONDecodeError:
-                    continue
-        return found
+        """Every line of ``metrics.jsonl``."""
+        return _lines(self.metrics)
+
+    def evaluated(self) -> list[dict[str, Any]]:
+        """Every line of ``evaluations.jsonl``."""
+        return _lines(self.evaluations)
 
     def cut_back(self, step: int) -> None:
         """Forget what was logged after a step."""
-        kept = [json.dumps(record) + "\n" for record in self.records() if record.get("step", 0) <= step]
-        write_atomic(self.metrics, "".join(kept))
+        for path in (self.metrics, self.evaluations):
+            kept = [json.dumps(record) + "\n" for record in _lines(path) if record.get("step", 0) <= step]
+            if kept or path.exists():
+                write_atomic(path, "".join(kept))
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON of every line; one that a crash cut short is left out."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        with suppress(json.JSONDecodeError):
+            found.append(json.loads(line))
+    return found
 
 
 def dump_yaml(content: Mapping[str, Any]) -> str:

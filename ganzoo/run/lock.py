@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -61,6 +64,18 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
         "fields": {name: field.to_json() for name, field in blueprint.fields.items()},
     }
     return {key: config[key] for key in TOP if key in config}
+
+
+def subject(name: str, config: Mapping[str, Any], step: int) -> dict[str, Any]:
+    """What a metric record is of: the model, its training seed and steps, and a hash of all its other settings."""
+    kept = {key: config.get(key) for key in ("data", "parts", "flow", "players", "phases", "share", "update", "train")}
+    metrics = ("metric.", "extractor.")
+    kept["parts"] = {k: v for k, v in (kept["parts"] or {}).items() if not str(v["use"]).startswith(metrics)}
+    elsewhere = {"data": ("root",), "train": ("seed", "device", "timeout", "log_every", "sample_every")}
+    for section, keys in elsewhere.items():
+        kept[section] = {k: v for k, v in (kept[section] or {}).items() if k not in (*keys, "checkpoint_every", "keep")}
+    digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+    return {"model": name, "config": digest, "train_seed": config["train"]["seed"], "step": step}
 
 
 def _node(config: dict[str, Any], path: str) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class Run:
 
     @cached_property
     def inference(self) -> Inference:
-        return Inference(self.blueprint, self.parts, {}, self.step)
+        names = () if self.raw else averaged(self.checkpoint.state)
+        return Inference(self.blueprint, self.parts, {}, self.step, names)
 
     def sample(self, n: int = 64, seed: int = 0, value: str | None = None, **given: Any) -> Any:
         """`n` samples of the value that the model's ``sample:`` names, ``n …`` on the CPU.

@@ -22,7 +22,7 @@ from ganzoo.model.build import Blueprint, reading
 from ganzoo.model.inference import Inference
 from ganzoo.registry import Registry
 from ganzoo.run import callbacks, checkpoint, lock, warm
-from ganzoo.run.evaluate import evaluate
+from ganzoo.run.evaluate import evaluate, flat, named
 from ganzoo.run.events import RunInfo
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.pictures import describe, picture
@@ -72,6 +72,7 @@ class Session:
         self.look = 1  # steps between looks at whether any process was interrupted, about a second
         self.due = False
         self.held: dict[str, torch.Tensor] | None = None
+        self.inputs = ""  # what they are
 
     def begin(self) -> None:
         """Write what a new run starts with, warm-start its parts, and show the noise before training."""
@@ -244,7 +245,7 @@ class Session:
     def improve(self, values: dict[str, float]) -> None:
         """Ask for a checkpoint if these values hold a new best."""
         keep = self.spec.train.keep
-        value = values.get(keep.best or "")
+        value = named(keep.best, values)
         if value is not None and value == value:
             better = self.best is None or (value < self.best if keep.mode == "min" else value > self.best)
             if better:
@@ -262,6 +263,7 @@ class Session:
             return {}
         if self.held is None or len(next(iter(self.held.values()))) < n:
             held = data.held_out() or data
+            self.inputs = f"{'train' if held is data else 'held_out'} rows, in order"
             self.held = held.batch(torch.arange(n) % len(held), torch.device("cpu"))
         return {name: rows[:n] for name, rows in self.held.items()}
 
@@ -289,14 +291,14 @@ class Session:
         """The model's metrics."""
         self.trainer.average_buffers()
         if self.first:
-            n = self.spec.evaluate.n
-            values = evaluate(self.inference(), n, (self.spec.train.seed, "evaluate"), self.held_inputs(n))
+            records = evaluate(self.inference(), self.held_inputs(self.spec.evaluate.n), self.inputs)
+            values = flat(records)
             self.improve(values)
             best = self.spec.train.keep.best or ""
             players = {player for phase in self.spec.phases.values() for player in phase.players}
-            if best and best.split(".")[0] not in players and best not in values:
+            if best and best.split(".")[0] not in players and named(best, values) is None:
                 self.console.say(f"train.keep.best: there is no '{best}' ({choices(best, values)}); no best is kept")
-            self.tell("on_evaluation", step=self.trainer.step, values=values)
+            self.tell("on_evaluation", step=self.trainer.step, values=values, records=records)
         self.due = distributed.agree(self.due)
 
     def checkpoint(self) -> None:
@@ -394,7 +396,7 @@ def train(
     folder = RunFolder(distributed.gather(path)[0])
     budget.leave_open(blueprint.spec)
     try:
-        with reading(blueprint.spec):
+        with reading(blueprint.spec.data):
             chosen = precision.settle(blueprint, device)
             session = Session(blueprint, folder, registry, device, quiet)
         session.begin()

@@ -43,7 +43,7 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
     """
     blueprint, cycle, notes = _prepared(blueprint, steps, phase)
     steps = math.ceil(steps / cycle) * cycle
-    with reading(blueprint.spec):
+    with reading(blueprint.spec.data):
         settled = precision.settle(blueprint, device)
         seconds = _plain(blueprint, device, steps)
     notes += [settled] if settled is not None else []

@@ -52,7 +52,7 @@ def export(run: str | Path, out: Path, part: str = "C") -> dict[str, Any]:
     opened = ganzoo.open(run, device="cpu")
     if not isinstance(opened.parts.get(part), nn.Module):
         raise UserError(f"{run} has no network '{part}'")
-    data = make_data(opened.spec, load_factories(opened.spec))
+    data = make_data(opened.spec.data, load_factories(opened.spec))
     held = data.held_out() if data is not None else None
     if held is None:
         raise UserError(f"the data of {run} has no held-out images to measure the accuracy on")

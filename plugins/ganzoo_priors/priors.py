@@ -60,6 +60,7 @@ class TruncatedNormal:
         if bound <= 0:
             raise ValueError(f"bound is {bound}, but should be above 0")
         self.size, self.bound = size, bound
+        self.truncation = bound
 
     def __call__(self, n: int) -> Tensor:
         tail = 0.5 * (1 + math.erf(-self.bound / math.sqrt(2)))

@@ -1,0 +1,128 @@
+"""Features of generated images and of the reference's, the latter kept on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganzoo.contract import first
+from ganzoo.data import cache_folder, to_field, to_uint8
+from ganzoo.errors import choices
+from ganzoo.fields import Field
+from ganzoo.reference import Reference
+from ganzoo.run.folder import atomic
+from ganzoo_metrics.moments import Moments
+
+CHUNK = 500
+VERSION = 2  # of what is kept on the disk
+LARGEST = 2**28  # bytes of features that are kept there
+
+
+class ImageFeatures:
+    """What metrics in the features of an extractor build on: ``metric(fake, extractor)``.
+
+    Images become uint8 first, as they would in files, then what the extractor gives for them: its first output, or
+    the one of another name. The reference's side is computed once and kept in ``$GANZOO_CACHE`` (or
+    ``~/.cache/ganzoo``) under the fingerprint of its rows and the hash of the extractor's weights.
+
+    Args:
+        reference: The real images.
+        real: Their field.
+        n_real: How many of them; all, if not given.
+
+    Raises:
+        ValueError: `real` is no image of the reference.
+    """
+
+    def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None):
+        images = {name: field for name, field in reference.fields.items() if field.kind == "image"}
+        if real not in images:
+            raise ValueError(f"the data has no image '{real}' ({choices(real, images) or 'it has no images'})")
+        self.reference, self.real, self.n_real = reference, real, n_real
+        self.field: Field = images[real]
+        self._moments: dict[str, Moments] = {}
+
+    def dry(self, fake: Tensor, extractor: nn.Module) -> Tensor:
+        """Whether the extractor takes such images."""
+        features = first(extractor(fake))
+        if features.ndim != 2:
+            raise ValueError(f"the extractor gives {features.ndim - 1}-dimensional features, but vectors are needed")
+        return features
+
+    def each(self, images: Tensor, extractor: nn.Module, output: str | None = None) -> Iterator[Tensor]:
+        """Of images in the data's range, quantised: ``n d`` on the CPU, some at a time."""
+        held = next((t for t in (*extractor.buffers(), *extractor.parameters())), images)
+        for some in images.split(CHUNK):
+            quantised = to_field(to_uint8(some.to(held.device), self.field.range), self.field)
+            with torch.no_grad():
+                found = extractor(quantised)
+            yield (first(found) if output is None else getattr(found, output)).float().cpu()
+
+    def of(self, images: Tensor, extractor: nn.Module, output: str | None = None) -> Tensor:
+        """Of all images at once."""
+        return torch.cat(list(self.each(images, extractor, output)))
+
+    def of_real(self, extractor: nn.Module, output: str | None = None) -> Tensor:
+        """Of the reference's images, ``n_real d``."""
+
+        def compute() -> dict[str, Any]:
+            rows = [self.of(batch[self.real], extractor, output) for batch in self._rows()]
+            return {"features": torch.cat(rows).numpy()}
+
+        return torch.from_numpy(self._kept(extractor, f"features {output}", compute)["features"])
+
+    def moments_of_real(self, extractor: nn.Module) -> Moments:
+        """Mean and covariance of the features of the reference's images, without holding them all."""
+
+        def compute() -> dict[str, Any]:
+            found = Moments()
+            for batch in self._rows():
+                found.update(self.of(batch[self.real], extractor))
+            return found.arrays()
+
+        key = self._key(extractor, "moments")
+        if key not in self._moments:
+            self._moments[key] = Moments.from_arrays(self._kept(extractor, "moments", compute))
+        return self._moments[key]
+
+    def protocol(self) -> dict[str, Any]:
+        """What the number depends on, beside the extractor."""
+        n_real = self.n_real or len(self.reference)
+        return {**self.reference.protocol(), "field": self.real, "n_real": n_real, "quantised": "uint8"}
+
+    def _rows(self) -> Iterator[dict[str, Tensor]]:
+        return self.reference.batches(self.n_real, CHUNK)
+
+    def _key(self, extractor: nn.Module, what: str) -> str:
+        weights = getattr(extractor, "sha256", "")
+        key = (VERSION, self.reference.fingerprint, self.real, self.field.range, self.n_real, weights, what)
+        return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
+
+    def _kept(self, extractor: nn.Module, what: str, compute: Any) -> dict[str, Any]:
+        """Arrays read from the disk, or computed and written there if the extractor's weights have a hash."""
+        if not getattr(extractor, "sha256", ""):
+            return compute()
+        path = cache_folder() / "statistics" / f"{self._key(extractor, what)}.npz"
+        found = _stored(path)
+        if found is None:
+            found = compute()
+            if sum(getattr(array, "nbytes", 0) for array in found.values()) <= LARGEST:
+                with suppress(OSError), atomic(path) as file:  # keeping it is only a courtesy
+                    np.savez(file, **found)
+        return found
+
+
+def _stored(path: Path) -> dict[str, Any] | None:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # absent, or damaged
+        return None

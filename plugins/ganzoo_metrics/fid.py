@@ -1,0 +1,44 @@
+"""How far generated images are from real ones, in the features of an extractor."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo.contract import Measured
+from ganzoo_metrics.features import ImageFeatures
+from ganzoo_metrics.moments import Moments, moments_distance
+
+
+class Fid(ImageFeatures):
+    """The Fréchet distance of generated images from real ones: ``fid(fake, E)``, E an extractor; 0 is best.
+
+    d^2 = |m_r - m_f|^2 + tr(C_r + C_f - 2 (C_r C_f)^(1/2)), with mean m and covariance C of E's features, in float64
+
+    Fewer samples give larger values: compare numbers of equal protocol. With ``extractor.inception`` it is the FID of
+    the papers.
+
+    Paper: arXiv:1706.08500 eq. 6.
+
+    Args:
+        reference: The real images.
+        real: Their field.
+        n_real: How many of them; all, if not given.
+
+    Raises:
+        ValueError: `real` is no image of the reference.
+    """
+
+    def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
+        if not torch.isfinite(fake).all():
+            return Measured(float("nan"), self.protocol())
+        found = Moments()
+        for features in self.each(fake, extractor):
+            found.update(features)
+        if found.count <= len(found.mean):
+            warnings.warn(
+                f"{found.count} samples for {len(found.mean)} features: the distance is far too large", stacklevel=2
+            )
+        return Measured(moments_distance(self.moments_of_real(extractor), found), self.protocol())
