@@ -78,13 +78,13 @@ def compare(
         print_json([asdict(row) for row in rows])
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
-    from rich.text import Text
 
-    table = Table("model", "runs", *map(Text, names), box=None, pad_edge=False)
+    table = Table("model", "runs", *map(escape, names), box=None, pad_edge=False)
     for row in rows:
         cells = [_cell(*row.summary()[name]) if name in row.values else "" for name in names]
-        table.add_row(row.model, str(len(row.runs)), *cells)
+        table.add_row(escape(row.model), str(len(row.runs)), *cells)
     Console().print(table)
     if picture is not None:
         print(picture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -67,7 +68,7 @@ def evaluate(inference: Inference) -> list[Record]:
         said = result.values if isinstance(result.values, Mapping) else {"": result.values}
         values = {f"{name}.{key}" if key else name: float(number) for key, number in said.items()}
         known_here = protocol(inference, value, n, inputs)
-        found.append(Record(name, values, {**known_here, **result.protocol}, result.verdict))
+        found.append(Record(name, values, {**known_here, **_plain(dict(result.protocol))}, result.verdict))
     return found
 
 
@@ -100,7 +101,7 @@ def protocol(inference: Inference, value: Value, n: int, inputs: str) -> dict[st
     found = {
         "metric": metric.entry.id,
         "expression": value.text,
-        "arguments": {k: v for k, v in metric.args.items() if k not in FACTS},
+        "arguments": {k: v for k, v in inference.blueprint.args[metric.path].items() if k not in FACTS},
         "extractors": {name: getattr(extractor, "sha256", "") for name, extractor in extractors.items()},
         "n_fake": n,
         "seed": spec.evaluate.seed,
@@ -110,7 +111,12 @@ def protocol(inference: Inference, value: Value, n: int, inputs: str) -> dict[st
         "truncation": {k: getattr(p, "truncation", None) for k, p in networks.items() if hasattr(p, "truncation")},
         "versions": {"ganzoo": ganzoo.__version__, "torch": torch.__version__, **_dist(metric)},
     }
-    return {key: item for key, item in found.items() if item not in ("", {})}
+    return {key: _plain(item) for key, item in found.items() if item not in ("", {})}
+
+
+def _plain(item: Any) -> Any:
+    """As it reads back from JSON."""
+    return json.loads(json.dumps(item, default=str))
 
 
 def _mode(part: Part, module: nn.Module) -> str:
