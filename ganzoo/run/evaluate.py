@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -15,8 +15,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 import ganzoo
 from ganzoo.config.spec import Part, Value
 from ganzoo.config.static import Graph
-from ganzoo.contract import Measured
-from ganzoo.expression import Call, Const, Expr, root
+from ganzoo.contract import Measured, first
+from ganzoo.expression import HOLE, Call, Const, Expr, has_hole, root
 from ganzoo.model.factory import FACTS
 from ganzoo.model.inference import Inference
 
@@ -38,8 +38,9 @@ class Record:
 def evaluate(inference: Inference, given: Mapping[str, torch.Tensor], inputs: str = "") -> list[Record]:
     """Every metric of the model: its arguments are computed on samples in chunks and joined, then measured once.
 
-    A part that is an argument, such as an extractor, is passed as it is. The name of a metric that goes through an
-    extractor carries it.
+    A part that is an argument, such as an extractor, is passed as it is. An argument with a hole, ``G(_, label)``, is a
+    function of the rows that stand there; whatever else it reads is what the other arguments read. The name of a metric
+    that goes through an extractor carries it.
 
     Args:
         inference: The model.
@@ -53,15 +54,20 @@ def evaluate(inference: Inference, given: Mapping[str, torch.Tensor], inputs: st
     key = (seed, "evaluate")
     computed = dict(zip(needed, inference.compute(list(needed.values()), n, key, given), strict=True))
 
-    def known(expr: Expr) -> Any:
+    def known(expr: Expr, value: Value) -> Any:
+        if has_hole(expr):
+            return function(Value(str(expr), str(expr), expr, value.origin, value.path))
         return expr.value if isinstance(expr, Const) else computed[str(expr)]
+
+    def function(value: Value) -> Callable[[torch.Tensor], Any]:
+        return lambda rows: first(inference.compute([value], len(rows), key, {**given, HOLE: rows})[0])
 
     found = []
     for value in metrics:
         name, call = spec.metric_name(value), value.expr
         assert isinstance(call, Call)
-        kwargs = {key: known(expr) for key, expr in call.kwargs}
-        result = inference.program.apply(call.func, [known(expr) for expr in call.args], kwargs)
+        kwargs = {key: known(expr, value) for key, expr in call.kwargs}
+        result = inference.program.apply(call.func, [known(expr, value) for expr in call.args], kwargs)
         if not isinstance(result, Measured):
             result = Measured(result)
         said = result.values if isinstance(result.values, Mapping) else {"": result.values}
@@ -86,6 +92,7 @@ def protocol(inference: Inference, value: Value, inputs: str) -> dict[str, Any]:
         "expression": value.text,
         "arguments": {k: v for k, v in metric.args.items() if k not in FACTS},
         "extractors": {name: getattr(extractor, "sha256", "") for name, extractor in extractors.items()},
+        "preparation": {name: dict(p) for name, e in extractors.items() if (p := getattr(e, "protocol", {}))},
         "n_fake": spec.evaluate.n,
         "seed": spec.evaluate.seed,
         "inputs": inputs if any(name in inference.blueprint.fields for name in Graph(spec).of(value)) else "",
@@ -126,4 +133,4 @@ def _arguments(value: Value) -> list[Expr]:
     """What a metric is called with and has to be computed."""
     assert isinstance(value.expr, Call)
     every = (*value.expr.args, *(expr for _, expr in value.expr.kwargs))
-    return [expr for expr in every if not isinstance(expr, Const)]
+    return [expr for expr in every if not isinstance(expr, Const) and not has_hole(expr)]
