@@ -56,10 +56,10 @@ def evaluate(inference: Inference, given: Mapping[str, torch.Tensor], inputs: st
 
     def known(expr: Expr, value: Value) -> Any:
         if has_hole(expr):
-            return function(Value(str(expr), str(expr), expr, value.origin, value.path))
+            return filled(Value(str(expr), str(expr), expr, value.origin, value.path))
         return expr.value if isinstance(expr, Const) else computed[str(expr)]
 
-    def function(value: Value) -> Callable[[torch.Tensor], Any]:
+    def filled(value: Value) -> Callable[[torch.Tensor], Any]:
         return lambda rows: first(inference.compute([value], len(rows), key, {**given, HOLE: rows})[0])
 
     found = []

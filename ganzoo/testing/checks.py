@@ -166,7 +166,7 @@ def _outputs(entry: Entry, output: Any, example: Example, where: str) -> None:
 
 def _extractor(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     """Fixed, deterministic, row by row, independent of the data's range; other shapes are refused naming sizes."""
-    accepted = 0
+    accepted, refusal = 0, ""
     for example in EXAMPLES:
         if example.points:
             continue
@@ -176,10 +176,11 @@ def _extractor(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any
                 output = part(example.inputs(_seeded())["x"])
         except ValueError as error:
             assert any(ch.isdigit() for ch in str(error)), f"{entry.id} refuses {example} without naming sizes: {error}"
+            refusal = str(error)
             continue
         accepted += 1
         _one_extractor(entry, factory, args, example, part, output)
-    assert accepted, f"{entry.id} accepts no example at all"
+    assert accepted, f"{entry.id} accepts no example at all: {refusal}"
 
 
 def _one_extractor(

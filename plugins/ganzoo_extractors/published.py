@@ -112,15 +112,18 @@ class Vgg16(_Engine):
 
     def forward(self, x: Tensor) -> Features:
         mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (MEAN, STD))
-        x = self.network.avgpool(self.network.features((self.pixels(x) - 255 * mean) / (255 * std)))
-        return Features(self.network.classifier[:5](x.flatten(1)))
+        *layers, classifier = self.network.children()
+        x = (self.pixels(x) - 255 * mean) / (255 * std)
+        for layer in layers:
+            x = layer(x)
+        return Features(nn.Sequential(*list(classifier.children())[:5])(x.flatten(1)))
 
 
 def _inception() -> nn.Module:
     """The engine's network without weights: its constructor always reads a file, and is given an empty one."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    class Bare(FeatureExtractorInceptionV3):  # type: ignore[misc]
+    class Bare(FeatureExtractorInceptionV3):
         def load_state_dict(self, state_dict: dict[str, Tensor], *args: Any, **kwargs: Any) -> Any:
             return super().load_state_dict(state_dict, *args, **kwargs) if state_dict else None
 

@@ -119,6 +119,13 @@ class ImageFeatures:
         return found
 
 
+def engine() -> dict[str, str]:
+    """The library that computed a number, for its protocol."""
+    import torch_fidelity  # here, because that takes seconds
+
+    return {"engine": f"torch-fidelity {torch_fidelity.__version__}"}
+
+
 def nowhere(*names: str) -> Measured:
     """What is said of images that are not finite."""
     return Measured(dict.fromkeys(names, float("nan")), {}, "some generated values are not finite")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
-from ganzoo_metrics.features import ImageFeatures, nowhere
+from ganzoo_metrics.features import ImageFeatures, engine, nowhere
 
 
 class InceptionScore(ImageFeatures):
@@ -42,7 +42,6 @@ class InceptionScore(ImageFeatures):
         return _logits(extractor(fake))
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
-        import torch_fidelity
         from torch_fidelity.metric_isc import isc_features_to_metric
 
         if len(fake) < self.splits:
@@ -50,10 +49,9 @@ class InceptionScore(ImageFeatures):
         if not fake.isfinite().all():
             return nowhere("mean", "std")
         found = isc_features_to_metric(self.of(fake, extractor, _logits), self.splits)
-        engine = {"engine": f"torch-fidelity {torch_fidelity.__version__}"}
         return Measured(
             {key: found[f"inception_score_{key}"] for key in ("mean", "std")},
-            {"quantised": "uint8", "splits": self.splits, **engine},
+            {"quantised": "uint8", "splits": self.splits, **engine()},
         )
 
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
-from ganzoo_metrics.features import ImageFeatures, nowhere
+from ganzoo_metrics.features import ImageFeatures, engine, nowhere
 
 
 class Kid(ImageFeatures):
@@ -44,7 +44,6 @@ class Kid(ImageFeatures):
         self.subsets, self.subset_size = subsets, subset_size
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
-        import torch_fidelity
         from torch_fidelity.metric_kid import kid_features_to_metric
 
         if not fake.isfinite().all():

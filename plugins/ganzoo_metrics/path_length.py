@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured, first
+from ganzoo_metrics.features import engine
 
 CHUNK = 64
 
@@ -51,7 +52,6 @@ class PathLength:
         return first(extractor(generator(z)))
 
     def __call__(self, generator: Callable[[Tensor], Tensor], z: Tensor, extractor: nn.Module) -> Measured:
-        import torch_fidelity
         from torch_fidelity.noise import batch_lerp, batch_slerp_any
 
         if z.ndim != 2 or len(z) < 2:
@@ -70,5 +70,4 @@ class PathLength:
                 np.percentile(found, p, method=m) for p, m in zip(self.discard, ("lower", "higher"), strict=True)
             )
             found = found[(low <= found) & (found <= high)]
-        engine = {"engine": f"torch-fidelity {torch_fidelity.__version__}"}
-        return Measured({"mean": float(found.mean()), "std": float(found.std())}, {"quantised": "no", **engine})
+        return Measured({"mean": float(found.mean()), "std": float(found.std())}, {"quantised": "no", **engine()})

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
-from ganzoo_metrics.features import ImageFeatures, nowhere
+from ganzoo_metrics.features import ImageFeatures, engine, nowhere
 
 ROWS = 1000  # whose distances are held at once
 
@@ -39,7 +39,6 @@ class PrecisionRecall(ImageFeatures):
         self.neighborhood = neighborhood
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
-        import torch_fidelity
         from torch_fidelity.metric_prc import prc_features_to_metric
 
         n = self.n_real or min(len(fake), len(self.reference))
@@ -55,5 +54,5 @@ class PrecisionRecall(ImageFeatures):
             save_cpu_ram=True,
             verbose=False,
         )
-        protocol = {"neighborhood": self.neighborhood, "engine": f"torch-fidelity {torch_fidelity.__version__}"}
+        protocol = {"neighborhood": self.neighborhood, **engine()}
         return Measured(found, {**self.protocol(n), **protocol})
