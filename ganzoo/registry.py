@@ -171,8 +171,8 @@ class Zoo:
         Keyword arguments are facts that can be known without importing it. Of a `data` component: ``fields``, the
         names of the values that it gives, ``bundled=True`` if its files ship inside the package, ``reads="folder"``
         if its argument `root` may be any folder, and ``packs="FORMAT"`` if it has a static ``pack(data, folder)``.
-        Of an `extractor`: ``takes``, the shapes of its images, such as ``[(3, None, None)]`` for colour of any size, and
-        ``default=True`` if it may be chosen for them where none is named.
+        Of an `extractor`: ``takes``, the shapes of its images, such as ``[(3, None, None)]`` for colour of any size,
+        and ``default=True`` if it may be chosen for them where none is named.
 
         Raises:
             ValueError: an unknown kind, a malformed name, a target that is no factory, or a name given twice.

@@ -51,11 +51,7 @@ class Kid(ImageFeatures):
         features, real = self.of(fake, extractor), self.of_real(extractor)
         size = min(self.subset_size, len(features), len(real))
         found = kid_features_to_metric(features, real, kid_subsets=self.subsets, kid_subset_size=size, verbose=False)
-        protocol = {
-            "subsets": self.subsets,
-            "subset_size": size,
-            "engine": f"torch-fidelity {torch_fidelity.__version__}",
-        }
+        protocol = {"subsets": self.subsets, "subset_size": size, **engine()}
         few = f"subsets of {size} samples, as there are no more; the usual size is {self.subset_size}"
         return Measured(
             {key: found[f"kernel_inception_distance_{key}"] for key in ("mean", "std")},

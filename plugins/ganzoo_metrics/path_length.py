@@ -64,7 +64,7 @@ class PathLength:
             for pair in zip(*(end.split(CHUNK) for end in ends), strict=True):
                 a, b = (first(extractor(images.to(held.device))).double() for images in pair)
                 distances.append((a - b).square().sum(1).cpu())
-        found = torch.cat(distances).numpy() / self.epsilon**2
+        found: np.ndarray = torch.cat(distances).div(self.epsilon**2).numpy()
         if self.discard is not None and np.isfinite(found).all():
             low, high = (
                 np.percentile(found, p, method=m) for p, m in zip(self.discard, ("lower", "higher"), strict=True)
