@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +78,7 @@ class Inception(_Engine):
         for layer in layers:
             x = layer(x)
         features = x.flatten(1)
-        return Extracted(features, features @ last.weight.T)
+        return Extracted(features, features @ cast(Tensor, last.weight).T)
 
 
 class Vgg16(_Engine):

@@ -127,8 +127,9 @@ def engine() -> dict[str, str]:
 
 
 def nowhere(*names: str) -> Measured:
-    """What is said of images that are not finite."""
-    return Measured(dict.fromkeys(names, float("nan")), {}, "some generated values are not finite")
+    """What is said of images that are not finite: no number has a value, be it one or several of these names."""
+    nan = float("nan")
+    return Measured(dict.fromkeys(names, nan) if names else nan, {}, "some generated values are not finite")
 
 
 def _stored(path: Path) -> dict[str, Any] | None:

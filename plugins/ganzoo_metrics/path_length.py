@@ -66,8 +66,7 @@ class PathLength:
                 distances.append((a - b).square().sum(1).cpu())
         found: np.ndarray = torch.cat(distances).div(self.epsilon**2).numpy()
         if self.discard is not None and np.isfinite(found).all():
-            low, high = (
-                np.percentile(found, p, method=m) for p, m in zip(self.discard, ("lower", "higher"), strict=True)
-            )
+            low = np.percentile(found, self.discard[0], method="lower")
+            high = np.percentile(found, self.discard[1], method="higher")
             found = found[(low <= found) & (found <= high)]
         return Measured({"mean": float(found.mean()), "std": float(found.std())}, {"quantised": "no", **engine()})

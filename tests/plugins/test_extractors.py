@@ -22,12 +22,12 @@ from tests.zoo import written
 ON_MODEL = """
 extends: base/images.yaml
 data: {{use: data.random, count: 40, fields: {{real: {{kind: image, shape: {shape}}}}}}}
-parts: {{G: {{width: 4, base: 7}}, D: {{width: 4}}, E: extractor.fashion_cnn, frechet: metric.frechet, l1: loss.l1}}
+parts: {{G: {{width: 4, base: 7}}, D: {{width: 4}}, E: extractor.fashion_cnn, fid: metric.fid, l1: loss.l1}}
 show: []
-evaluate: {{every: 2, n: 140, values: {{quality: "frechet(fake, E)"}}}}
+evaluate: {{every: 2, n: 140, values: {{quality: "fid(fake, E)"}}}}
 train: {{batch: 4, steps: 2, keep: {{best: "quality[fashion_cnn]"}}}}
 """
-GREY, COLOUR, LARGE = "[1, 28, 28]", "[3, 28, 28]", "[1, 32, 32]"
+GREY, COLOUR, LARGE = "[1, 28, 28]", "[3, 28, 28]", "[1, 40, 40]"
 
 
 @pytest.fixture(autouse=True)
@@ -90,22 +90,22 @@ def test_a_damaged_file_is_refused_at_check(spoil: str, tmp_path: Path, monkeypa
 def test_weights_of_another_network_are_refused() -> None:
     found = weights.read(weights.FILES / "fashion_cnn.safetensors")
     with pytest.raises(ValueError, match="do not fit the network"):
-        weights.fix(torch.nn.Linear(2, 2), found)
+        weights.fix(torch.nn.Linear(2, 2), found.tensors)
 
 
 # -- in a model --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("shape", "given"), [(COLOUR, "3x28x28"), (LARGE, "1x32x32")])
+@pytest.mark.parametrize(("shape", "given"), [(COLOUR, "3x28x28"), (LARGE, "1x40x40")])
 def test_other_images_are_refused_at_check(shape: str, given: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"evaluate.values.quality: .*grey images, 1x28x28, not {given}"):
+    with pytest.raises(UserError, match=f"evaluate.values.quality: .*grey images, 1x28x28 or 1x32x32, not {given}"):
         written(tmp_path, ON_MODEL.format(shape=shape), parts__G__base=None).check()
 
 
 def test_a_base_measures_any_model_of_such_images(tmp_path: Path) -> None:
-    model = written(tmp_path, "extends: [dcgan/fashion_mnist_sample, base/fashion_frechet.yaml]")
+    model = written(tmp_path, "extends: [dcgan/fashion_mnist_sample, base/fashion_fid.yaml]")
     assert model.check() == []
-    assert [model.spec.metric_name(value) for value in model.spec.metrics.values()] == ["frechet[fashion_cnn]"]
+    assert [model.spec.metric_name(value) for value in model.spec.metrics.values()] == ["fid[fashion_cnn]"]
 
 
 def test_a_metric_carries_its_extractor_and_a_checkpoint_does_not_carry_the_weights(tmp_path: Path) -> None:
