@@ -105,7 +105,7 @@ class Vgg16(_Engine):
 
     def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse"):
         super().__init__(in_range, grey)
-        from torchvision.models import vgg16
+        from torchvision.models import vgg16  # type: ignore[import-untyped]
 
         self.network = self.hold(vgg16(), VGG16, weights)
         self.train(False)

@@ -122,9 +122,19 @@ def test_a_metric_carries_its_extractor_and_a_checkpoint_does_not_carry_the_weig
     assert torch.equal(run.parts["E"](images).features, FashionCnn((-1.0, 1.0))(images).features)
 
 
-def test_a_name_that_lacks_the_extractor_is_no_metric(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no term or metric 'quality' .*quality\[fashion_cnn\]"):
-        written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="quality")
+def test_a_name_may_leave_the_extractor_out(tmp_path: Path) -> None:
+    assert written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="quality").check() == []
+    with pytest.raises(UserError, match=r"no term or metric 'qualitie' .*quality\[fashion_cnn\]"):
+        written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="qualitie")
+
+
+def test_a_border_of_two_pixels_is_cut_off_and_said(tmp_path: Path) -> None:
+    small, large = (
+        FashionMnistSample("test", size=size).batch(torch.arange(20), torch.device("cpu")) for size in (28, 32)
+    )
+    extractor = FashionCnn((-1.0, 1.0))
+    assert torch.equal(extractor(small["real"]).features, extractor(large["real"]).features)
+    assert extractor.protocol == {"size": "28x28, of 32x32 without the border"}
 
 
 def test_it_can_be_a_loss_but_not_be_trained(tmp_path: Path) -> None:
