@@ -137,7 +137,7 @@ def registered() -> Iterator[str]:
 
 def assert_same(found: dict[str, float], wanted: dict[str, float]) -> None:
     assert sorted(found) == sorted(wanted)
-    assert found == pytest.approx(wanted, rel=1e-6)
+    assert found == pytest.approx(wanted, rel=1e-6, abs=1e-6)
 
 
 # -- the same numbers --------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_as_its_command_says_of_two_folders(folders, ours, tmp_path) -> None:
 
 @pytest.mark.parametrize("way", ["lerp", "slerp"])
 def test_path_length_as_the_engine_has_it(way: Any) -> None:
-    """With the same latent vectors, a similarity by our extractor, and no percentile, where numpy 2 breaks the engine."""
+    """With the same latent vectors, a similarity by our extractor, and no percentile (numpy 2 breaks the engine's)."""
     weight = torch.randn(8, 28 * 28, generator=torch.Generator().manual_seed(0))
     z = torch.randn(200, 8, generator=torch.Generator().manual_seed(1))
     extractor, ends = FashionCnn(RANGE), iter([z, z.roll(-1, 0)])
