@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -30,10 +31,14 @@ class _Engine(ColourExtractor):
         super().__init__(in_range, grey)
         self.protocol["resized"] = f"to {self.side}x{self.side}, bilinear as TensorFlow 1.x"
 
-    def hold(self, network: nn.Module, published: Published, path: str | None) -> nn.Module:
-        """The network with its weights."""
+    def hold(self, make: Callable[[], nn.Module], published: Published, path: str | None) -> nn.Module:
+        """The network with its weights, which is given no others first."""
         file = published.find(path)
         self.sha256 = digest(file)
+        with torch.device("meta"):
+            network = make()
+        if not torch.empty(0).is_meta:
+            network.to_empty(device="cpu")
         fix(network, lambda: unpickled(file))
         return network
 
@@ -69,7 +74,7 @@ class Inception(_Engine):
 
     def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse"):
         super().__init__(in_range, grey)
-        self.network = self.hold(_inception(), INCEPTION, weights)
+        self.network = self.hold(_inception, INCEPTION, weights)
         self.train(False)
 
     def forward(self, x: Tensor) -> Extracted:
@@ -107,7 +112,7 @@ class Vgg16(_Engine):
         super().__init__(in_range, grey)
         from torchvision.models import vgg16  # type: ignore[import-untyped]
 
-        self.network = self.hold(vgg16(), VGG16, weights)
+        self.network = self.hold(vgg16, VGG16, weights)
         self.train(False)
 
     def forward(self, x: Tensor) -> Features:

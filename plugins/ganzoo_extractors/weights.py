@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
@@ -100,8 +99,8 @@ def unpickled(path: Path) -> dict[str, Tensor]:
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is no file of weights: {error}") from error
+    except Exception as error:  # of any kind, on bytes of any kind
+        raise ValueError(f"{path} is no file of weights: {type(error).__name__}: {error}") from error
 
 
 def fix(network: nn.Module, tensors: Callable[[], dict[str, Tensor]]) -> None:

