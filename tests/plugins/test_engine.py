@@ -317,9 +317,13 @@ def test_all_of_them_in_a_model(tmp_path, monkeypatch) -> None:
     assert evaluation["ppl[fashion_cnn].mean"] > 0
     assert len(seen["by the flow"]) == 140
     assert torch.equal(seen["by the hole"], seen["by the flow"]), "what else stands beside the hole is of the same rows"
-    assert "28x28, of 32x32 without the border" in (tmp_path / "run" / "metrics.jsonl").read_text() + "".join(
-        path.read_text() for path in (tmp_path / "run").glob("*.json*")
-    )
+    records = [json.loads(line) for line in (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()]
+    assert len(records) == 5
+    for record in records:
+        assert record["protocol"]["preparation"] == {
+            "extractor.fashion_cnn": {"size": "28x28, of 32x32 without the border"}
+        }
+        assert ("engine" in record["protocol"]) == (record["metric"] != "fid[fashion_cnn]")
 
 
 @pytest.mark.parametrize(
