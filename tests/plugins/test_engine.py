@@ -114,8 +114,8 @@ def ours(images, tmp_path_factory) -> dict[str, float]:
         return measured(Reference(images[0], "data.sample"), images[1], FashionCnn(RANGE))
 
 
-def measured(reference: Reference, fake: Tensor, extractor: nn.Module) -> dict[str, float]:
-    kid = Kid(reference, subsets=10, subset_size=SUBSET)(fake, extractor).values
+def measured(reference: Reference, fake: Tensor, extractor: nn.Module, subset_size: int = SUBSET) -> dict[str, float]:
+    kid = Kid(reference, subsets=10, subset_size=subset_size)(fake, extractor).values
     score = InceptionScore(reference)(fake, extractor).values
     rest = PrecisionRecall(reference)(fake, extractor).values
     assert isinstance(kid, dict) and isinstance(score, dict) and isinstance(rest, dict)
@@ -158,7 +158,7 @@ def test_as_its_calculate_metrics_says_of_a_data_set(images, ours, registered) -
     settings = {**EVERY, **QUIET, "feature_extractor": registered}
     assert_same(ours, torch_fidelity.calculate_metrics(input1=Rows(images[1]), input2=Rows(real), **settings))
     assert ours["frechet_inception_distance"] > 1
-    assert 0 < ours["recall"] < ours["precision"] + 1
+    assert 0 < ours["precision"] < 1 and 0 < ours["recall"] < 1
 
 
 def test_as_its_command_says_of_two_folders(folders, ours, tmp_path) -> None:
@@ -360,17 +360,22 @@ def weights(network: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-@pytest.mark.parametrize(("extractor", "name"), [(Inception, "inception-v3-compat"), (Vgg16, "vgg16")])
-def test_published_extractors_are_the_engines(extractor: Any, name: str, tmp_path) -> None:
-    """Same features and logits from the same file of (random) weights, for any range; gradients reach the images."""
+def saved(extractor: Any, folder: Path) -> Path:
+    """A file of such weights."""
     from torchvision.models import vgg16
 
-    path = tmp_path / "weights.pth"
     with torch.device("meta"):
         skeleton = _inception() if extractor is Inception else vgg16()
     found = {k: torch.zeros(v.shape) if v.is_meta and v.ndim < 2 else v for k, v in weights(skeleton).items()}
     found |= {k: torch.ones(v.shape) for k, v in found.items() if k.endswith(("bn.weight", "running_var"))}
-    torch.save(found, path)
+    torch.save(found, folder / "weights.pth")
+    return folder / "weights.pth"
+
+
+@pytest.mark.parametrize(("extractor", "name"), [(Inception, "inception-v3-compat"), (Vgg16, "vgg16")])
+def test_published_extractors_are_the_engines(extractor: Any, name: str, tmp_path) -> None:
+    """Same features and logits from the same file of (random) weights, for any range; gradients reach the images."""
+    path = saved(extractor, tmp_path)
     rows = torch.randint(0, 256, (2, 3, 20, 24), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     layers = ["2048", "logits_unbiased"] if extractor is Inception else ["fc2_relu"]
     theirs = torch_fidelity.registry.FEATURE_EXTRACTORS_REGISTRY[name](
@@ -388,6 +393,37 @@ def test_published_extractors_are_the_engines(extractor: Any, name: str, tmp_pat
     assert len(ours.sha256) == 64 and not ours.state_dict() and not list(ours.parameters())
     side = 299 if extractor is Inception else 224
     assert ours.protocol == {"resized": f"to {side}x{side}, bilinear as TensorFlow 1.x"}
+
+
+@pytest.mark.slow
+def test_inception_as_the_plain_command_has_it(tmp_path) -> None:
+    """``fidelity`` as it is installed, given the same weights: all four metrics on two folders of colour images."""
+    path, sets = saved(Inception, tmp_path), []
+    for seed, name in enumerate(("fake", "real")):
+        data = Random({"real": {"kind": "image", "shape": [3, 24, 24]}}, count=24, seed=seed)
+        (tmp_path / name).mkdir()
+        for index, row in enumerate(data.arrays["real"]):
+            Image.fromarray(row).save(tmp_path / name / f"{index:03}.png")
+        sets.append(data)
+    options = [
+        "--cpu",
+        "--json",
+        "--silent",
+        "--save-cpu-ram",
+        "--no-cache",
+        "--feature-extractor-weights-path",
+        str(path),
+    ]
+    options += ["--feature-extractor", "inception-v3-compat", "--isc", "--fid", "--kid", "--prc"]
+    options += ["--kid-subset-size", "16", "--kid-subsets", "10", "--input1", str(tmp_path / "fake")]
+    command = [sys.executable, "-m", "torch_fidelity.fidelity", *options, "--input2", str(tmp_path / "real")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    fake = sets[0].batch(torch.arange(24), torch.device("cpu"))["real"]
+    found = measured(Reference(sets[1], "data.random"), fake, Inception((-1.0, 1.0), str(path)), subset_size=16)
+    wanted = json.loads(done.stdout)
+    print(found, wanted)
+    assert_same(found, wanted)
 
 
 ON_COLOUR = """
