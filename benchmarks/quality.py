@@ -14,17 +14,19 @@ from statistics import mean
 import torch
 from ganzoo_data.idx_sets import FashionMnist
 from ganzoo_extractors.fashion import FashionCnn
-from ganzoo_metrics.frechet import Frechet
+from ganzoo_metrics.fid import Fid
 
 import ganzoo
 from benchmarks import harness
+from ganzoo.reference import Reference
 
 SAMPLES = 10_000
 
 
 def distance(images: torch.Tensor, root: str | None) -> float:
     """Of images in [-1, 1] to all training images, in the features of `extractor.fashion_cnn`."""
-    return Frechet(FashionMnist(root=root))(images, FashionCnn((-1.0, 1.0)))
+    measured = Fid(Reference(FashionMnist(root=root), "data.fashion_mnist"))(images, FashionCnn((-1.0, 1.0)))
+    return float(measured.values)  # type: ignore[arg-type]
 
 
 def trained(budget: float, seed: int, root: str | None, folder: Path) -> tuple[float, float, int, ganzoo.Run]:

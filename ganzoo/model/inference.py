@@ -13,6 +13,7 @@ from ganzoo import distributed, draw
 from ganzoo.config.spec import Value
 from ganzoo.contract import first, map_tensors
 from ganzoo.errors import UserError, choices
+from ganzoo.expression import HOLE
 from ganzoo.fields import Field
 from ganzoo.model.build import Blueprint
 from ganzoo.model.modes import set_mode
@@ -126,22 +127,27 @@ class Inference:
             values: Equations to compute; a named value and the same value inside another agree.
             n: How many samples.
             key: What seeds the noise: the same key, the same noise.
-            given: Tensors by name, ``n …`` each: data fields, or named values to use instead of computing them.
+            given: Tensors by name, ``n …`` each: data fields, or named values to use instead of computing them, or what
+                stands where the equations have a hole.
             chunk: How many samples at once.
 
         Raises:
             UserError: a field is needed that is not given.
             EvaluationError: a part failed.
         """
-        getters = [self.program.value(value) for value in values]
+        given = given or {}
+        make = self.program.filled if HOLE in given else self.program.value
+        getters = [make(value) for value in values]
         found: list[list[Any]] = []
         with self.evaluating():
             for index, start in enumerate(range(0, n, chunk)):
                 size = min(chunk, n - start)
-                rows = {k: v[start : start + size].to(self.device) for k, v in (given or {}).items()}
+                rows = {k: v[start : start + size].to(self.device) for k, v in given.items()}
+                hole = rows.pop(HOLE, None)
                 draws = draw.Draws((*key, index), self.device, least=chunk)
                 fields = Given(self.blueprint.fields, rows, size, (*key, index), self.device)
                 turn = Turn(fields, size, self.step, draws)
+                turn.hole = hole
                 turn.cache.update({k: v for k, v in rows.items() if k in self.blueprint.spec.flow})
                 with draw.using(draws):
                     found.append([map_tensors(lambda t: t.cpu(), get(turn)) for get in getters])

@@ -116,6 +116,10 @@ class Program:
 
         return get
 
+    def filled(self, value: Value) -> Getter:
+        """An equation with a hole as a function of the turn, whose `hole` stands there."""
+        return _Filled(self, set(), self.flow).value(value)
+
     def named(self, name: str) -> Getter:
         """A value of the flow, computed once a turn, or once a step if it is shared."""
         if name in self._named:
@@ -288,8 +292,8 @@ class Program:
 class _Filled(Program):
     """Compiles an expression with a hole; its pieces without one are already in the turn's cache."""
 
-    def __init__(self, parent: Program, fixed: set[Expr]):
-        super().__init__({}, parent.part, parent.kind, autocast=parent.autocast, dry=parent.dry)
+    def __init__(self, parent: Program, fixed: set[Expr], flow: Mapping[str, Value] | None = None):
+        super().__init__(flow or {}, parent.part, parent.kind, autocast=parent.autocast, dry=parent.dry)
         self.fixed = fixed
 
     def compile(self, expr: Expr) -> Getter:

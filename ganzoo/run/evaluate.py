@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -17,8 +17,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 import ganzoo
 from ganzoo.config.spec import Part, Value
 from ganzoo.config.static import Graph
-from ganzoo.contract import Measured
-from ganzoo.expression import Call, Const, Expr, root
+from ganzoo.contract import Measured, first
+from ganzoo.expression import HOLE, Call, Const, Expr, has_hole, root
 from ganzoo.model.build import Blueprint
 from ganzoo.model.factory import FACTS
 from ganzoo.model.inference import Inference
@@ -43,48 +43,69 @@ def evaluate(inference: Inference) -> list[Record]:
 
     What the model takes from its data comes from rows that were held out, if there are such, in a fixed random order:
     labels as often as needed, but no image twice. A part that is an argument, such as an extractor, is passed as it
-    is. The name of a metric that goes through an extractor carries it.
+    is; an argument with a hole, ``G(_, label)``, is a function of the rows that stand there, and whatever else it reads
+    is what the other arguments read. The name of a metric that goes through an extractor carries it.
     """
     spec = inference.blueprint.spec
-    n, seed = spec.evaluate.n, spec.evaluate.seed
-    metrics = spec.metrics.values()
-    given, inputs = _inputs(inference.blueprint, n)
-    n = min([n, *map(len, given.values())])
-    needed = {str(e): Value(str(e), str(e), e, v.origin, v.path) for v in metrics for e in _arguments(v)}
-    key = (seed, "evaluate")
+    once = {name: _reads(inference.blueprint, value, repeatable=False) for name, value in spec.metrics.items()}
+    found: dict[str, Record] = {}
+    for alike in (
+        {k: v for k, v in spec.metrics.items() if not once[k]},
+        {k: spec.metrics[k] for k in once if once[k]},
+    ):
+        found |= _measure(inference, alike) if alike else {}
+    return [found[name] for name in spec.metrics]
+
+
+def _reads(blueprint: Blueprint, value: Value, repeatable: bool) -> set[str]:
+    """The data fields that a metric needs: labels, which may repeat, or those that may not."""
+    needed = {*Graph(blueprint.spec).of(value)} & set(blueprint.fields)
+    return {name for name in needed if (blueprint.fields[name].kind == "label") == repeatable}
+
+
+def _measure(inference: Inference, metrics: Mapping[str, Value]) -> dict[str, Record]:
+    """Metrics that are computed on the same rows."""
+    spec = inference.blueprint.spec
+    given, inputs = _inputs(inference.blueprint, metrics.values())
+    n = min([spec.evaluate.n, *map(len, given.values())])
+    needed = {str(e): Value(str(e), str(e), e, v.origin, v.path) for v in metrics.values() for e in _arguments(v)}
+    key = (spec.evaluate.seed, "evaluate")
     computed = dict(zip(needed, inference.compute(list(needed.values()), n, key, given), strict=True))
 
-    def known(expr: Expr) -> Any:
+    def known(expr: Expr, value: Value) -> Any:
+        if has_hole(expr):
+            return filled(Value(str(expr), str(expr), expr, value.origin, value.path))
         return expr.value if isinstance(expr, Const) else computed[str(expr)]
 
-    found = []
-    for value in metrics:
+    def filled(value: Value) -> Callable[[torch.Tensor], Any]:
+        return lambda rows: first(inference.compute([value], len(rows), key, {**given, HOLE: rows})[0])
+
+    found = {}
+    for short, value in metrics.items():
         name, call = spec.metric_name(value), value.expr
         assert isinstance(call, Call)
-        kwargs = {key: known(expr) for key, expr in call.kwargs}
-        result = inference.program.apply(call.func, [known(expr) for expr in call.args], kwargs)
+        kwargs = {key: known(expr, value) for key, expr in call.kwargs}
+        result = inference.program.apply(call.func, [known(expr, value) for expr in call.args], kwargs)
         if not isinstance(result, Measured):
             result = Measured(result)
         said = result.values if isinstance(result.values, Mapping) else {"": result.values}
         values = {f"{name}.{key}" if key else name: float(number) for key, number in said.items()}
         known_here = protocol(inference, value, n, inputs)
-        found.append(Record(name, values, {**known_here, **_plain(dict(result.protocol))}, result.verdict))
+        found[short] = Record(name, values, {**known_here, **_plain(dict(result.protocol))}, result.verdict)
     return found
 
 
-def _inputs(blueprint: Blueprint, n: int) -> tuple[dict[str, torch.Tensor], str]:
-    """The data fields that the metrics need, `n` rows of them or as many as there are; and what they are."""
-    graph, data = Graph(blueprint.spec), blueprint.data
-    needed = {name for value in blueprint.spec.metrics.values() for name in graph.of(value)} & set(blueprint.fields)
-    if data is None or not needed:
+def _inputs(blueprint: Blueprint, metrics: Collection[Value]) -> tuple[dict[str, torch.Tensor], str]:
+    """The data fields that the metrics need: as many rows as are wanted, or as there are; and what they are."""
+    data, n = blueprint.data, blueprint.spec.evaluate.n
+    once, needed = (set().union(*(_reads(blueprint, value, many) for value in metrics)) for many in (False, True))
+    if data is None or not once | needed:
         return {}, ""
     held = data.held_out()
     rows = held if held is not None else data
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(rows)))
-    repeats = all(blueprint.fields[name].kind == "label" for name in needed)
-    index = order[torch.arange(n) % len(rows)] if repeats else order[:n]
-    batch = rows.batch(index, torch.device("cpu"))
-    return {name: batch[name] for name in needed}, f"{'train' if held is None else 'held_out'} rows, shuffled"
+    batch = rows.batch(order[:n] if once else order[torch.arange(n) % len(rows)], torch.device("cpu"))
+    return {name: batch[name] for name in once | needed}, f"{'train' if held is None else 'held_out'} rows, shuffled"
 
 
 def protocol(inference: Inference, value: Value, n: int, inputs: str) -> dict[str, Any]:
@@ -103,6 +124,7 @@ def protocol(inference: Inference, value: Value, n: int, inputs: str) -> dict[st
         "expression": value.text,
         "arguments": {k: v for k, v in inference.blueprint.args[metric.path].items() if k not in FACTS},
         "extractors": {name: getattr(extractor, "sha256", "") for name, extractor in extractors.items()},
+        "preparation": {name: dict(p) for name, e in extractors.items() if (p := getattr(e, "protocol", {}))},
         "n_fake": n,
         "seed": spec.evaluate.seed,
         "inputs": inputs if any(name in inference.blueprint.fields for name in Graph(spec).of(value)) else "",
@@ -148,4 +170,4 @@ def _arguments(value: Value) -> list[Expr]:
     """What a metric is called with and has to be computed."""
     assert isinstance(value.expr, Call)
     every = (*value.expr.args, *(expr for _, expr in value.expr.kwargs))
-    return [expr for expr in every if not isinstance(expr, Const)]
+    return [expr for expr in every if not isinstance(expr, Const) and not has_hole(expr)]

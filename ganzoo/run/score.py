@@ -13,7 +13,6 @@ from ganzoo.errors import Problem, UserError
 from ganzoo.model import build, factory
 from ganzoo.model.build import forward_of
 from ganzoo.reference import SPLITS
-from ganzoo.registry import Entry, Registry
 from ganzoo.run.evaluate import Record, evaluate
 
 if TYPE_CHECKING:
@@ -99,23 +98,13 @@ def _extractor(run: Run) -> tuple[str, dict[str, Any]]:
     if own:
         return own[0], {}
     shapes = [field.shape for field in run.fields.values() if field.kind == "image"]
-    entry = next((e for shape in shapes if (e := default_extractor(run.registry, shape)) is not None), None)
+    entry = next((e for shape in shapes if (e := run.registry.default_extractor(shape)) is not None), None)
     if entry is None:
         size = "x".join(map(str, shapes[0])) if shapes else "what is no image"
         hint = "say which: parts.E=extractor.NAME, see `ganzoo list extractor`"
         raise UserError(Problem(f"there is no extractor by default for {size}", hint=hint))
     name = _free(entry.name, run.spec)
     return name, {f"parts.{name}": {"use": entry.id}}
-
-
-def default_extractor(registry: Registry, shape: tuple[int, ...]) -> Entry | None:
-    """The extractor that is meant, for images ``C H W``, if none is named: the first that says it takes these."""
-
-    def takes(entry: Entry) -> bool:
-        patterns = entry.facts.get("takes", ()) if entry.facts.get("default") else ()
-        return any(all(p in (None, s) for p, s in zip(pattern, shape, strict=True)) for pattern in patterns)
-
-    return next((entry for entry in registry if entry.kind == "extractor" and takes(entry)), None)
 
 
 def _free(name: str, spec: Spec) -> str:

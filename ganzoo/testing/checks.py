@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -15,10 +16,10 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from ganzoo import draw
-from ganzoo.contract import first, map_tensors
+from ganzoo.contract import Measured, first, map_tensors
 from ganzoo.model.factory import arguments
 from ganzoo.registry import Entry
-from ganzoo.testing.inputs import EXAMPLES, Example, Means, arrange, build, critic, net, parameters_of
+from ganzoo.testing.inputs import EXAMPLES, Example, Means, arrange, build, critic, images, net, parameters_of
 
 RESERVED = ("use", "with", "like", "init", "eval_bn", "eval_dropout", "lr_scale")
 
@@ -165,7 +166,7 @@ def _outputs(entry: Entry, output: Any, example: Example, where: str) -> None:
 
 def _extractor(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     """Fixed, deterministic, row by row, independent of the data's range; other shapes are refused naming sizes."""
-    accepted = 0
+    accepted, refusal = 0, ""
     for example in EXAMPLES:
         if example.points:
             continue
@@ -175,10 +176,11 @@ def _extractor(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any
                 output = part(example.inputs(_seeded())["x"])
         except ValueError as error:
             assert any(ch.isdigit() for ch in str(error)), f"{entry.id} refuses {example} without naming sizes: {error}"
+            refusal = str(error)
             continue
         accepted += 1
         _one_extractor(entry, factory, args, example, part, output)
-    assert accepted, f"{entry.id} accepts no example at all"
+    assert accepted, f"{entry.id} accepts no example at all: {refusal}"
 
 
 def _one_extractor(
@@ -419,13 +421,16 @@ def _metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) 
     taken = parameters_of(metric)
     example = Example(1, (28, 28)) if "extractor" in taken else Example(points=True)
     given = {**example.inputs(_seeded()), "logit": torch.randn(8, generator=_seeded()), "extractor": Means()}
+    given["generator"] = images(example, _seeded())
     if "label" in taken and taken["label"].annotation in (int, "int"):
         given["label"] = 1
     elif "label" in taken:
         given["logit"] = torch.randn(example.batch, example.classes, generator=_seeded())
     found = metric(**arrange(metric, given))
-    numbers = found.values() if isinstance(found, Mapping) else [found]
-    assert all(isinstance(v, float) and math.isfinite(v) for v in numbers), f"{entry.id} gives {found}"
+    values, protocol, _ = found if isinstance(found, Measured) else Measured(found)
+    numbers = values.values() if isinstance(values, Mapping) else [values]
+    assert all(isinstance(v, float) and math.isfinite(v) for v in numbers), f"{entry.id} gives {values}"
+    json.dumps(dict(protocol))
 
 
 def _phases(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:

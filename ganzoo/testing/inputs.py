@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -109,19 +110,20 @@ def build(factory: Callable[..., Any], example: Example, args: Mapping[str, Any]
     return factory(**{**small(factory), **facts, **args})
 
 
-class Features(NamedTuple):
-    """What an extractor returns."""
+class Extracted(NamedTuple):
+    """What an extractor returns that was a classifier."""
 
     features: Tensor
+    logits: Tensor
 
 
 class Means(nn.Module):
-    """An extractor for tests: the mean of each row of an image."""
+    """An extractor for tests: the mean of each row of an image, and of each column as logits."""
 
     sha256 = "0" * 64
 
-    def forward(self, x: Tensor) -> Features:
-        return Features(x.mean(1).mean(2))
+    def forward(self, x: Tensor) -> Extracted:
+        return Extracted(x.mean(1).mean(2), x.mean(1).mean(1))
 
 
 def critic(example: Example, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
@@ -132,6 +134,12 @@ def critic(example: Example, generator: torch.Generator) -> Callable[[Tensor], T
         return (x.flatten(1) @ weight.to(x.device)).tanh().sum(1)
 
     return call
+
+
+def images(example: Example, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """A small smooth generator of this example's data."""
+    weight = torch.randn(example.z_dim, math.prod(example.shape), generator=generator)
+    return lambda z: (z @ weight).tanh().unflatten(1, example.shape)
 
 
 def parameters_of(call: Any) -> dict[str, inspect.Parameter]:

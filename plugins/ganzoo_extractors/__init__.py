@@ -6,4 +6,8 @@ import ganzoo
 @ganzoo.hookimpl
 def register(zoo):
     zoo.encoder("cnn", "ganzoo_extractors.cnn:Cnn")
-    zoo.extractor("fashion_cnn", "ganzoo_extractors.fashion:FashionCnn")
+    grey, colour = [(1, 28, 28), (1, 32, 32)], [(3, None, None)]
+    zoo.extractor("fashion_cnn", "ganzoo_extractors.fashion:FashionCnn", takes=grey, default=True)
+    zoo.extractor("efficientnet_lite0", "ganzoo_extractors.efficientnet:EfficientNetLite0", takes=colour, default=True)
+    zoo.extractor("inception", "ganzoo_extractors.published:Inception", takes=colour)
+    zoo.extractor("vgg16", "ganzoo_extractors.published:Vgg16", takes=colour)

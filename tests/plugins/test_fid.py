@@ -7,12 +7,14 @@ import pytest
 import torch
 from ganzoo_data.made_up import Random
 from ganzoo_extractors.fashion import FashionCnn
-from ganzoo_metrics.frechet import Frechet
+from ganzoo_metrics.fid import Fid
 from ganzoo_metrics.moments import Moments, frechet_distance, gaussian_distance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganzoo.data import cache_folder, to_uint8
+from ganzoo.errors import UserError
+from ganzoo.reference import Reference
 from ganzoo.testing.inputs import Means
 
 GREY = {"real": {"kind": "image", "shape": [1, 28, 28]}}
@@ -77,14 +79,6 @@ def test_scipy_agrees(n: int, d: int) -> None:
     assert frechet_distance(a, b) == pytest.approx(wanted, rel=1e-8 if n > d else 1e-4)
 
 
-def test_torch_fidelity_agrees() -> None:
-    metric = pytest.importorskip("torch_fidelity.metric_fid")
-    a, b = normal(0, 600, 32) @ normal(1, 32, 32), normal(2, 500, 32) + 1
-    statistics = [metric.fid_features_to_statistics(x) for x in (a, b)]
-    wanted = metric.fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
-    assert frechet_distance(a, b) == pytest.approx(wanted, rel=1e-8)
-
-
 # -- moments -----------------------------------------------------------------------------------------------------------
 
 
@@ -114,14 +108,20 @@ def test_moments_refuse() -> None:
 # -- the metric --------------------------------------------------------------------------------------------------------
 
 
+def against(data: Random | None, extractor: torch.nn.Module, fake: torch.Tensor, split: str = "train") -> float:
+    values = Fid(Reference(data, "data.random", split))(fake, extractor).values
+    assert isinstance(values, float)
+    return values
+
+
 def test_the_data_itself_is_at_distance_zero_in_any_range() -> None:
     for low, high in ((-1.0, 1.0), (0.0, 1.0)):
         data = Random(GREY, count=200, range=(low, high))
         real = data.batch(torch.arange(200), torch.device("cpu"))["real"]
-        metric, extractor = Frechet(data), FashionCnn((low, high))
-        assert metric(real, extractor) == pytest.approx(0, abs=1e-6)
-        assert metric(real + 0.4 / 255 * (high - low), extractor) == pytest.approx(0, abs=1e-6), "uint8 first"
-        assert metric((real + high) / 2, extractor) > 1
+        extractor = FashionCnn((low, high))
+        assert against(data, extractor, real) == pytest.approx(0, abs=1e-6)
+        assert against(data, extractor, real + 0.4 / 255 * (high - low)) == pytest.approx(0, abs=1e-6), "uint8 first"
+        assert against(data, extractor, (real + high) / 2) > 1
 
 
 def test_the_split_is_a_choice_and_nan_is_no_number() -> None:
@@ -129,20 +129,19 @@ def test_the_split_is_a_choice_and_nan_is_no_number() -> None:
     held = data.held_out()
     assert held is not None
     real = held.batch(torch.arange(200), torch.device("cpu"))["real"]
-    extractor = Means()
-    assert Frechet(data, split="held_out")(real, extractor) == pytest.approx(0, abs=1e-12)
-    assert Frechet(data)(real, extractor) > 1e-6
-    assert np.isnan(Frechet(data)(real * float("nan"), extractor))
-    with pytest.raises(ValueError, match="write `split: train`"):
-        Frechet(held, split="held_out")(real, extractor)
+    assert against(data, Means(), real, "held_out") == pytest.approx(0, abs=1e-12)
+    assert against(data, Means(), real) > 1e-6
+    assert np.isnan(against(data, Means(), real * float("nan")))
+    with pytest.raises(UserError, match="measure against its split `train`"):
+        against(held, Means(), real, "held_out")
     with pytest.raises(ValueError, match=r"no image 'rael'.*did you mean 'real'"):
-        Frechet(data, real="rael")
+        Fid(Reference(data, "data.random"), real="rael")
 
 
-def test_few_samples_are_warned_of() -> None:
-    data = Random(GREY, count=200)
-    with pytest.warns(UserWarning, match="28 samples for 28 features"):
-        Frechet(data)(torch.zeros(28, 1, 28, 28), Means())
+def test_few_samples_are_said_to_be_few() -> None:
+    found = Fid(Reference(Random(GREY, count=200), "data.random"))(torch.zeros(28, 1, 28, 28), Means())
+    assert found.verdict == "28 samples for 28 features: the distance is far too large"
+    assert found.protocol["n_real"] == 200
 
 
 def test_the_datas_side_is_computed_once_and_kept_by_data_and_weights(monkeypatch) -> None:
@@ -150,19 +149,22 @@ def test_the_datas_side_is_computed_once_and_kept_by_data_and_weights(monkeypatc
         return len(list((cache_folder() / "statistics").glob("*.npz")))
 
     data, fake = Random(GREY, count=100), torch.zeros(100, 1, 28, 28)
-    first = Frechet(data)(fake, Means())
+    first = against(data, Means(), fake)
     assert kept() == 1
     with monkeypatch.context() as patch:
-        patch.setattr(Frechet, "measure", lambda *_: pytest.fail("was kept"))
-        assert Frechet(Random(GREY, count=100))(fake, Means()) == first
-    Frechet(Random(GREY, count=100, seed=1))(fake, Means())
+        patch.setattr(Reference, "batches", lambda *_: pytest.fail("was kept"))
+        assert against(Random(GREY, count=100), Means(), fake) == first
+    against(Random(GREY, count=100, seed=1), Means(), fake)
     other = Means()
     other.sha256 = "1" * 64
-    Frechet(data)(fake, other)
+    against(data, other, fake)
     assert kept() == 3
+    other.protocol = {"grey": "repeated to three channels"}
+    against(data, other, fake)
+    assert kept() == 4, "what is done to images counts as much"
     for path in (cache_folder() / "statistics").glob("*.npz"):
         path.write_bytes(b"damaged")
-    assert Frechet(data)(fake, Means()) == first
+    assert against(data, Means(), fake) == first
 
 
 def test_float32_images_of_uint8_are_exactly_those_bytes() -> None:

@@ -1,0 +1,153 @@
+"""The extractors of the papers, as torch-fidelity has them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from ganzoo_extractors.base import ColourExtractor, Extracted, Features, Grey, Range
+from ganzoo_extractors.weights import Published, digest, fix, unpickled
+
+INCEPTION = Published(
+    "inception",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+    "6726825d",
+)
+VGG16 = Published("vgg16", "https://download.pytorch.org/models/vgg16-397923af.pth", "397923af")
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class _Engine(ColourExtractor):
+    """One of torch-fidelity's: 8-bit images, resized as TensorFlow 1.x did."""
+
+    side: int
+
+    def __init__(self, in_range: Range, grey: Grey):
+        super().__init__(in_range, grey)
+        self.protocol["resized"] = f"to {self.side}x{self.side}, bilinear as TensorFlow 1.x"
+
+    def hold(self, make: Callable[[], nn.Module], published: Published, path: str | None) -> nn.Module:
+        """The network with its weights, which is given no others first."""
+        file = published.find(path)
+        self.sha256 = digest(file)
+        with torch.device("meta"):
+            network = make()
+        if not torch.empty(0).is_meta:
+            network.to_empty(device="cpu")
+        fix(network, lambda: unpickled(file))
+        return network
+
+    def pixels(self, x: Tensor) -> Tensor:
+        """Whole numbers in [0, 255], resized; gradients pass as if nothing had been rounded."""
+        from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x as resize
+
+        x = 255 * self.colour(x).clamp(0, 1)
+        return resize(x + (x.round() - x).detach(), (self.side, self.side), align_corners=False)
+
+
+class Inception(_Engine):
+    """The Inception network of FID, KID and the Inception Score: ``B 3 H W -> features B 2048, logits B 1008``.
+
+    Images become 8-bit and are resized to 299x299 as TensorFlow 1.x did it; the logits are without their bias, as the
+    Inception Score has them. The weights (91 MB) lie where torch-fidelity keeps them;
+    ``python -m ganzoo_extractors.published inception`` fetches them. Always in evaluation mode; gradients reach the
+    images; the weights are constants.
+
+    Paper: arXiv:1512.00567; arXiv:1706.08500 section 3. Source: torch-fidelity.
+
+    Args:
+        in_range: The values of black and white in the images.
+        weights: Their file, if it is not at ``$TORCH_HOME/hub/checkpoints/weights-inception-2015-12-05-6726825d.pth``.
+        grey: What becomes of grey images: refused, or their channel repeated three times, which every record says.
+
+    Raises:
+        ValueError: `in_range` is not known, the weights are absent or do not fit, or (when
+            called) images that are not coloured.
+    """
+
+    side = 299
+
+    def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse"):
+        super().__init__(in_range, grey)
+        self.network = self.hold(_inception, INCEPTION, weights)
+        self.train(False)
+
+    def forward(self, x: Tensor) -> Extracted:
+        *layers, last = self.network.children()
+        x = (self.pixels(x) - 128) / 128
+        for layer in layers:
+            x = layer(x)
+        features = x.flatten(1)
+        return Extracted(features, features @ cast(Tensor, last.weight).T)
+
+
+class Vgg16(_Engine):
+    """The network of improved precision and recall: ``B 3 H W -> features B 4096``.
+
+    VGG-16 trained on ImageNet, the second fully connected layer behind its ReLU. Images become 8-bit and are resized
+    to 224x224 as TensorFlow 1.x did it. The weights (528 MB) lie where torch-fidelity keeps them;
+    ``python -m ganzoo_extractors.published vgg16`` fetches them. Always in evaluation mode; gradients reach the images;
+    the weights are constants.
+
+    Paper: arXiv:1409.1556; arXiv:1904.06991 section 3.1. Source: torch-fidelity.
+
+    Args:
+        in_range: The values of black and white in the images.
+        weights: Their file, if it is not at ``$TORCH_HOME/hub/checkpoints/vgg16-397923af.pth``.
+        grey: What becomes of grey images: refused, or their channel repeated three times, which every record says.
+
+    Raises:
+        ValueError: `in_range` is not known, the weights are absent or do not fit, or (when
+            called) images that are not coloured.
+    """
+
+    side = 224
+
+    def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse"):
+        super().__init__(in_range, grey)
+        from torchvision.models import vgg16  # type: ignore[import-untyped]
+
+        self.network = self.hold(vgg16, VGG16, weights)
+        self.train(False)
+
+    def forward(self, x: Tensor) -> Features:
+        mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (MEAN, STD))
+        *layers, classifier = self.network.children()
+        x = (self.pixels(x) - 255 * mean) / (255 * std)
+        for layer in layers:
+            x = layer(x)
+        return Features(nn.Sequential(*list(classifier.children())[:5])(x.flatten(1)))
+
+
+def _inception() -> nn.Module:
+    """The engine's network without weights: its constructor always reads a file, and is given an empty one."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    class Bare(FeatureExtractorInceptionV3):
+        def load_state_dict(self, state_dict: dict[str, Tensor], *args: Any, **kwargs: Any) -> Any:
+            return super().load_state_dict(state_dict, *args, **kwargs) if state_dict else None
+
+    torch.save({}, empty := io.BytesIO())
+    empty.seek(0)
+    return Bare("inception", ["2048"], feature_extractor_weights_path=empty)
+
+
+def main() -> None:
+    """Fetch the published weights of one extractor. Source: ganzoo's own."""
+    known = {"inception": INCEPTION, "vgg16": VGG16}
+    parser = argparse.ArgumentParser(prog="python -m ganzoo_extractors.published", description=main.__doc__)
+    parser.add_argument("extractor", choices=known)
+    published = known[parser.parse_args().extractor]
+    try:
+        print(published.fetch())
+    except (OSError, RuntimeError) as error:
+        parser.exit(2, f"{published.url} cannot be fetched: {error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""How sure a classifier is of each image, and how unsure of all together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from ganzoo.contract import Measured
+from ganzoo.reference import Reference
+from ganzoo_metrics.features import ImageFeatures, engine, nowhere
+
+
+class InceptionScore(ImageFeatures):
+    """The Inception Score: ``inception_score(fake, E) -> {mean, std}``, E an extractor with logits; K classes at best.
+
+    exp(mean_x KL(p(y|x) || p(y))), p of E's logits; mean and standard deviation over splits
+
+    It reads no real image: it is blind to what E cannot name, and to copies within a class. It is that of the papers
+    with ``extractor.inception`` alone.
+
+    Paper: arXiv:1606.03498 section 4. Source: torch-fidelity.
+
+    Args:
+        reference: The data, whose range the images have.
+        real: The field that they are like.
+        splits: Into how many pieces the samples are cut.
+
+    Raises:
+        ValueError: `real` is no image of the reference, or (when called) the extractor gives no logits, or there are
+            fewer samples than splits.
+    """
+
+    def __init__(self, reference: Reference, real: str = "real", splits: int = 10):
+        super().__init__(reference, real)
+        if splits < 1:
+            raise ValueError(f"splits is {splits}, but should be at least 1")
+        self.splits = splits
+
+    def dry(self, fake: Tensor, extractor: nn.Module) -> Tensor:
+        """Whether the extractor takes such images, and has logits."""
+        return _logits(extractor(fake))
+
+    def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
+        from torch_fidelity.metric_isc import isc_features_to_metric
+
+        if len(fake) < self.splits:
+            raise ValueError(f"{self.splits} splits need {self.splits} samples or more, not {len(fake)}")
+        if not fake.isfinite().all():
+            return nowhere("mean", "std")
+        found = isc_features_to_metric(self.of(fake, extractor, _logits), self.splits)
+        return Measured(
+            {key: found[f"inception_score_{key}"] for key in ("mean", "std")},
+            {"quantised": "uint8", "splits": self.splits, **engine()},
+        )
+
+
+def _logits(output: Any) -> Tensor:
+    if not hasattr(output, "logits"):
+        raise ValueError("the extractor gives no logits, so it was no classifier")
+    return output.logits

@@ -1,0 +1,58 @@
+"""How much of what is generated is real, and how much of what is real is generated."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ganzoo.contract import Measured
+from ganzoo.reference import Reference
+from ganzoo_metrics.features import ImageFeatures, engine, nowhere
+
+ROWS = 1000  # whose distances are held at once
+
+
+class PrecisionRecall(ImageFeatures):
+    """Improved precision and recall: ``precision_recall(fake, E) -> {precision, recall, f_score}``; 1 is best.
+
+    precision: the share of fakes that lie within some real image's distance to its k-th nearest real neighbour, in E's
+    features; recall: the same with the sides exchanged; f_score: their harmonic mean
+
+    Both depend on how many samples each side has, so there are as many real images as generated ones, if not said
+    otherwise.
+
+    Paper: arXiv:1904.06991 eq. 1 and 2. Source: torch-fidelity.
+
+    Args:
+        reference: The real images.
+        real: Their field.
+        n_real: How many of them; as many as are generated, or all where there are fewer, if not given.
+        neighborhood: k.
+
+    Raises:
+        ValueError: `real` is no image of the reference, or (when called) a side has no k neighbours.
+    """
+
+    def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None, neighborhood: int = 3):
+        super().__init__(reference, real, n_real)
+        if neighborhood < 1:
+            raise ValueError(f"neighborhood is {neighborhood}, but should be at least 1")
+        self.neighborhood = neighborhood
+
+    def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
+        from torch_fidelity.metric_prc import prc_features_to_metric
+
+        n = self.n_real or min(len(fake), len(self.reference))
+        if min(len(fake), n) <= self.neighborhood:
+            raise ValueError(f"{len(fake)} generated and {n} real samples have no {self.neighborhood} neighbours each")
+        if not fake.isfinite().all():
+            return nowhere("precision", "recall", "f_score")
+        found = prc_features_to_metric(
+            self.of(fake, extractor),
+            self.of_real(extractor, n),
+            prc_neighborhood=self.neighborhood,
+            prc_batch_size=ROWS,
+            save_cpu_ram=True,
+            verbose=False,
+        )
+        protocol = {"neighborhood": self.neighborhood, **engine()}
+        return Measured(found, {**self.protocol(n), **protocol})
