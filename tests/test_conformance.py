@@ -11,11 +11,19 @@ from ganzoo_points.points import Circle, Ring
 
 import ganzoo.testing
 from ganzoo import api, plugins
+from ganzoo.reference import Reference
 from tests.plugins.images import fill, write_cifar, write_set
 
+LABELLED = Random({"real": {"kind": "image", "shape": [1, 28, 28]}, "label": {"kind": "label"}}, count=20)
+OF_REFERENCE = ("fid", "intra_fid", "class_coverage", "diversity", "perceptual")
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.modes": {"data": Ring(points=10)},
-    "metric.frechet": {"data": Random(count=20, fields={"real": {"kind": "image", "shape": [1, 28, 28]}})},
+    **{f"metric.{name}": {"reference": Reference(LABELLED, "data.random")} for name in OF_REFERENCE},
+    **{f"metric.{name}": {"data": LABELLED} for name in ("memorisation", "tstr")},
+    "metric.density_coverage": {"reference": Reference(LABELLED, "data.random"), "k": 2},
+    "metric.psnr": {"in_range": (-1.0, 1.0)},
+    "metric.ssim": {"in_range": (-1.0, 1.0)},
+    "metric.r_precision": {"candidates": 3},
     "metric.circle": {"data": Circle(points=10)},
     "schedule.exponential": {"rate": 0.99},
     "schedule.cosine": {"T_max": 10},

@@ -417,15 +417,21 @@ def _schedule(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]
 def _metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     metric = factory(**args)
     taken = parameters_of(metric)
-    example = Example(1, (28, 28)) if "extractor" in taken else Example(points=True)
+    images = "extractor" in taken or any(_of_images(value) for value in args.values()) or "in_range" in args
+    example = Example(1, (28, 28)) if images else Example(points=True)
     given = {**example.inputs(_seeded()), "logit": torch.randn(8, generator=_seeded()), "extractor": Means()}
     if "label" in taken and taken["label"].annotation in (int, "int"):
         given["label"] = 1
     elif "label" in taken:
         given["logit"] = torch.randn(example.batch, example.classes, generator=_seeded())
-    found = metric(**arrange(metric, given))
+    found = first(metric(**arrange(metric, given)))  # of a Measured, its values
     numbers = found.values() if isinstance(found, Mapping) else [found]
     assert all(isinstance(v, float) and math.isfinite(v) for v in numbers), f"{entry.id} gives {found}"
+
+
+def _of_images(source: Any) -> bool:
+    """Whether that is data, or a reference, with images."""
+    return any(field.kind == "image" for field in getattr(source, "fields", {}).values())
 
 
 def _phases(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:

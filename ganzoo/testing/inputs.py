@@ -113,15 +113,17 @@ class Features(NamedTuple):
     """What an extractor returns."""
 
     features: Tensor
+    logits: Tensor
 
 
 class Means(nn.Module):
-    """An extractor for tests: the mean of each row of an image."""
+    """An extractor for tests: the mean of each row of an image, as features and as logits."""
 
     sha256 = "0" * 64
 
     def forward(self, x: Tensor) -> Features:
-        return Features(x.mean(1).mean(2))
+        features = x.mean(1).mean(2)
+        return Features(features, features)
 
 
 def critic(example: Example, generator: torch.Generator) -> Callable[[Tensor], Tensor]:

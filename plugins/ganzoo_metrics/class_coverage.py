@@ -27,7 +27,7 @@ class ClassCoverage(ImageFeatures):
     absent one is named from n = 132 on, and a class with p_k n < 14 never. A fifth leaves room for images of other
     classes that are mistaken for the missing one. Both sides are as recognised, so the extractor's habits cancel.
 
-    Source: the class histogram of arXiv:1711.02771 section 3, with the rule above.
+    Source: the class histograms of arXiv:1711.00970, with the rule above.
 
     Args:
         reference: The real images; a label field, if it has one, names the classes.

@@ -14,7 +14,7 @@ from ganzoo_metrics.images import share
 
 CHUNK = 1000
 BOUND = 0.1  # of the coverage that perfect samples would have
-INSIDE = 0.3  # density from which on samples lie among real ones
+INSIDE = 0.5  # density from which on samples lie among real ones
 
 
 class DensityCoverage(ImageFeatures):
@@ -25,10 +25,10 @@ class DensityCoverage(ImageFeatures):
 
     with M generated features y, N real ones x, and r_i the distance of x_i to its k-th nearest real neighbour. Perfect
     samples have density 1 and coverage 1 - C with C = (N - 1)!/(N - 1 - k)! (N + M - 1 - k)!/(N + M - 1)!, 0.97 for
-    k = 5 and N = M. The verdict is given where samples lie among real ones (density above 0.3) but coverage is below a
+    k = 5 and N = M. The verdict is given where samples lie among real ones (density above 0.5) but coverage is below a
     tenth of that.
 
-    Paper: arXiv:2002.09797 eq. 3, 4, 7.
+    Paper: arXiv:2002.09797 section 3.
 
     Args:
         reference: The real images.
@@ -63,7 +63,7 @@ class DensityCoverage(ImageFeatures):
 def density_coverage(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     """Density and coverage of features ``M d`` against real ones ``N d``.
 
-    Paper: arXiv:2002.09797 eq. 3, 4.
+    Paper: arXiv:2002.09797 section 3.
 
     Raises:
         ValueError: `k` is not below the number of real features.
@@ -88,7 +88,7 @@ def expected_coverage(n_real: int, n_fake: int, k: int) -> float:
 
     1 - prod_(i=0)^(k-1) (N - 1 - i) / (N + M - 1 - i)
 
-    Paper: arXiv:2002.09797 eq. 7.
+    Paper: arXiv:2002.09797 section 3 (the order of N - 1 + M exchangeable distances).
     """
     missed = 1.0
     for i in range(k):

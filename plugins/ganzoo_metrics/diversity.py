@@ -37,8 +37,8 @@ class Diversity(ImageFeatures):
         seed: Of the drawing of pairs.
 
     Raises:
-        ValueError: `real` is no image of the reference, `pairs` is below 1, labels are given but the reference has none,
-            or (when called) images are smaller than 11x11.
+        ValueError: `real` is no image of the reference, `pairs` is below 1, or (when called) labels are given but the
+            reference has none, or images are smaller than 11x11.
     """
 
     def __init__(

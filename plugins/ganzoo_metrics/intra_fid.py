@@ -23,7 +23,7 @@ class IntraFid(ImageFeatures):
     the worst, `worst_class`. Classes with fewer than two samples on either side are left out; the protocol says how
     many are counted.
 
-    Paper: arXiv:1802.05637 section 4 (intra FID).
+    Paper: arXiv:1802.05637 (intra FID).
 
     Args:
         reference: The real images and their labels.

@@ -23,7 +23,7 @@ LUMA = (0.299, 0.587, 0.114)
 def luma(images: Tensor, channel: Channel) -> Tensor:
     """Images ``B C H W`` from 0 to 1 as they are compared.
 
-    y    = (16 + 65.481 R + 128.553 G + 24.966 B) / 255, from 16/255 to 235/255, as in the literature on super-resolution
+    y    = (16 + 65.481 R + 128.553 G + 24.966 B) / 255, from 16/255 to 235/255, as papers on super-resolution
     grey = 0.299 R + 0.587 G + 0.114 B, from 0 to 1; grey images as they are
     rgb  = all channels as they are
 

@@ -48,8 +48,8 @@ class CircleFit:
     """How well points lie on a circle around the origin: ``B 2 -> {radius, radius_std, sectors}``.
 
     `radius` is the mean distance from the origin and `radius_std` its standard deviation, both relative to the
-    circle's own radius; `sectors` counts the equal sectors that hold a point. The verdict is given where some hold none,
-    of 14 samples a sector or more: chance leaves one empty with less than 1e-6.
+    circle's own radius; `sectors` counts the equal sectors that hold a point. The verdict is given where some hold
+    none, of 14 samples a sector or more: chance leaves one empty with less than 1e-6.
 
     Source: the acceptance figures of the circle tutorial.
 

@@ -7,13 +7,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ganzoo.contract import Measured
+from ganzoo_metrics.images import share
 
 CHUNK = 500
 CHANCE = 1.5  # times what chance gives: below, the captions do not show
 
 
 class RPrecision:
-    """The share of images whose own caption is the nearest of several: ``r_precision(embed_image(fake), embed_text(t))``.
+    """The share of images whose own caption is the nearest of several: ``r_precision(e(fake), t(text))``.
 
     1/n sum_i 1[cos(x_i, y_i) > cos(x_i, y_j) for all j in S_i], S_i = `candidates` - 1 other captions drawn at random
 
@@ -55,5 +56,5 @@ class RPrecision:
         found, chance = right / len(x), 1 / self.candidates
         verdict = ""
         if found < CHANCE * chance:
-            verdict = f"captions do not show: {100 * found:.0f} % are found by their images, and {100 * chance:.0f} % by chance"
+            verdict = f"captions do not show: images find {share(found)} of their own, and chance {share(chance)}"
         return Measured(found, {"candidates": self.candidates, "draw_seed": self.seed}, verdict)

@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 import torch
+from ganzoo_extractors.cnn import SMALLEST, Cnn
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ganzoo.contract import Measured
 from ganzoo.data import to_field, to_uint8
 from ganzoo.reference import Reference
-from ganzoo_extractors.cnn import SMALLEST, Cnn
 from ganzoo_metrics.images import field_of, share
 
 CHUNK = 500
