@@ -58,7 +58,7 @@ class Tstr:
         least: int = 100,
         batch: int = 64,
         lr: float = 2e-3,
-        width: int = 12,
+        width: int = 8,
         seed: int = 0,
     ):
         self.field = field_of(data.fields, real, "image", "vector")
