@@ -119,7 +119,9 @@ class Diversity(ImageFeatures):
             b = (a + 1 + torch.randint(len(rows) - 1, (self.pairs,), generator=generator)) % len(rows)
             x, y = images[rows[a]], images[rows[b]]
             halves = zip(x.split(CHUNK), y.split(CHUNK), strict=True)
-            similar = torch.cat([ms_ssim(*(unit(half, self.field.range) for half in pair)) for pair in halves])
+            similar = torch.cat(
+                [ms_ssim(*(unit(half, self.field.range, torch.float64) for half in pair)) for pair in halves]
+            )
             distance = 0.0
             if extractor is not None:
                 distance = (self.of(x, extractor) - self.of(y, extractor)).double().norm(dim=1).mean().item()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from ganzoo.data import to_uint8
@@ -24,9 +25,9 @@ def field_of(fields: Mapping[str, Field], name: str, *kinds: str) -> Field:
     return known[name]
 
 
-def unit(images: Tensor, range: tuple[float, float] | None) -> Tensor:
+def unit(images: Tensor, range: tuple[float, float] | None, dtype: torch.dtype = torch.float32) -> Tensor:
     """Images of a range as floats from 0 to 1, quantised to 255 steps: ``B C H W``."""
-    return to_uint8(images, range).permute(0, 3, 1, 2).float() / 255
+    return to_uint8(images, range).permute(0, 3, 1, 2).to(dtype) / 255
 
 
 def share(part: float) -> str:

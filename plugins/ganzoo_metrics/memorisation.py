@@ -31,7 +31,7 @@ class Memorisation:
     and M held-out images. So the verdict is given where `share` is 0.1 or more, and more than three times that.
 
     Images are quantised, and averaged down where they are larger than `size`. The time grows as
-    samples x training images x pixels x (2 shift + 1)^2: 20 s for 2,000 against 10,000 of 28x28 on one core.
+    samples x training images x pixels x (2 shift + 1)^2: 10 s for 2,000 against 10,000 of 28x28 on one core.
 
     Source: the three samples of arXiv:2004.05675 section 2, with a percentile in place of a rank test.
 

@@ -79,7 +79,7 @@ class _Paired:
         raise NotImplementedError
 
     def _seen(self, images: Tensor) -> Tensor:
-        images = luma(unit(images, self.in_range).double(), self.channel)
+        images = luma(unit(images, self.in_range, torch.float64), self.channel)
         height, width = images.shape[2:]
         return images[..., self.border : height - self.border, self.border : width - self.border]
 
