@@ -12,7 +12,7 @@ from ganzoo.contract import Measured
 from ganzoo.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
 
-FEW = 0.2  # of its share among real images, mistakes apart: below, a class is nearly missing
+FEW = 0.25  # of its share among real images, mistakes apart: below, a class is nearly missing
 CHANCE = 1e-6  # below this, so few cannot be chance
 NAMED = 10
 
@@ -23,7 +23,7 @@ class ClassCoverage(ImageFeatures):
     TV = 1/2 sum_k |c_k / n - p_k|, with c_k generated images recognised as class k and p_k that share of real images
 
     `classes` counts those that are not missing. A class is (nearly) missing if what is recognised as it, beyond what
-    is mistaken for it, is less than a fifth of that among real images, c_k / n < f_k + (p_k - f_k) / 5, with f_k the
+    is mistaken for it, is less than a quarter of that among real images, c_k / n < f_k + (p_k - f_k) / 4, with f_k the
     share of real images that are recognised as k but labelled otherwise (0 where labels and logits do not match), and
     if a generator that draws it as often as the data would show so few with a probability below 1e-6 (Chernoff's bound
     exp(-n KL(c_k / n || p_k))). So chance alone never names a class, whatever n; of ten equally frequent classes an
