@@ -418,7 +418,7 @@ def _metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) 
     metric = factory(**args)
     taken = parameters_of(metric)
     images = "extractor" in taken or any(_of_images(value) for value in args.values()) or "in_range" in args
-    example = Example(1, (28, 28)) if images else Example(points=True)
+    example = Example(1, (28, 28), batch=20) if images else Example(points=True)
     given = {**example.inputs(_seeded()), "logit": torch.randn(8, generator=_seeded()), "extractor": Means()}
     if "label" in taken and taken["label"].annotation in (int, "int"):
         given["label"] = 1
