@@ -15,11 +15,18 @@ from ganzoo import api, plugins
 from ganzoo.reference import Reference
 from tests.plugins.images import fill, write_cifar, write_set
 
-IMAGES = Reference(Random(count=20, fields={"real": {"kind": "image", "shape": [1, 28, 28]}}), "data.random")
+LABELLED = Random({"real": {"kind": "image", "shape": [1, 28, 28]}, "label": {"kind": "label"}}, count=20)
+IMAGES = Reference(LABELLED, "data.random")
+OF_REFERENCE = ("fid", "kid", "precision_recall", "intra_fid", "class_coverage", "diversity", "perceptual")
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.modes": {"data": Ring(points=10)},
-    **{f"metric.{name}": {"reference": IMAGES} for name in ("fid", "kid", "precision_recall")},
+    **{f"metric.{name}": {"reference": IMAGES} for name in OF_REFERENCE},
+    **{f"metric.{name}": {"data": LABELLED} for name in ("memorisation", "tstr")},
     "metric.inception_score": {"reference": IMAGES, "splits": 2},
+    "metric.density_coverage": {"reference": IMAGES, "k": 2},
+    "metric.psnr": {"in_range": (-1.0, 1.0)},
+    "metric.ssim": {"in_range": (-1.0, 1.0)},
+    "metric.r_precision": {"candidates": 3},
     "metric.circle": {"data": Circle(points=10)},
     "schedule.exponential": {"rate": 0.99},
     "schedule.cosine": {"T_max": 10},

@@ -419,7 +419,8 @@ def _schedule(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]
 def _metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     metric = factory(**args)
     taken = parameters_of(metric)
-    example = Example(1, (28, 28)) if "extractor" in taken else Example(points=True)
+    of_images = "extractor" in taken or any(_of_images(value) for value in args.values()) or "in_range" in args
+    example = Example(1, (28, 28), batch=20) if of_images else Example(points=True)
     given = {**example.inputs(_seeded()), "logit": torch.randn(8, generator=_seeded()), "extractor": Means()}
     given["generator"] = images(example, _seeded())
     if "label" in taken and taken["label"].annotation in (int, "int"):
@@ -431,6 +432,11 @@ def _metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) 
     numbers = values.values() if isinstance(values, Mapping) else [values]
     assert all(isinstance(v, float) and math.isfinite(v) for v in numbers), f"{entry.id} gives {values}"
     json.dumps(dict(protocol))
+
+
+def _of_images(source: Any) -> bool:
+    """Whether that is data, or a reference, with images."""
+    return any(field.kind == "image" for field in getattr(source, "fields", {}).values())
 
 
 def _phases(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:

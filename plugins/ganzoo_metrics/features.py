@@ -71,25 +71,24 @@ class ImageFeatures:
 
     def of_real(self, extractor: nn.Module, n: int | None = None) -> Tensor:
         """Of `n` of the reference's images, or of `n_real`: ``n d``."""
-        n = n or self.n_real
 
         def compute() -> dict[str, Any]:
-            return {"features": torch.cat([self.of(batch[self.real], extractor) for batch in self._rows(n)]).numpy()}
+            return {"features": torch.cat([self.of(batch[self.real], extractor) for batch in self.rows(n)]).numpy()}
 
-        return torch.from_numpy(self._kept(extractor, "features", n, compute)["features"])
+        return torch.from_numpy(self.kept(extractor, "features", compute, n)["features"])
 
     def moments_of_real(self, extractor: nn.Module) -> Moments:
         """Mean and covariance of the features of the reference's images, without holding them all."""
 
         def compute() -> dict[str, Any]:
             found = Moments()
-            for batch in self._rows(self.n_real):
+            for batch in self.rows():
                 found.update(self.of(batch[self.real], extractor))
             return found.arrays()
 
         key = self._key(extractor, "moments", self.n_real)
         if key not in self._moments:
-            self._moments[key] = Moments.from_arrays(self._kept(extractor, "moments", self.n_real, compute))
+            self._moments[key] = Moments.from_arrays(self.kept(extractor, "moments", compute))
         return self._moments[key]
 
     def protocol(self, n: int | None = None) -> dict[str, Any]:
@@ -97,19 +96,20 @@ class ImageFeatures:
         n_real = n or self.n_real or len(self.reference)
         return {**self.reference.protocol(), "field": self.real, "n_real": n_real, "quantised": "uint8"}
 
-    def _rows(self, n: int | None) -> Iterator[dict[str, Tensor]]:
-        return self.reference.batches(n, CHUNK)
+    def rows(self, n: int | None = None) -> Iterator[dict[str, Tensor]]:
+        """The reference's rows, `n` or `n_real`, some at a time."""
+        return self.reference.batches(n or self.n_real, CHUNK)
 
     def _key(self, extractor: nn.Module, what: str, n: int | None) -> str:
         does = (extractor.sha256, getattr(extractor, "protocol", {})) if getattr(extractor, "sha256", "") else ""
         key = (VERSION, self.reference.fingerprint, self.real, self.field.range, n, does, what)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
-    def _kept(self, extractor: nn.Module, what: str, n: int | None, compute: Any) -> dict[str, Any]:
+    def kept(self, extractor: nn.Module, what: str, compute: Any, n: int | None = None) -> dict[str, Any]:
         """Arrays read from the disk, or computed and written there if the extractor's weights have a hash."""
         if not getattr(extractor, "sha256", ""):
             return compute()
-        path = cache_folder() / "statistics" / f"{self._key(extractor, what, n)}.npz"
+        path = cache_folder() / "statistics" / f"{self._key(extractor, what, n or self.n_real)}.npz"
         found = _stored(path)
         if found is None:
             found = compute()
@@ -117,6 +117,17 @@ class ImageFeatures:
                 with suppress(OSError), atomic(path) as file:  # keeping it is only a courtesy
                     np.savez(file, **found)
         return found
+
+
+def logits_of(output: Any) -> Tensor:
+    """The class logits among an extractor's outputs.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if not hasattr(output, "logits"):
+        raise ValueError("the extractor gives no logits, so it was no classifier")
+    return output.logits
 
 
 def engine() -> dict[str, str]:

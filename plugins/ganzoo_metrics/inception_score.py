@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
-from ganzoo_metrics.features import ImageFeatures, engine, nowhere
+from ganzoo_metrics.features import ImageFeatures, engine, logits_of, nowhere
 
 
 class InceptionScore(ImageFeatures):
@@ -39,7 +37,7 @@ class InceptionScore(ImageFeatures):
 
     def dry(self, fake: Tensor, extractor: nn.Module) -> Tensor:
         """Whether the extractor takes such images, and has logits."""
-        return _logits(extractor(fake))
+        return logits_of(extractor(fake))
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
         from torch_fidelity.metric_isc import isc_features_to_metric
@@ -48,14 +46,8 @@ class InceptionScore(ImageFeatures):
             raise ValueError(f"{self.splits} splits need {self.splits} samples or more, not {len(fake)}")
         if not fake.isfinite().all():
             return nowhere("mean", "std")
-        found = isc_features_to_metric(self.of(fake, extractor, _logits), self.splits)
+        found = isc_features_to_metric(self.of(fake, extractor, logits_of), self.splits)
         return Measured(
             {key: found[f"inception_score_{key}"] for key in ("mean", "std")},
             {"quantised": "uint8", "splits": self.splits, **engine()},
         )
-
-
-def _logits(output: Any) -> Tensor:
-    if not hasattr(output, "logits"):
-        raise ValueError("the extractor gives no logits, so it was no classifier")
-    return output.logits

@@ -7,11 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganzoo.contract import Measured
+
+SURE = 14  # samples expected near a mode, or in a sector, from which on none there is no chance: exp(-14) < 1e-6
+
 
 class Modes:
     """How many modes of a mixture are hit, and how many samples lie near one: ``B 2 -> {hit, high_quality}``.
 
-    A sample is near a mode within `within` standard deviations; a mode is hit if at least one sample is near it.
+    A sample is near a mode within `within` standard deviations; a mode is hit if at least one sample is near it. The
+    verdict is given where modes are missed, of 14 samples a mode or more: chance misses one with less than 1e-6.
 
     Source: the convention of VEEGAN and PacGAN, arXiv:1712.04086 section 4.1.
 
@@ -27,19 +32,24 @@ class Modes:
         if not hasattr(data, "centers"):
             raise ValueError("the data has no modes to count")
         self.centers = torch.as_tensor(data.centers, dtype=torch.float32)
-        self.radius = within * data.std
+        self.within, self.radius = within, within * data.std
 
-    def __call__(self, fake: Tensor) -> dict[str, float]:
+    def __call__(self, fake: Tensor) -> Measured:
         distance, nearest = torch.cdist(fake.cpu().float(), self.centers).min(1)
         near = distance <= self.radius
-        return {"hit": float(nearest[near].unique().numel()), "high_quality": near.float().mean().item()}
+        hit, modes = nearest[near].unique().numel(), len(self.centers)
+        missed = hit < modes and len(fake) >= SURE * modes
+        verdict = f"collapsed: {hit} of {modes} modes are hit" if missed else ""
+        values = {"hit": float(hit), "high_quality": near.float().mean().item()}
+        return Measured(values, {"modes": modes, "within": self.within}, verdict)
 
 
 class CircleFit:
     """How well points lie on a circle around the origin: ``B 2 -> {radius, radius_std, sectors}``.
 
     `radius` is the mean distance from the origin and `radius_std` its standard deviation, both relative to the
-    circle's own radius; `sectors` counts the equal sectors that hold a point.
+    circle's own radius; `sectors` counts the equal sectors that hold a point. The verdict is given where some hold
+    none, of 14 samples a sector or more: chance leaves one empty with less than 1e-6.
 
     Source: the acceptance figures of the circle tutorial.
 
@@ -56,9 +66,12 @@ class CircleFit:
             raise ValueError("the data is no circle")
         self.radius, self.sectors = data.radius, sectors
 
-    def __call__(self, fake: Tensor) -> dict[str, float]:
+    def __call__(self, fake: Tensor) -> Measured:
         fake = fake.cpu().float()
         distance = fake.norm(dim=1) / self.radius
         turn = torch.atan2(fake[:, 1], fake[:, 0]) / (2 * torch.pi) % 1.0
         hit = (turn * self.sectors).long().clamp(max=self.sectors - 1).unique().numel()
-        return {"radius": distance.mean().item(), "radius_std": distance.std().item(), "sectors": float(hit)}
+        missed = hit < self.sectors and len(fake) >= SURE * self.sectors
+        verdict = f"collapsed: {hit} of {self.sectors} sectors hold a sample" if missed else ""
+        values = {"radius": distance.mean().item(), "radius_std": distance.std().item(), "sectors": float(hit)}
+        return Measured(values, {"of_sectors": self.sectors}, verdict)
