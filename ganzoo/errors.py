@@ -81,6 +81,10 @@ class Diverged(GanzooError):
         self.player = player
 
 
+class Collapsed(Diverged):
+    """Training began to look wrong, and ``train.on_collapse: stop`` asks to end it then; says what is wrong."""
+
+
 def similar(name: str, candidates: Iterable[str]) -> list[str]:
     """At most two candidates that `name` may be a misspelling of, whatever its case."""
     spelt: dict[str, str] = {}
