@@ -289,7 +289,7 @@ class Session:
         if not self.first or not spec.shown:
             return
         given = self.held_inputs(spec.show.n)
-        sample = spec.flow.get(spec.sample)
+        sample = spec.flow.get(spec.sample) if self.trainer.step else None  # untrained, it says nothing
         values = [*([sample] if sample else []), *spec.shown, *([spec.score] if spec.score else [])]
         results = self.inference().compute(values, spec.show.n, (spec.train.seed, "show"), given)
         if sample is not None:

@@ -17,7 +17,7 @@ from ganzoo.expression import Call, root
 EARLY = 200  # steps: before that, every run may look ill
 LASTING = 200  # steps that a sign lasts before anybody is told
 MEMORY = 50  # gradients that their running median is of
-ALIKE = 0.1  # of the data's own diversity
+ALIKE, APART = 0.1, 4.0  # times the data's own diversity
 PAGE = "docs/troubleshooting.md"
 
 
@@ -70,8 +70,8 @@ class Health:
         for name, value in values.items():
             player, _, rest = name.partition(".")
             if not rest:
-                if name == "diversity" and step:
-                    yield self.alike(value)
+                if name == "diversity":
+                    yield from self.diversity(value)
             elif rest == "gradient":
                 yield from self.gradient(player, value, step)
             elif rest == "lr":
@@ -108,8 +108,8 @@ class Health:
         )
         yield Sign(f"{term} wins", rising and not exchanged, LASTING, text)
         text = (
-            f"{player} is right about {right:.0%} by {term}, and yet {', '.join(exchanged)} says that it is fooled: real "
-            "and fake are exchanged in one of the two terms"
+            f"{player} is right about {right:.0%} by {term}, and yet {', '.join(exchanged)} says that it is fooled: "
+            "real and fake are exchanged in one of the two terms"
         )
         yield Sign(f"{term} exchanged", right > 0.99 and bool(exchanged), LASTING, text)
         text = (
@@ -149,13 +149,18 @@ class Health:
         text = f"{name} has been exactly {value:.6g} for {LASTING} steps: nothing that it depends on changes"
         return Sign(f"{name} constant", same, LASTING, f"{text}. More: {PAGE}")
 
-    def alike(self, value: float) -> Sign:
+    def diversity(self, value: float) -> Iterator[Sign]:
+        measured = f"their distances are {value:.2g} times those in the data"
         text = (
-            f"the samples are nearly all alike: they differ {value:.2g} times as much from each other as the data does. "
-            f"This is collapse, or learning has not begun: weaken the discriminator, lower the learning rates, put a "
-            f"penalty on it, or try another loss. More: {PAGE}"
+            f"the samples are nearly all alike: {measured}. This is collapse, or learning has not begun: weaken the "
+            f"discriminator, lower the learning rates, put a penalty on it, or try another loss. More: {PAGE}"
         )
-        return Sign("diversity", value < ALIKE, 1, text)
+        yield Sign("alike", value < ALIKE, 1, text)
+        text = (
+            f"the samples run away: {measured}. See that they have the range of the data and that the discriminator "
+            f"can follow: lower the learning rate of what makes them, or raise the discriminator's. More: {PAGE}"
+        )
+        yield Sign("apart", value > APART, 1, text)
 
     def rate(self, player: str) -> str:
         rate = self.last.get(f"{player}.lr")
@@ -170,8 +175,7 @@ def _near(value: float) -> str:
 def diversity(spec: Spec, samples: Any, given: Mapping[str, torch.Tensor]) -> dict[str, float]:
     """The mean distance between two samples, relative to that between two of as many rows of the data.
 
-    1 says as diverse as the data. Nothing where no data field is alike, where it does not vary, or where samples are not
-    finite.
+    1 says as diverse as the data. Nothing where no data field is alike, or does not vary, or samples are not finite.
 
     Args:
         spec: The model; its ``sample:`` made the samples.
