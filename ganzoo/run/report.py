@@ -95,8 +95,8 @@ def _curves(records: list[dict[str, Any]]) -> list[str]:
     thin = "<p>Thin: as logged. Thick: mean of each epoch.</p>"
     about = (
         "<p>right: the share of real and fake samples that D tells from their scores; apart: the same where scores "
-        "have no boundary, by the middle of their means; fooled: the share of samples that D takes for real; diversity: "
-        "distances between samples, relative to those in the data. Each of one step.</p>"
+        "have no boundary, by the middle of their means; fooled: the share of samples that D takes for real; "
+        "diversity: distances between samples, relative to those in the data. Each of one step.</p>"
     )
     drawn = [f"<h2>Losses</h2>{thin}{_figure(series, losses, epochs=True)}"] if losses else []
     return drawn + ([f"<h2>Signs</h2>{about}{_figure(series, signs)}"] if signs else [])

@@ -47,6 +47,6 @@ def state(run: Path) -> dict[str, torch.Tensor]:
 
 
 def numbers(run: Path) -> list[dict[str, Any]]:
-    """What was logged of training, but for the times."""
+    """What was logged, but for the times."""
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in record.items() if key not in TIMED} for record in records]
