@@ -155,12 +155,13 @@ class Health:
             f"the samples are nearly all alike: {measured}. This is collapse, or learning has not begun: weaken the "
             f"discriminator, lower the learning rates, put a penalty on it, or try another loss. More: {PAGE}"
         )
-        yield Sign("alike", value < ALIKE, 1, text)
+        growing = value > 1.05 * self.last.get("diversity", math.inf)  # an average of weights takes its time
+        yield Sign("alike", value < ALIKE and not growing, LASTING, text)
         text = (
             f"the samples run away: {measured}. See that they have the range of the data and that the discriminator "
             f"can follow: lower the learning rate of what makes them, or raise the discriminator's. More: {PAGE}"
         )
-        yield Sign("apart", value > APART, 1, text)
+        yield Sign("apart", value > APART, LASTING, text)
 
     def rate(self, player: str) -> str:
         rate = self.last.get(f"{player}.lr")

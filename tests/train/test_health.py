@@ -198,8 +198,9 @@ def history(**columns: list[float]) -> list[dict[str, float]]:
         ({"G__lr": [0.0] * 9}, [250], "learning rate of G has been 0"),
         ({"G__pixel": [0.5] * 9}, [300], "G.pixel has been exactly 0.5"),
         ({"G__penalty": [0.0] * 9}, [], ""),
-        ({"diversity": [0.5, 0.09, 0.5, 0.09, 0.09, 0.05]}, [250], "nearly all alike"),
-        ({"diversity": [2.0, 5.0, 9.0, 17.0]}, [150], "run away"),
+        ({"diversity": [0.5, 0.09, 0.5] + [0.09] * 6}, [400], "nearly all alike"),
+        ({"diversity": [0.01 * 1.2**i for i in range(12)]}, [], ""),
+        ({"diversity": [2.0] + [5.0] * 6}, [300], "run away"),
     ],
 )
 def test_signs_begin_once_and_only_where_they_should(columns: Any, steps: list[int], words: str) -> None:
