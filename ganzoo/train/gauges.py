@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ganzoo.contract import first
+from ganzoo.distributed import batch_mean
 
 Seen = tuple[Any, str, dict[str, Any]]  # an adversarial part, its side (`d` or `g`), and what it was given
 
@@ -36,7 +37,7 @@ def sureness(seen: Iterable[Seen]) -> dict[str, torch.Tensor]:
         if middle is None:
             if not (real and fake):
                 continue
-            middle = 0.5 * (torch.cat(real).mean() + torch.cat(fake).mean())
+            middle = 0.5 * (batch_mean(torch.cat(real)) + batch_mean(torch.cat(fake)))
             name = name or "apart"
         else:
             name = "right" if side == "d" else name or "fooled"
