@@ -76,6 +76,14 @@ class Lost(GanzooError):
 class Diverged(GanzooError):
     """Training produced NaN or infinity; says which term of which player, and at which step."""
 
+    def __init__(self, message: str, player: str | None = None):
+        super().__init__(message)
+        self.player = player
+
+
+class Collapsed(Diverged):
+    """Training began to look wrong, and ``train.on_collapse: stop`` asks to end it then; says what is wrong."""
+
 
 def similar(name: str, candidates: Iterable[str]) -> list[str]:
     """At most two candidates that `name` may be a misspelling of, whatever its case."""

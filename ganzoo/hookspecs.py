@@ -43,6 +43,10 @@ class RunHooks:
         """Every ``train.sample_every`` steps: the picture of ``show:`` as a PIL image."""
 
     @hookspec
+    def on_health(self, run: RunInfo, step: int, values: Mapping[str, float], warnings: Sequence[str]) -> None:
+        """Samples were compared with the data, or something begins to look wrong: numbers, and warnings in words."""
+
+    @hookspec
     def on_checkpoint(self, run: RunInfo, step: int, path: Path) -> None:
         """A checkpoint was written."""
 

@@ -53,6 +53,7 @@ class Train:
     log_every: int = 50
     sample_every: int = 500
     checkpoint_every: int = 500
+    on_collapse: Literal["warn", "stop"] = "warn"
     keep: Keep = field(default_factory=Keep)
 
 

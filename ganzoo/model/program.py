@@ -24,9 +24,12 @@ Getter = Callable[["Turn"], Any]
 
 
 class Turn:
-    """The values of one player's turn: its batch, its draws, and what was computed so far."""
+    """The values of one player's turn: its batch, its draws, and what was computed so far.
 
-    __slots__ = ("batch", "cache", "draws", "hole", "n", "player", "shared", "step")
+    Where `seen` is a list, adversarial losses add to it what they are given: the part, ``d`` or ``g``, the arguments.
+    """
+
+    __slots__ = ("batch", "cache", "draws", "hole", "n", "player", "seen", "shared", "step")
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Turn:
         self.shared = shared
         self.cache: dict[str, Any] = {}
         self.hole: Any = None
+        self.seen: list[tuple[Any, str, dict[str, Any]]] | None = None
 
 
 class Shared:
@@ -233,9 +237,14 @@ class Program:
             whole = {name for name, spec in signature.parameters.items() if not takes_tensor(spec.annotation)}
             run = _zipped(run, [name in whole for name in signature.parameters], whole)
 
+        side = call.func.field if kind == "adversarial" and isinstance(call.func, Attr) else None
+        order = list(signature.parameters)
+
         def invoke(turn: Turn) -> Any:
             values = [get(turn) for get in args]
             named = {key: get(turn) for key, get in kwargs.items()}
+            if side is not None and turn.seen is not None:
+                turn.seen.append((part, side, dict(zip(order, values, strict=False)) | named))
             if turn.draws is not None:
                 turn.draws.part = name
             return run(*values, **named)

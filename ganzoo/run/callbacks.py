@@ -26,6 +26,12 @@ class Log:
         self.folder.log({"step": step, **values})
 
     @hookimpl
+    def on_health(self, step: int, values: Mapping[str, float], warnings: Sequence[str]) -> None:
+        for record in (values, *({"warning": text} for text in warnings)):
+            if record:
+                self.folder.log({"step": step, **record})
+
+    @hookimpl
     def on_evaluation(self, run: RunInfo, step: int, values: Mapping[str, float], records: Sequence[Record]) -> None:
         self.folder.log({"step": step, "evaluation": dict(values)})
         self.folder.log_records(records, subject(run.name, run.config, step))
@@ -73,13 +79,19 @@ class Console:
 
     @hookimpl
     def on_step(self, run: RunInfo, step: int, values: Mapping[str, float]) -> None:
-        shown = [f"{name} {value:.3g}" for name, value in values.items() if name.count(".") == 1 and ".lr" not in name]
+        terms = [name for name in values if name.count(".") == 1 and not name.endswith((".lr", ".gradient"))]
+        shown = [f"{name} {values[name]:.3g}" for name in terms]
         text = "  ".join(shown)
         if self.bar is not None:
             self.bar.update(self.task, completed=step, total=run.steps, description=text)
         elif time.monotonic() - self.last > 5 or step == run.steps:
             self.last = time.monotonic()
             self.say(f"step {step}" + (f"/{run.steps}" if run.steps else "") + f"  {text}")
+
+    @hookimpl
+    def on_health(self, step: int, warnings: Sequence[str]) -> None:
+        for text in warnings:
+            self.say(f"step {step}  warning: {text}")
 
     @hookimpl
     def on_evaluation(self, step: int, values: Mapping[str, float], records: Sequence[Record]) -> None:

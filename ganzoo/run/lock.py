@@ -71,7 +71,7 @@ def subject(name: str, config: Mapping[str, Any], step: int) -> dict[str, Any]:
     kept = {key: config.get(key) for key in ("data", "parts", "flow", "players", "phases", "share", "update", "train")}
     metrics = ("metric.", "extractor.")
     kept["parts"] = {k: v for k, v in (kept["parts"] or {}).items() if not str(v["use"]).startswith(metrics)}
-    elsewhere = {"data": ("root",), "train": ("seed", "device", "timeout", "log_every", "sample_every")}
+    elsewhere = {"data": ("root",), "train": ("seed", "device", "timeout", "log_every", "sample_every", "on_collapse")}
     for section, keys in elsewhere.items():
         kept[section] = {k: v for k, v in (kept[section] or {}).items() if k not in (*keys, "checkpoint_every", "keep")}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ import html
 import io
 import json
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from ganzoo.run.events import RunInfo
@@ -29,8 +30,9 @@ def write(folder: RunFolder, run: RunInfo, status: str) -> None:
         f"<h1>{html.escape(run.name)}</h1>",
         f"<p>{html.escape(_about(run.config))}</p>" if _about(run.config) else "",
         f"<p><b>{html.escape(status)}</b> of {run.steps}</p>",
+        _warnings(records),
         _pictures(folder),
-        _curves(records),
+        *_curves(records),
         _evaluations(records),
         _summary(folder),
         _equations(run.config),
@@ -62,40 +64,73 @@ def _pictures(folder: RunFolder) -> str:
     return "<h2>Samples</h2><p>The same noise and inputs throughout; the newest first.</p>" + "".join(figures)
 
 
-def _curves(records: list[dict[str, Any]]) -> str:
-    """Every term over the steps, with its mean over each epoch, and the gradient of nothing else."""
-    series: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    epochs: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-    middle: dict[int, list[float]] = defaultdict(list)
+def _warnings(records: list[dict[str, Any]]) -> str:
+    lines = [f"<li>step {r['step']}: {html.escape(r['warning'])}</li>" for r in records if "warning" in r]
+    return f"<h2>Warnings</h2><ul>{''.join(lines)}</ul>" if lines else ""
+
+
+Series = dict[str, list[tuple[float, float, int]]]  # step, value and epoch, by name
+
+
+def _curves(records: list[dict[str, Any]]) -> list[str]:
+    """Every term over the steps, with its mean over each epoch; the gradients; how sure D is; the diversity."""
+    series: Series = defaultdict(list)
     for record in records:
-        if "evaluation" in record:
-            continue
-        epoch = int(record.get("epoch", 0))
-        middle[epoch].append(record["step"])
         for name, value in record.items():
-            if "." in name and not name.endswith(".lr"):
-                series[name].append((record["step"], value))
-                epochs[name][epoch].append(value)
-    players = sorted({name.split(".")[0] for name in series})
-    if not players:
-        return ""
+            if ("." in name and not name.endswith(".lr")) or name == "diversity":
+                series[name].append((record["step"], value, int(record.get("epoch", 0))))
+    if not series:
+        return []
+    terms = {name for name in series if name.count(".") == 1 and not name.endswith(".gradient")}
+    losses: dict[str, list[str]] = defaultdict(list)
+    signs: dict[str, list[str]] = defaultdict(list)
+    for name in series:
+        player, _, what = name.partition(".")
+        if name in terms:
+            losses[player].append(name)
+        elif what == "gradient":
+            signs["gradient norm"].append(name)
+        else:
+            signs["margin" if name.endswith(".margin") else "share"].append(name)
+    thin = "<p>Thin: as logged. Thick: mean of each epoch.</p>"
+    about = (
+        "<p>right: the share of real and fake samples that D tells from their scores; apart: the same where scores "
+        "have no boundary, by the middle of their means; fooled: the share of samples that D takes for real; "
+        "diversity: distances between samples, relative to those in the data. Each of one step.</p>"
+    )
+    drawn = [f"<h2>Losses</h2>{thin}{_figure(series, losses, epochs=True)}"] if losses else []
+    return drawn + ([f"<h2>Signs</h2>{about}{_figure(series, signs)}"] if signs else [])
+
+
+def _figure(series: Series, panels: dict[str, list[str]], epochs: bool = False) -> str:
+    """A panel each for several series, as SVG."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 2.6 * len(players)), layout="tight")
-    for axes, player in zip(figure.subplots(len(players), 1, squeeze=False)[:, 0], players, strict=True):
-        for index, name in enumerate(n for n in series if n.split(".")[0] == player):
-            steps, values = zip(*series[name], strict=True)
-            axes.plot(steps, values, color=f"C{index}", alpha=0.35, linewidth=0.8)
-            centers = [sum(middle[e]) / len(middle[e]) for e in epochs[name]]
-            means = [sum(v) / len(v) for v in epochs[name].values()]
-            axes.plot(centers, means, color=f"C{index}", label=name, marker="." if len(means) < 60 else None)
-        axes.set(xlabel="step", ylabel=player)
+    figure = Figure(figsize=(9, 2.6 * len(panels)), layout="tight")
+    for axes, (label, names) in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels.items(), strict=True):
+        for index, name in enumerate(names):
+            *columns, of = zip(*series[name], strict=True)
+            if epochs:
+                axes.plot(*columns, color=f"C{index}", alpha=0.35, linewidth=0.8)
+            steps, values = (_means(column, of) for column in columns) if epochs else columns
+            axes.plot(steps, values, color=f"C{index}", label=name, marker="." if len(values) < 60 else None)
+        if label in ("gradient norm", "margin") and any(value > 0 for name in names for _, value, _ in series[name]):
+            axes.set_yscale("log")
+        axes.set(xlabel="step", ylabel=label)
         axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = buffer.getvalue()
-    return "<h2>Losses</h2><p>Thin: as logged. Thick: mean of each epoch.</p>" + svg[svg.index("<svg") :]
+    return svg[svg.index("<svg") :]
+
+
+def _means(column: Iterable[float], epochs: Iterable[int]) -> list[float]:
+    """The mean over each epoch."""
+    found: dict[int, list[float]] = defaultdict(list)
+    for value, epoch in zip(column, epochs, strict=True):
+        found[epoch].append(value)
+    return [sum(values) / len(values) for values in found.values()]
 
 
 def _evaluations(records: list[dict[str, Any]]) -> str:

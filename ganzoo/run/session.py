@@ -16,7 +16,7 @@ import torch
 from ganzoo import config, distributed, launch, plugins
 from ganzoo.config.limits import seconds
 from ganzoo.contract import first
-from ganzoo.errors import Diverged, Lost, Problem, UserError, choices
+from ganzoo.errors import Collapsed, Diverged, Lost, Problem, UserError, choices
 from ganzoo.model import dry
 from ganzoo.model.build import Blueprint, reading
 from ganzoo.model.inference import Inference
@@ -27,6 +27,7 @@ from ganzoo.run.events import RunInfo
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.pictures import describe, picture
 from ganzoo.train import budget, precision
+from ganzoo.train.health import PAGE, Health, diversity
 from ganzoo.train.loop import Trainer
 
 
@@ -72,6 +73,8 @@ class Session:
         self.look = 1  # steps between looks at whether any process was interrupted, about a second
         self.due = False
         self.held: dict[str, torch.Tensor] | None = None
+        self.health = Health()
+        self.alarms: list[str] = []
 
     def begin(self) -> None:
         """Write what a new run starts with, warm-start its parts, and show the noise before training."""
@@ -108,6 +111,7 @@ class Session:
         self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
         if self.first:
             self.folder.cut_back(self.trainer.step)
+            self.health.recall(self.folder.records())
             for leftover in self.folder.path.rglob(".*.tmp"):  # of a write that was killed
                 leftover.unlink()
             checkpoint.set_aside(self.folder, self.trainer.step)
@@ -153,7 +157,8 @@ class Session:
                         self.checkpoint()
                     break
         except Diverged as error:
-            self.tell("on_end", step=self.trainer.step, reason=f"diverged: {error}")
+            what = "collapsed" if isinstance(error, Collapsed) else "diverged"
+            self.tell("on_end", step=self.trainer.step, reason=f"{what}: {error}")
             raise self.explained(error) from None
         except Lost as error:
             self.tell("on_end", step=self.trainer.step, reason=f"failed: {error}")
@@ -196,6 +201,7 @@ class Session:
             self.counted = 0
             if self.first:
                 self.folder.cut_back(0)
+                self.health.recall(self.folder.records())
                 checkpoint.clear(self.folder)
         self.locked = lock.locked(self.blueprint)
         self.info = replace(self.info, config=self.locked, steps=steps)
@@ -240,6 +246,15 @@ class Session:
         values["seconds"] = round(self.seconds, 3)
         values["samples_per_second"] = round(steps * self.spec.train.batch / max(elapsed, 1e-9), 1)
         self.tell("on_step", step=trainer.step, values=values)
+        self.heed({}, self.health.see(trainer.step, values))
+        if self.spec.train.on_collapse == "stop" and (alarms := distributed.gather(self.alarms)[0]):
+            raise Collapsed(alarms[0])
+
+    def heed(self, values: dict[str, float], warnings: list[str]) -> None:
+        """Pass on what the samples' numbers are and what looks wrong."""
+        self.alarms += warnings
+        if values or warnings:
+            self.tell("on_health", step=self.trainer.step, values=values, warnings=warnings)
 
     def improve(self, values: dict[str, float]) -> None:
         """Ask for a checkpoint if these values hold a new best."""
@@ -272,8 +287,12 @@ class Session:
         if not self.first or not spec.shown:
             return
         given = self.held_inputs(spec.show.n)
-        values = [*spec.shown, *([spec.score] if spec.score else [])]
+        sample = spec.flow.get(spec.sample) if self.trainer.step else None  # untrained, it says nothing
+        values = [*([sample] if sample else []), *spec.shown, *([spec.score] if spec.score else [])]
         results = self.inference().compute(values, spec.show.n, (spec.train.seed, "show"), given)
+        if sample is not None:
+            found = diversity(spec, results.pop(0), given)
+            self.heed(found, self.health.see(self.trainer.step, found))
         scores = first(results.pop()) if spec.score else None
         columns = dict(zip((v.name for v in spec.shown), results, strict=True))
         real = next((t for t in given.values() if t.ndim == 2 and t.shape[1] == 2), None)
@@ -330,10 +349,15 @@ class Session:
     def explained(self, error: Diverged) -> Diverged:
         files = checkpoint.every(self.folder)
         kept = f"the last good checkpoint is {files[-1]}" if files else "there is no checkpoint from before that"
-        return Diverged(
-            f"training diverged: {error}; {kept}. Lower the learning rate, clip gradients "
-            "(players.NAME.clip=1), or weaken the player that wins"
-        )
+        if isinstance(error, Collapsed):
+            return Collapsed(f"stopped by train.on_collapse: {error}; {kept}")
+        player = error.player or "NAME"
+        rate = self.trainer.rates().get(f"{player}.lr")
+        lower = f"players.{player}.optimizer.lr={rate / 5:.2g}" if rate else f"a lower players.{player}.optimizer.lr"
+        tries = [lower, f"players.{player}.clip=1"]
+        if self.trainer.train.precision != "fp32":
+            tries.append("train.precision=fp32")
+        return Diverged(f"training diverged: {error}; {kept}. Try {', '.join(tries)}; {PAGE} has more")
 
     def left(self) -> str:
         """What is left of a run that lost a process, and how to go on."""

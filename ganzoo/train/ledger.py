@@ -50,6 +50,8 @@ class Ledger:
     def __init__(self, device: torch.device):
         self.device = device
         self.accounts: dict[tuple[str, ...], _Account] = {}
+        self.gauges: dict[str, torch.Tensor] = {}
+        self.gauged = 0  # at which step
 
     def add(self, names: tuple[str, ...], losses: list[torch.Tensor], step: int) -> None:
         """Note the terms of one turn."""
@@ -61,11 +63,16 @@ class Ledger:
         if len(account.values) >= ROWS:
             account.join()
 
+    def gauge(self, of: str, values: dict[str, torch.Tensor], step: int) -> None:
+        """Note scalars that belong to one step alone; a later turn of that step takes the place of an earlier one."""
+        self.gauges |= {f"{of}.{name}": value for name, value in values.items()}
+        self.gauged = step
+
     def read(self) -> dict[str, float]:
-        """The mean of every term since the last reading; starts anew.
+        """The mean of every term since the last reading, and the gauges; starts anew.
 
         Raises:
-            Diverged: a term was NaN or infinite; the message names the first one.
+            Diverged: a term was NaN or infinite, or a gradient is; the message names the first one.
         """
         self.check()
         self._settle()
@@ -75,7 +82,10 @@ class Ledger:
                 total, count = means.get(name, (0.0, 0))
                 means[name] = (total + value, count + account.count)
         self.accounts = {}
-        return {name: total / count for name, (total, count) in means.items()}
+        gauges = self._gauges()
+        return {name: total / count for name, (total, count) in means.items()} | {
+            name: value for name, value in gauges.items() if name not in means
+        }
 
     def check(self) -> None:
         """Look for values that are not finite.
@@ -96,7 +106,21 @@ class Ledger:
         at = min(steps)
         if at != NEVER:
             player, _, term = names[steps.index(at)].partition(".")
-            raise Diverged(f"term '{term}' of player {player} was not finite at step {at}")
+            raise Diverged(f"term '{term}' of player {player} was not finite at step {at}", player)
+
+    def _gauges(self) -> dict[str, float]:
+        """What was gauged since the last reading, averaged over the processes."""
+        if not self.gauges:
+            return {}
+        values = torch.stack([value.float() for value in self.gauges.values()])
+        distributed.average([values])
+        found = dict(zip(self.gauges, values.tolist(), strict=True))
+        self.gauges = {}
+        for name, value in found.items():
+            if name.endswith(".gradient") and not math.isfinite(value):
+                player = name.removesuffix(".gradient")
+                raise Diverged(f"the gradient of player {player} was not finite at step {self.gauged}", player)
+        return found
 
     def _settle(self) -> None:
         """The sums of all turns, averaged over the processes."""

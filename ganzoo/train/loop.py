@@ -20,6 +20,7 @@ from ganzoo.model.build import Blueprint
 from ganzoo.model.modes import for_phase, freeze, parameters
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
 from ganzoo.model.program import Getter, Program, Shared, Turn
+from ganzoo.train import gauges
 from ganzoo.train.compiled import compile_parts
 from ganzoo.train.ema import Average
 from ganzoo.train.feed import Batch, Feed, check_batch
@@ -105,6 +106,7 @@ class Trainer:
         self.graph = static.Graph(self.spec)
         self.step = 0
         self.phase_step = 0
+        self.logged = False  # whether gauges are read in this step
         self.seats: dict[str, Seat] = {}
         self.phase: Phase = next(iter(self.spec.phases.values()))
         self.enter(self.phase)
@@ -169,6 +171,7 @@ class Trainer:
                 return False
             self.enter(following[0])
         self.seed_globals()
+        self.logged = (self.step + 1) % self.train.log_every == 0 or self.step + 1 == self.total
         micro = self.train.accumulate
         batches = self.feed.take(self.train.batch, micro)
         playing = [p for p in self.phase.players.values() if self.step % p.every == 0]
@@ -251,11 +254,15 @@ class Trainer:
         for index, rows in enumerate(batches):
             size = player.batch or self.train.batch
             turn = self.turn(rows, size, player.name, repeat, index, shares[index] if shares else None)
+            turn.seen = [] if self.logged else None
             losses = []
             total: Any = 0.0
             with draw.using(turn.draws), self.autocast:
                 for term, compute, weight in active:
                     loss = first(compute(turn))
+                    if turn.seen:
+                        self.ledger.gauge(f"{player.name}.{term.name}", gauges.sureness(turn.seen), self.step)
+                        turn.seen.clear()
                     factor = weight(seat.schedules.count) if callable(weight) else weight
                     losses.append(loss)
                     rarer = math.lcm(term.every, player.every) // player.every  # than the player's turns
@@ -268,8 +275,9 @@ class Trainer:
         """One player's step, from the gradients it has."""
         seat = self.seats[player.name]
         distributed.average_gradients(seat.own, player.name)
-        if player.clip is not None:
-            nn.utils.clip_grad_norm_(seat.own, player.clip)
+        norm = nn.utils.clip_grad_norm_(seat.own, player.clip) if player.clip is not None else None
+        if self.logged:
+            self.ledger.gauge(player.name, {"gradient": gauges.gradient(seat.own) if norm is None else norm}, self.step)
         seat.optimizer.step()
         for constraint in seat.after:
             for part in seat.trained:

@@ -16,6 +16,8 @@ class Wasserstein:
     Paper: arXiv:1701.07875 eq. 3 and algorithm 1.
     """
 
+    boundary = None
+
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from scores of any shape; a scalar."""
         return fake.mean() - real.mean()

@@ -22,6 +22,7 @@ class LeastSquares:
 
     def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0):
         self.a, self.b, self.c = a, b, c
+        self.boundary = 0.5 * (a + b)
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from outputs of any shape; a scalar."""

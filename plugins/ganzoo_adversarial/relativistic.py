@@ -19,6 +19,8 @@ class Relativistic:
         ValueError: there are more logits of one kind than of the other.
     """
 
+    boundary = None
+
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from logits of equal shape; a scalar."""
         if real.shape != fake.shape:
@@ -37,6 +39,8 @@ class RelativisticAverage:
 
     Paper: arXiv:1807.00734 (RaSGAN), halved as in its code.
     """
+
+    boundary = None
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from logits of any shape; a scalar."""

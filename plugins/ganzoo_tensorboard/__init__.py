@@ -45,6 +45,15 @@ def on_samples(run, step, picture):
 
 
 @ganzoo.hookimpl
+def on_health(run, step, values, warnings):
+    if run.folder in _writers:
+        for name, value in values.items():
+            _writers[run.folder].add_scalar(name, value, step)
+        for text in warnings:
+            _writers[run.folder].add_text("warnings", text, step)
+
+
+@ganzoo.hookimpl
 def on_end(run):
     writer = _writers.pop(run.folder, None)
     if writer is not None:

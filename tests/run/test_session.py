@@ -54,7 +54,8 @@ def test_the_folder_holds_everything(run) -> None:
     environment = json.loads((run.path / "environment.json").read_text())
     assert environment["packages"]["torch"] == torch.__version__.split("+")[0] or torch.__version__
     records = run.records()
-    assert [r["step"] for r in records if "evaluation" not in r] == [2, 4, 6, 8, 10]
+    assert [r["step"] for r in records if "epoch" in r] == [2, 4, 6, 8, 10]
+    assert [r["step"] for r in records if "diversity" in r] == [5, 10]
     assert [r["step"] for r in records if "evaluation" in r] == [4, 8, 10]
     assert set(records[0]) >= {"D.adversarial", "G.adversarial", "D.lr", "G.lr", "epoch", "seconds"}
 
@@ -103,7 +104,7 @@ def test_the_best_checkpoint_is_kept_and_can_be_opened(tmp_path) -> None:
         tmp_path, POINTS, train__keep={"last": 1, "best": "G.adversarial", "mode": "min"}, train__log_every=1
     )
     folder, _ = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
-    records = [r for r in folder.records() if "evaluation" not in r]
+    records = [r for r in folder.records() if "epoch" in r]
     best = min(records, key=lambda r: r["G.adversarial"])
     index = json.loads((folder.checkpoints / "index.json").read_text())
     assert index["best"] == checkpoint.name(best["step"])

@@ -51,11 +51,13 @@ def test_two_processes_equal_one(adversarial: str, accumulate: int, optimizer: s
     one, two = state(tmp_path / "one"), state(tmp_path / "two")
     worst = max((one[key] - two[key]).abs().max().item() for key in one)
     assert worst < 1e-5, worst
-    assert (tmp_path / "two" / "metrics.jsonl").read_text().count("\n") == 3, "one process logs, not both"
+    assert (tmp_path / "two" / "metrics.jsonl").read_text().count("epoch") == 3, "one process logs, not both"
     losses = [json.loads(line) for line in (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()]
     ours = [json.loads(line) for line in (tmp_path / "one" / "metrics.jsonl").read_text().splitlines()]
     for mine, theirs in zip(losses, ours, strict=True):
-        assert mine["D.adversarial"] == pytest.approx(theirs["D.adversarial"], abs=1e-5)
+        assert mine.keys() == theirs.keys()
+        for name in {"D.adversarial", "D.gradient", "G.gradient", "D.adversarial.margin", "diversity"} & mine.keys():
+            assert mine[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-5), name
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_first_process_writes(straight: Path) -> None:
     run = straight / "straight"
-    assert [record["step"] for record in numbers(run)] == [3, 6, 9, 12]
+    assert [record["step"] for record in numbers(run) if "epoch" in record] == [3, 6, 9, 12]
     assert [path.name for path in sorted((run / "samples").iterdir())] == [
         f"step_{step:08d}.png" for step in (0, 6, 12)
     ]
