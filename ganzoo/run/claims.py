@@ -84,7 +84,9 @@ class Claim:
         try:
             spec = config.load(self.said.model, self.said.overrides, registry)
         except UserError as error:
-            raise UserError([Problem(f"{self.name}: {self.said.model}: {problem}") for problem in error.problems]) from error
+            raise UserError(
+                [Problem(f"{self.name}: {self.said.model}: {problem}") for problem in error.problems]
+            ) from error
         known = {spec.metric_name(value).split("[")[0] for value in spec.metrics.values()}
         for metric in self.metrics:
             if metric.split(".")[0].split("[")[0] not in known:

@@ -122,7 +122,9 @@ def _train(task: Task) -> Problem | None:
     if code == 1 and said.startswith("training diverged"):
         notes["failed"] = said.split(";")[0]
     elif code not in (0, 130):
-        return Problem(f"{' '.join(task.arguments)}: {said or f'ended with exit code {code}'}", hint=f"see {_log(task)}")
+        return Problem(
+            f"{' '.join(task.arguments)}: {said or f'ended with exit code {code}'}", hint=f"see {_log(task)}"
+        )
     if task.folder.exists():
         RunFolder(task.folder).write_json(NOTES, notes)
     return Problem(f"{task.folder} was interrupted", hint="the same command goes on with it") if code == 130 else None

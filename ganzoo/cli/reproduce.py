@@ -1,0 +1,104 @@
+"""``ganzoo reproduce NAME``: what papers claim, trained again and laid beside what they report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ganzoo import api
+from ganzoo.cli.options import Code, Json, print_json
+from ganzoo.errors import Problem, UserError
+from ganzoo.run import claim_tables, claims
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="a claim, group/name, or a group")]
+Seeds = Annotated[list[int] | None, typer.Option("--seeds", metavar="N", help="Instead of the claim's own; repeat it.")]
+Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where runs are, and are found again.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Trainings at once; as many as cores if not given.")]
+Record = Annotated[bool, typer.Option("--record", help="Write what was found into the checkout's ledger.")]
+List = Annotated[bool, typer.Option("--list", help="List the claims.")]
+Page = Annotated[Path | None, typer.Option("--page", metavar="FILE", help="Make a page's tables from the ledger.")]
+
+
+def reproduce(
+    name: Name = None,
+    seeds: Seeds = None,
+    out: Out = Path("runs/reproduce"),
+    jobs: Jobs = None,
+    record: Record = False,
+    list_: List = False,
+    page: Page = None,
+    as_json: Json = False,
+    code: Code = None,
+) -> None:
+    """Train what papers claim, each seed in a process with one thread, and show paper, last and best side by side."""
+    registry = api.registry(code)
+    known = claims.every(registry)
+    if page is not None:
+        rewrite(page, known, registry)
+    elif list_ or name is None:
+        _list(claims.chosen(name, known) if name else list(known.values()), as_json)
+    else:
+        _reproduce(claims.chosen(name, known), seeds, out, jobs, record, as_json, registry)
+
+
+def rewrite(page: Path, known: dict[str, claims.Claim], registry: Any) -> None:
+    """The page's tables, from what the ledgers hold."""
+    claim_tables.write_page(page, known.values(), *held(known, registry))
+
+
+def held(known: dict[str, claims.Claim], registry: Any) -> tuple[claim_tables.Found, list[str]]:
+    """What the ledgers hold, and the claims whose models have other settings by now."""
+    from ganzoo.run import reproduce
+
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    for ledger in {claim.ledger for claim in known.values()}:
+        found |= reproduce.current(reproduce.read_ledger(ledger))
+    measured = {name: next(iter(lines.values()))["settings"] for name, lines in found.items() if name in known}
+    return found, [name for name, was in measured.items() if claims.settings(known[name].spec(registry)) != was]
+
+
+def _list(found: list[claims.Claim], as_json: bool) -> None:
+    if as_json:
+        rows = [{"name": c.name, "title": c.said.title, "paper": c.said.paper, "needs": c.said.needs} for c in found]
+        print_json(rows)
+        return
+    for claim in found:
+        print(f"{claim.name:<28} {claim.said.needs:<5} {claim.said.title}, {claim.said.paper}, {claim.said.where}")
+
+
+def _reproduce(
+    wanted: list[claims.Claim],
+    seeds: list[int] | None,
+    out: Path,
+    jobs: int | None,
+    record: bool,
+    as_json: bool,
+    registry: Any,
+) -> None:
+    from ganzoo.run import reproduce
+
+    here = [c for c in wanted if c.said.needs == "cpu"]
+    others = [c for c in wanted if c.said.needs != "cpu"]
+    if others and reproduce.has_cuda():
+        here, others, jobs = wanted, [], jobs or 1
+    for claim in others:
+        typer.echo(f"{claim.name} needs cuda, and there is none here: not run", err=True)
+    if not here:
+        raise UserError(Problem("nothing to run here", hint="start the same command on a machine with CUDA"))
+    specs = {claim.name: claim.spec(registry) for claim in here}
+    tasks = [(c, reproduce.task(c, specs[c.name], seed, out)) for c in here for seed in seeds or c.said.seeds]
+    reproduce.run([task for _, task in tasks], jobs or os.cpu_count() or 1, lambda text: typer.echo(text, err=True))
+    lines = [line for claim, task in tasks if (line := reproduce.line(claim, specs[claim.name], task)) is not None]
+    if record:
+        for ledger in {claim.ledger for claim in here}:
+            mine = [line for line in lines if any(c.name == line["claim"] and c.ledger == ledger for c in here)]
+            typer.echo(f"{ledger}: {reproduce.record(ledger, mine)} new lines", err=True)
+    if as_json:
+        print_json(lines)
+        return
+    found = reproduce.current(lines)
+    for group in claims.groups(wanted).values():
+        print("\n" + claim_tables.section(group, found))
