@@ -10,7 +10,6 @@ import typer
 
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, print_json
-from ganzoo.errors import Problem, UserError
 from ganzoo.run import claim_tables, claims
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="a claim, group/name, or a group")]
@@ -85,9 +84,7 @@ def _reproduce(
     if others and reproduce.has_cuda():
         here, others, jobs = wanted, [], jobs or 1
     for claim in others:
-        typer.echo(f"{claim.name} needs cuda, and there is none here: not run", err=True)
-    if not here:
-        raise UserError(Problem("nothing to run here", hint="start the same command on a machine with CUDA"))
+        typer.echo(f"{claim.name} needs cuda, and there is none here: start the same command where there is", err=True)
     specs = {claim.name: claim.spec(registry) for claim in here}
     tasks = [(c, reproduce.task(c, specs[c.name], seed, out)) for c in here for seed in seeds or c.said.seeds]
     reproduce.run([task for _, task in tasks], jobs or os.cpu_count() or 1, lambda text: typer.echo(text, err=True))
