@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def table(claims: Sequence[Claim], found: Found, changed: Iterable[str] = ()) ->
 def _reported(claim: Claim) -> str:
     said = claim.said.reported
     if said.value is None:
-        return f"no figure ({said.metric})"
+        return "no figure"
     return f"{said.value:g}" + (f" ± {said.spread:g}" if said.spread is not None else "") + f" ({said.metric})"
 
 
@@ -148,8 +149,13 @@ def section(claims: Sequence[Claim], found: Found, changed: Iterable[str] = ()) 
 
 
 def _where(claim: Claim) -> str:
-    overrides = f" with {len(claim.said.overrides)} overrides" if claim.said.overrides else ""
-    return f"{claim.said.paper}, {claim.said.where}; `{claim.said.model}`{overrides}; {claim.said.budget}"
+    stated = ", ".join(f"`{key}={_override(value)}`" for key, value in claim.said.overrides.items())
+    model = f"`{claim.said.model}`" + (f" with {stated}" if stated else "")
+    return f"{claim.said.paper}, {claim.said.where}; {model}; {claim.said.budget}"
+
+
+def _override(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _short(claim: Claim) -> str:
