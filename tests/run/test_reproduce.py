@@ -271,3 +271,13 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert line["claim"] == "mine/small" and line["protocol"]["circle"]["seed"] == 0
     with pytest.raises(UserError, match="there is no claim and no group 'min'"):
         runner.invoke(app, ["reproduce", "min"], catch_exceptions=False)
+
+
+def test_the_claim_of_the_page_is_one(tmp_path: Path) -> None:
+    from tests.test_packaging import blocks
+
+    (text,) = [text for _, language, text in blocks(PAGE.read_text()) if language == "yaml"]
+    claim = one(tmp_path, text)
+    claim.spec(plugins.installed())
+    fields = claims.Settings.__dataclass_fields__.keys()
+    assert {line.split(":")[0] for line in text.splitlines() if line[0] != " "} == set(fields)
