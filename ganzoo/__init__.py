@@ -8,17 +8,18 @@ from ganzoo.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ganzoo.api import load, open
-    from ganzoo.contract import Scales, first, ignores
+    from ganzoo.contract import Measured, Scales, first, ignores
     from ganzoo.fields import Field
 
 __version__ = "0.1.0"
-__all__ = ["Field", "Scales", "first", "hookimpl", "ignores", "load", "open"]
+__all__ = ["Field", "Measured", "Scales", "first", "hookimpl", "ignores", "load", "open"]
 
 _LAZY = {
     "load": "ganzoo.api",
     "open": "ganzoo.api",
     "first": "ganzoo.contract",
     "ignores": "ganzoo.contract",
+    "Measured": "ganzoo.contract",
     "Scales": "ganzoo.contract",
     "Field": "ganzoo.fields",
 }

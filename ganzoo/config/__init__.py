@@ -26,21 +26,40 @@ def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], regist
     return _checked(name if locked is None else str(locked.value), tree, registry, problems)
 
 
-def from_plain(name: str, config: Mapping[str, Any], where: str, registry: Registry, moved: Iterable[str] = ()) -> Spec:
+def from_plain(
+    name: str,
+    config: Mapping[str, Any],
+    where: str,
+    registry: Registry,
+    moved: Iterable[str] = (),
+    measure: Mapping[str, Any] | None = None,
+) -> Spec:
     """A model from a complete config, such as a checkpoint holds; `where` stands for the file in messages.
 
-    Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``.
+    Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``; and if it is to `measure`
+    something, by these overrides, also ``evaluate.…`` and the arguments of metrics and extractors.
 
     Raises:
         UserError: with every problem found, such as a plugin that is not installed.
     """
     problems: list[Problem] = []
-    tree = compose.override(layout.normalise(wrap(config, Origin(where))), moved, problems)
+    tree = compose.override(layout.normalise(wrap(config, Origin(where))), measure or {}, problems)
+    free = ["data.", "train.device="]
+    if measure is not None:
+        measuring = [k for k, v in tree.value["parts"].value.items() if _kind(v) in ("metric", "extractor")]
+        free += ["evaluate.", *(f"parts.{name}." for name in measuring)]
     for text in moved:
-        if not text.startswith(("data.", "train.device=")) or text.startswith("data.use="):
-            hint = "only data.… and train.device can; `ganzoo train` with parts.NAME.init=RUN starts a new run"
+        if not text.startswith(tuple(free)) or text.startswith("data.use="):
+            more = ", evaluate.…, metrics, extractors" if measure is not None else ""
+            only = f"data.… and train.device{more}"
+            hint = f"only {only} can; `ganzoo train` with parts.NAME.init=RUN starts a new run"
             problems.append(Problem("cannot be changed in a run", Origin(f"{compose.COMMAND_LINE}: {text}"), hint=hint))
-    return _checked(name, tree, registry, problems)
+    return _checked(name, compose.override(tree, moved, problems), registry, problems)
+
+
+def _kind(part: Node) -> str:
+    use = part.value.get("use") if isinstance(part.value, dict) else None
+    return str(use.value).rpartition(":")[2].partition(".")[0] if use is not None else ""
 
 
 def component(entry: Entry, args: Mapping[str, Any], overrides: Iterable[str], registry: Registry) -> Component:

@@ -113,21 +113,24 @@ def load_factories(spec: Spec) -> dict[str, Callable[..., Any]]:
     return found
 
 
-def draw_up(spec: Spec, fields: dict[str, Field] | None = None, device: str = "meta") -> Blueprint:
+def draw_up(
+    spec: Spec, fields: dict[str, Field] | None = None, device: str = "meta", measuring: bool = False
+) -> Blueprint:
     """A blueprint: factories and data checked, every fact filled, every part built once on `device`.
 
-    With `fields` the data itself is not needed: a checkpoint brings them.
+    With `fields` the data itself is not needed: a checkpoint brings them. Only metrics, if `measuring`, read it.
 
     Raises:
         UserError: with every problem found.
     """
     factories = load_factories(spec)
     data = reference = None
-    if fields is None:
+    if fields is None or measuring:
         data = make_data(spec.data, factories)
+        reference = make_reference(spec, factories, data)
+    if fields is None:
         with reading(spec.data):
             fields = dict(data.fields) if data is not None else {}
-        reference = make_reference(spec, factories, data)
     if spec.fields is None:
         spec.found_fields = list(fields)
         problems = static.check(spec)

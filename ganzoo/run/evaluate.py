@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -17,6 +19,7 @@ from ganzoo.config.spec import Part, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import Measured
 from ganzoo.expression import Call, Const, Expr, root
+from ganzoo.model.build import Blueprint
 from ganzoo.model.factory import FACTS
 from ganzoo.model.inference import Inference
 
@@ -35,20 +38,18 @@ class Record:
     verdict: str = ""
 
 
-def evaluate(inference: Inference, given: Mapping[str, torch.Tensor], inputs: str = "") -> list[Record]:
+def evaluate(inference: Inference) -> list[Record]:
     """Every metric of the model: its arguments are computed on samples in chunks and joined, then measured once.
 
-    A part that is an argument, such as an extractor, is passed as it is. The name of a metric that goes through an
-    extractor carries it.
-
-    Args:
-        inference: The model.
-        given: The rows that models with inputs work on.
-        inputs: What those are, for the protocol.
+    What the model takes from its data comes from rows that were held out, if there are such, in a fixed random order:
+    labels as often as needed, but no image twice. A part that is an argument, such as an extractor, is passed as it
+    is. The name of a metric that goes through an extractor carries it.
     """
     spec = inference.blueprint.spec
     n, seed = spec.evaluate.n, spec.evaluate.seed
     metrics = spec.metrics.values()
+    given, inputs = _inputs(inference.blueprint, n)
+    n = min([n, *map(len, given.values())])
     needed = {str(e): Value(str(e), str(e), e, v.origin, v.path) for v in metrics for e in _arguments(v)}
     key = (seed, "evaluate")
     computed = dict(zip(needed, inference.compute(list(needed.values()), n, key, given), strict=True))
@@ -66,11 +67,27 @@ def evaluate(inference: Inference, given: Mapping[str, torch.Tensor], inputs: st
             result = Measured(result)
         said = result.values if isinstance(result.values, Mapping) else {"": result.values}
         values = {f"{name}.{key}" if key else name: float(number) for key, number in said.items()}
-        found.append(Record(name, values, {**protocol(inference, value, inputs), **result.protocol}, result.verdict))
+        known_here = protocol(inference, value, n, inputs)
+        found.append(Record(name, values, {**known_here, **_plain(dict(result.protocol))}, result.verdict))
     return found
 
 
-def protocol(inference: Inference, value: Value, inputs: str) -> dict[str, Any]:
+def _inputs(blueprint: Blueprint, n: int) -> tuple[dict[str, torch.Tensor], str]:
+    """The data fields that the metrics need, `n` rows of them or as many as there are; and what they are."""
+    graph, data = Graph(blueprint.spec), blueprint.data
+    needed = {name for value in blueprint.spec.metrics.values() for name in graph.of(value)} & set(blueprint.fields)
+    if data is None or not needed:
+        return {}, ""
+    held = data.held_out()
+    rows = held if held is not None else data
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(rows)))
+    repeats = all(blueprint.fields[name].kind == "label" for name in needed)
+    index = order[torch.arange(n) % len(rows)] if repeats else order[:n]
+    batch = rows.batch(index, torch.device("cpu"))
+    return {name: batch[name] for name in needed}, f"{'train' if held is None else 'held_out'} rows, shuffled"
+
+
+def protocol(inference: Inference, value: Value, n: int, inputs: str) -> dict[str, Any]:
     """What the core knows of how a metric is computed."""
     spec = inference.blueprint.spec
     used = [spec.parts[name] for name in Graph(spec).of(value) if name in spec.parts]
@@ -84,9 +101,9 @@ def protocol(inference: Inference, value: Value, inputs: str) -> dict[str, Any]:
     found = {
         "metric": metric.entry.id,
         "expression": value.text,
-        "arguments": {k: v for k, v in metric.args.items() if k not in FACTS},
+        "arguments": {k: v for k, v in inference.blueprint.args[metric.path].items() if k not in FACTS},
         "extractors": {name: getattr(extractor, "sha256", "") for name, extractor in extractors.items()},
-        "n_fake": spec.evaluate.n,
+        "n_fake": n,
         "seed": spec.evaluate.seed,
         "inputs": inputs if any(name in inference.blueprint.fields for name in Graph(spec).of(value)) else "",
         "weights": {name: "averaged" if name in inference.averaged else "trained" for name in learned},
@@ -94,7 +111,12 @@ def protocol(inference: Inference, value: Value, inputs: str) -> dict[str, Any]:
         "truncation": {k: getattr(p, "truncation", None) for k, p in networks.items() if hasattr(p, "truncation")},
         "versions": {"ganzoo": ganzoo.__version__, "torch": torch.__version__, **_dist(metric)},
     }
-    return {key: item for key, item in found.items() if item not in ("", {})}
+    return {key: _plain(item) for key, item in found.items() if item not in ("", {})}
+
+
+def _plain(item: Any) -> Any:
+    """As it reads back from JSON."""
+    return json.loads(json.dumps(item, default=str))
 
 
 def _mode(part: Part, module: nn.Module) -> str:

@@ -109,10 +109,10 @@ class RunFolder:
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
-    def log_records(self, records: Iterable[Record], of: Mapping[str, Any]) -> None:
-        """Append metric records to ``evaluations.jsonl``, each a line, with what they are `of`."""
+    def log_records(self, records: Iterable[Record], of: Mapping[str, Any], out: Path | None = None) -> None:
+        """Append metric records to ``evaluations.jsonl``, or another file, each a line, with what they are `of`."""
         lines = [json.dumps({**of, **asdict(record)}) + "\n" for record in records]
-        with self.evaluations.open("a", encoding="utf-8") as file:
+        with (out or self.evaluations).open("a", encoding="utf-8") as file:
             file.write("".join(lines))
 
     def records(self) -> list[dict[str, Any]]:

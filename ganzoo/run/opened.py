@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from ganzoo.model.build import Blueprint
 from ganzoo.model.inference import Inference
 from ganzoo.registry import Registry
 from ganzoo.run import checkpoint
+from ganzoo.run.evaluate import Record
+from ganzoo.run.folder import RunFolder
+from ganzoo.run.lock import subject
 from ganzoo.run.warm import averaged
 
 
@@ -67,19 +71,49 @@ class Run:
     @cached_property
     def parts(self) -> dict[str, Any]:
         """The parts by name, plain ``nn.Module`` in evaluation mode, with averaged weights where those are kept."""
+        return self.load(self.blueprint)
+
+    def load(self, blueprint: Blueprint) -> dict[str, Any]:
+        """A blueprint's parts with this run's weights; parts that the run does not have are as they were built."""
         state = self.checkpoint.state
         averages = {} if self.raw else averaged(state)
-        parts = self.blueprint.build(self.device)
+        parts = blueprint.build(self.device)
         for name, part in parts.items():
             if isinstance(part, nn.Module):
-                part.load_state_dict(averages.get(name, state["parts"][name]))
+                if name in state["parts"]:
+                    part.load_state_dict(averages.get(name, state["parts"][name]))
                 part.eval().requires_grad_(False)
         return parts
 
     @cached_property
     def inference(self) -> Inference:
-        names = () if self.raw else averaged(self.checkpoint.state)
-        return Inference(self.blueprint, self.parts, {}, self.step, names)
+        return self.inference_of(self.blueprint, self.parts)
+
+    def inference_of(self, blueprint: Blueprint, parts: dict[str, Any]) -> Inference:
+        """Inference over parts that hold this run's weights."""
+        return Inference(blueprint, parts, {}, self.step, () if self.raw else averaged(self.checkpoint.state))
+
+    def evaluate(self, metrics: Iterable[str] = (), against: str | None = None, **settings: Any) -> list[Record]:
+        """What metrics say about the run's samples: records, each with its protocol.
+
+        Args:
+            metrics: Names under the model's ``evaluate:``, or of metric components; all of the model's, if none given.
+            against: Real data and split to measure against: ``train``, ``held_out``, ``NAME``, ``FOLDER:held_out``.
+            settings: ``n``, ``seed``, and ``overrides``, such as ``["data.root=FOLDER"]``.
+
+        Raises:
+            UserError: there is no such metric, it does not fit the model, or data is missing.
+        """
+        from ganzoo.run.score import score
+
+        return score(self, metrics, against, **settings)
+
+    def keep(self, records: Iterable[Record], out: str | Path | None = None) -> None:
+        """Append records to ``evaluations.jsonl`` of the run's folder, if there is one, or to another file."""
+        folder = RunFolder(self.checkpoint.path.resolve().parent.parent)
+        of = subject(self.name, self.config, self.step)
+        if out is not None or folder.metrics.exists():
+            folder.log_records(records, of, Path(out) if out is not None else None)
 
     def sample(self, n: int = 64, seed: int = 0, value: str | None = None, **given: Any) -> Any:
         """`n` samples of the value that the model's ``sample:`` names, ``n …`` on the CPU.

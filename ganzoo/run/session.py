@@ -72,7 +72,6 @@ class Session:
         self.look = 1  # steps between looks at whether any process was interrupted, about a second
         self.due = False
         self.held: dict[str, torch.Tensor] | None = None
-        self.inputs = ""  # what they are
 
     def begin(self) -> None:
         """Write what a new run starts with, warm-start its parts, and show the noise before training."""
@@ -263,7 +262,6 @@ class Session:
             return {}
         if self.held is None or len(next(iter(self.held.values()))) < n:
             held = data.held_out() or data
-            self.inputs = f"{'train' if held is data else 'held_out'} rows, in order"
             self.held = held.batch(torch.arange(n) % len(held), torch.device("cpu"))
         return {name: rows[:n] for name, rows in self.held.items()}
 
@@ -291,7 +289,7 @@ class Session:
         """The model's metrics."""
         self.trainer.average_buffers()
         if self.first:
-            records = evaluate(self.inference(), self.held_inputs(self.spec.evaluate.n), self.inputs)
+            records = evaluate(self.inference())
             values = flat(records)
             self.improve(values)
             best = self.spec.train.keep.best or ""

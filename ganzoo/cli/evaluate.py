@@ -1,0 +1,98 @@
+"""Measuring runs: evaluate one, compare several."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganzoo import api
+from ganzoo.cli.options import Code, Json, RunPath, print_json
+
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metrics", metavar="NAME", help="One or more, separated by commas; else the model's."),
+]
+Against = Annotated[
+    str | None,
+    typer.Option("--against", metavar="[DATA:]SPLIT", help="train or held_out: of the run's data, a folder, a set."),
+]
+
+
+def evaluate(
+    run: RunPath,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="data.root=FOLDER, evaluate.…, parts.METRIC.…")
+    ] = None,
+    metrics: Metrics = None,
+    against: Against = None,
+    n: Annotated[int | None, typer.Option("-n", "--n", min=1, help="How many samples.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the samples' noise.")] = None,
+    best: Annotated[bool, typer.Option("--best", help="The best checkpoint instead of the last.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="The trained weights, even where averages are kept.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Append the records to this file.")] = None,
+    as_json: Json = False,
+    code: Code = None,
+) -> None:
+    """Measure a run by metrics; each number is kept with its protocol in RUN/evaluations.jsonl."""
+    opened = api.open(run, "best" if best else "last", raw, code=code)
+    records = opened.evaluate(_listed(metrics), against, n=n, seed=seed, overrides=overrides or ())
+    opened.keep(records, out)
+    if as_json:
+        print_json([asdict(record) for record in records])
+        return
+    for record in records:
+        protocol = record.protocol
+        real = (
+            f" against {protocol['n_real']} of {protocol['real']} ({protocol['split']})" if "n_real" in protocol else ""
+        )
+        for name, value in record.values.items():
+            print(f"{name}  {value:.6g}")
+        print(f"  {protocol['n_fake']} samples{real}, seed {protocol['seed']}, step {opened.step}")
+        if record.verdict:
+            print(f"  {record.verdict}")
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders")],
+    metrics: Metrics = None,
+    best: Annotated[bool, typer.Option("--best", help="Each at its best checkpoint instead of its last.")] = False,
+    across: Annotated[
+        list[str] | None, typer.Option("--across", metavar="KEY", help="A part of the protocol that may differ.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Draw the curves over steps.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Runs side by side, mean and spread over seeds; numbers of different protocols are refused."""
+    from ganzoo.run.compare import compare, curves
+
+    rows = compare(runs, _listed(metrics), best, _listed(across))
+    names = list(rows[0].values)
+    if picture is not None:
+        curves(runs, names, picture)
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("model", "runs", *map(escape, names), box=None, pad_edge=False)
+    for row in rows:
+        cells = [_cell(*row.summary()[name]) if name in row.values else "" for name in names]
+        table.add_row(escape(row.model), str(len(row.runs)), *cells)
+    Console().print(table)
+    if picture is not None:
+        print(picture)
+
+
+def _listed(texts: list[str] | None) -> list[str]:
+    return [name.strip() for text in texts or () for name in text.split(",") if name.strip()]
+
+
+def _cell(mean: float, spread: float | None) -> str:
+    return f"{mean:.4g}" + (f" ± {spread:.2g}" if spread is not None else "")

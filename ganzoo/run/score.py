@@ -1,0 +1,173 @@
+"""Scoring a run after training: by metrics that its model names, or others, against any real data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganzoo import config
+from ganzoo.config.spec import Spec
+from ganzoo.errors import Problem, UserError
+from ganzoo.model import build, factory
+from ganzoo.model.build import forward_of
+from ganzoo.reference import SPLITS
+from ganzoo.registry import Entry, Registry
+from ganzoo.run.evaluate import Record, evaluate
+
+if TYPE_CHECKING:
+    from ganzoo.run.opened import Run
+
+NAMES = {"test": "held_out"} | {split: split for split in SPLITS}
+
+
+def score(
+    run: Run,
+    metrics: Iterable[str] = (),
+    against: str | None = None,
+    n: int | None = None,
+    seed: int | None = None,
+    overrides: Iterable[str] = (),
+) -> list[Record]:
+    """Records of the run's samples; see :meth:`ganzoo.run.opened.Run.evaluate`."""
+    wanted, own = list(metrics), run.spec
+    measure: dict[str, Any] = {}
+    for name in wanted:
+        if name not in own.metrics:
+            measure |= _written(name, run)
+    if n is not None:
+        measure["evaluate.n"] = n
+    if seed is not None:
+        measure["evaluate.seed"] = seed
+    if against is not None:
+        measure |= _against(against, run)
+    spec = config.from_plain(run.name, run.config, str(run.checkpoint.path), run.registry, overrides, measure)
+    spec.metrics = {name: value for name, value in spec.metrics.items() if name in wanted or not wanted}
+    if not spec.metrics:
+        known = ", ".join(e.name for e in run.registry if e.kind == "metric")
+        raise UserError(Problem(f"{run.name} names no metrics", hint=f"ask for some: --metrics NAME, of {known}"))
+    blueprint = build.draw_up(spec, run.fields, measuring=True)
+    with build.reading(spec.against or spec.data):
+        _same_fields(spec, blueprint)
+        return evaluate(run.inference_of(blueprint, run.load(blueprint)))
+
+
+def _written(name: str, run: Run) -> dict[str, Any]:
+    """Overrides that add a metric component to a model: its arguments go by their names.
+
+    Raises:
+        UserError: there is no such metric, or it asks for something that does not say which value is meant.
+    """
+    spec, registry = run.spec, run.registry
+    own = ", ".join(spec.metrics)
+    try:
+        entry = registry.find(name if "." in name else f"metric.{name}", ("metric",))
+    except UserError as error:
+        more = f"; the model itself has {own}" if own else ""
+        raise UserError(Problem(f"{p.message}{more}", hint=p.hint) for p in error.problems) from None
+    part = _free(entry.name, spec)
+    found: dict[str, Any] = {f"parts.{part}": {"use": entry.id}}
+    arguments = []
+    for key, parameter in (forward_of(entry.load()) or {}).items():
+        if parameter.default is not inspect.Parameter.empty or parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        if key == "extractor":
+            expression, extractor = _extractor(run)
+            found |= extractor
+        elif key == "fake":
+            expression = spec.sample
+        elif key in run.fields:
+            expression = key
+        else:
+            kinds = {"real": "image"}
+            same = [field for field, f in run.fields.items() if f.kind == kinds.get(key, key)]
+            if len(same) != 1:
+                example = f"evaluate.values.{entry.name}='{entry.name}({key}=…)' parts.{entry.name}={entry.id}"
+                raise UserError(
+                    Problem(f"{entry.id} needs {key}, and nothing of that name is there", hint=f"write {example}")
+                )
+            expression = same[0]
+        arguments.append(expression)
+    found[f"evaluate.values.{name.replace('.', '_')}"] = f"{part}({', '.join(arguments)})"
+    return found
+
+
+def _extractor(run: Run) -> tuple[str, dict[str, Any]]:
+    """The name of the model's extractor; or, with the override that adds it, the default one for what it samples."""
+    own = [name for name, part in run.spec.parts.items() if part.kind == "extractor"]
+    if own:
+        return own[0], {}
+    shapes = [field.shape for field in run.fields.values() if field.kind == "image"]
+    entry = next((e for shape in shapes if (e := default_extractor(run.registry, shape)) is not None), None)
+    if entry is None:
+        size = "x".join(map(str, shapes[0])) if shapes else "what is no image"
+        hint = "say which: parts.E=extractor.NAME, see `ganzoo list extractor`"
+        raise UserError(Problem(f"there is no extractor by default for {size}", hint=hint))
+    name = _free(entry.name, run.spec)
+    return name, {f"parts.{name}": {"use": entry.id}}
+
+
+def default_extractor(registry: Registry, shape: tuple[int, ...]) -> Entry | None:
+    """The extractor that is meant, for images ``C H W``, if none is named: the first that says it takes these."""
+
+    def takes(entry: Entry) -> bool:
+        patterns = entry.facts.get("takes", ()) if entry.facts.get("default") else ()
+        return any(all(p in (None, s) for p, s in zip(pattern, shape, strict=True)) for pattern in patterns)
+
+    return next((entry for entry in registry if entry.kind == "extractor" and takes(entry)), None)
+
+
+def _free(name: str, spec: Spec) -> str:
+    taken = {*spec.parts, *spec.flow, *(spec.fields or ())}
+    return name if name not in taken else _free(f"{name}_", spec)
+
+
+def _against(text: str, run: Run) -> dict[str, Any]:
+    """Overrides that choose the reference: ``SPLIT``, ``DATA``, or ``DATA:SPLIT``, DATA a component or a folder.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    place, _, split = text.rpartition(":")
+    if split not in NAMES:
+        place, split = text, "train"
+    found: dict[str, Any] = {"evaluate.split": NAMES[split]}
+    if not place:
+        return found
+    image = next((field for field in run.fields.values() if field.kind == "image"), None)
+    if Path(place).expanduser().is_dir():
+        entry, args = run.registry.offering("reads", "folder"), {"root": str(Path(place).expanduser())}
+    else:
+        try:
+            entry, args = run.registry.find(place if "." in place else f"data.{place}", ("data",)), {}
+        except UserError as error:
+            hints = [p.hint for p in error.problems if p.hint]
+            message = f"'{place}' is no folder, no data component, and no split ({', '.join(SPLITS)})"
+            raise UserError(Problem(message, hint="; ".join(hints))) from None
+    if image is not None:
+        like: dict[str, Any] = {
+            "range": list(image.range or (-1, 1)),
+            "size": list(image.shape[1:]),
+            "channels": image.shape[0],
+        }
+        known = factory.arguments(entry.load())
+        args |= {k: v for k, v in like.items() if k in known and (k == "range" or "root" in args)}
+    return found | {"evaluate.against": {"use": entry.id, **args}}
+
+
+def _same_fields(spec: Spec, blueprint: build.Blueprint) -> None:
+    """Refuse a reference whose samples are not like those of the model."""
+    if spec.against is None or blueprint.reference is None:
+        return
+    for name, field in blueprint.reference.fields.items():
+        own = blueprint.fields.get(name)
+        if own is not None and field.kind == "image" and (own.shape, own.range) != (field.shape, field.range):
+            told = [f"{'x'.join(map(str, f.shape))} in {list(f.range or ())}" for f in (field, own)]
+            message = f"{spec.against.entry.id} has {name} {told[0]}, but the run has {told[1]}"
+            raise UserError(Problem(message, spec.against.origin, hint="give evaluate.against.size=… or .range=…"))
+    if not set(blueprint.reference.fields) & set(blueprint.fields):
+        hint = "it has " + ", ".join(blueprint.reference.fields)
+        raise UserError(
+            Problem(f"{spec.against.entry.id} has none of the run's fields", spec.against.origin, hint=hint)
+        )

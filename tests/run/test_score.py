@@ -1,0 +1,192 @@
+"""Evaluating a run after training, and comparing runs: every number carries its protocol, unlike ones are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ganzoo
+from ganzoo import plugins
+from ganzoo.cli import app
+from ganzoo.errors import UserError
+from ganzoo.run.compare import compare, curves, differences
+from ganzoo.run.folder import RunFolder
+from ganzoo.run.session import resume, train
+from tests.zoo import written
+
+MODEL = """
+extends: base/images.yaml
+data: {use: data.random, count: 80, fields: {real: {kind: image, shape: [1, 28, 28]}}}
+parts:
+  Z: {size: 4}
+  G: {width: 4, base: 7}
+  D: {width: 4}
+  E: extractor.fashion_cnn
+  fid: metric.fid
+players: {G: {ema: 0.9}}
+evaluate: {every: 2, n: 40, values: {quality: "fid(fake, E)"}}
+train: {steps: 4, batch: 8, precision: fp32, checkpoint_every: 2, keep: {best: quality, last: 9}}
+plugins: {tensorboard: false}
+"""
+pytestmark = pytest.mark.filterwarnings("ignore:.*samples for 128 features")
+NAME = "quality[fashion_cnn]"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> list[Path]:
+    """Two seeds of one model."""
+    folder = tmp_path_factory.mktemp("score")
+    for seed in (0, 1):
+        model = written(folder, MODEL, **{"train.seed": seed})
+        train(model.blueprint, folder / f"run{seed}", plugins.installed(), True)
+    return [folder / "run0", folder / "run1"]
+
+
+def test_training_writes_records_with_their_protocol(runs) -> None:
+    first, last = RunFolder(runs[0]).evaluated()
+    assert (first["step"], last["step"], last["train_seed"]) == (2, 4, 0)
+    logged = [r["evaluation"] for r in RunFolder(runs[0]).records() if "evaluation" in r]
+    assert [first["values"], last["values"]] == logged
+    protocol = last["protocol"]
+    assert protocol["metric"] == "metric.fid" and protocol["expression"] == "fid(fake, E)"
+    assert (protocol["n_fake"], protocol["n_real"], protocol["split"], protocol["seed"]) == (40, 80, "train", 0)
+    assert len(protocol["extractors"]["extractor.fashion_cnn"]) == 64
+    assert protocol["weights"] == {"G": "averaged"} and protocol["statistics"] == {"G": "running statistics"}
+    assert protocol["versions"]["torch"] == torch.__version__ and protocol["quantised"] == "uint8"
+    assert RunFolder(runs[1]).evaluated()[1]["protocol"] == protocol, "the training seed is no part of it"
+    assert RunFolder(runs[1]).evaluated()[1]["config"] == last["config"]
+
+
+def test_evaluating_afterwards_gives_the_same_number_twice(runs) -> None:
+    run = ganzoo.open(runs[0])
+    (record,), (again,) = run.evaluate(), ganzoo.open(runs[0]).evaluate()
+    stored = RunFolder(runs[0]).evaluated()[-1]
+    assert record == again and record.values == stored["values"] and record.protocol == stored["protocol"]
+    best = ganzoo.open(runs[0], "best").evaluate()[0].values[NAME]
+    assert best == min(r["values"][NAME] for r in RunFolder(runs[0]).evaluated())
+
+
+def test_other_settings_are_other_protocols(runs) -> None:
+    run = ganzoo.open(runs[0])
+    (own,) = run.evaluate()
+    for changed, key in (
+        ({"n": 30}, "n_fake"),
+        ({"seed": 1}, "seed"),
+        ({"against": "held_out"}, "split"),
+        ({"against": ":test"}, "split"),
+        ({"overrides": ["data.seed=5"]}, "fingerprint"),
+        ({"overrides": ["parts.fid.n_real=50"]}, "n_real"),
+    ):
+        (record,) = run.evaluate(**changed)
+        told = differences(own.protocol, record.protocol)
+        assert any(line.startswith(f"{key} is ") for line in told), (changed, told)
+        assert record.values != own.values, changed
+    (raw,) = ganzoo.open(runs[0], raw=True).evaluate()
+    assert differences(own.protocol, raw.protocol) == ['weights.G is "averaged" and "trained"']
+
+
+def test_metrics_that_the_model_does_not_name(runs, tmp_path) -> None:
+    run = ganzoo.open(runs[0])
+    (record,) = run.evaluate(["fid"])
+    assert list(record.values) == ["fid[fashion_cnn]"] and record.protocol["expression"] == "fid_(fake, E)"
+    assert list(record.values.values()) == list(run.evaluate()[0].values.values())
+    with pytest.raises(UserError, match=r"no component 'metric.fidd'; the model itself has quality.*did you mean"):
+        run.evaluate(["fidd"])
+    with pytest.raises(UserError, match="the data is no circle"):
+        run.evaluate(["circle"])
+    with pytest.raises(UserError, match=r"metric.accuracy needs logit, and nothing of that name is there"):
+        run.evaluate(["accuracy"])
+
+
+def test_against_other_data(runs, tmp_path) -> None:
+    run = ganzoo.open(runs[0])
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index in range(3):
+        noise = np.random.default_rng(index).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{index}.png")
+    (record,) = run.evaluate(against=str(folder))
+    assert record.protocol["real"] == "data.image_folder" and record.protocol["n_real"] == 3
+    (record,) = run.evaluate(against="fashion_mnist_sample:held_out")
+    assert (record.protocol["real"], record.protocol["n_real"]) == ("data.fashion_mnist_sample", 2000)
+    with pytest.raises(UserError, match=r"'fashionmnist' is no folder, no data component, and no split"):
+        run.evaluate(against="fashionmnist")
+    with pytest.raises(UserError, match=r"has real 1x32x32 in .*but the run has 1x28x28.*size"):
+        run.evaluate(against="fashion_mnist_sample", overrides=["evaluate.against.size=32"])
+    with pytest.raises(UserError, match=r"cannot be changed in a run.*evaluate"):
+        run.evaluate(overrides=["parts.G.width=8"])
+
+
+def test_a_checkpoint_alone_is_evaluated_against_given_data(runs, tmp_path) -> None:
+    alone = tmp_path / "model.pt"
+    shutil.copy(next((runs[0] / "checkpoints").glob("step_*4.pt")), alone)
+    run = ganzoo.open(alone)
+    records = run.evaluate(against="fashion_mnist_sample")
+    run.keep(records, tmp_path / "records.jsonl")
+    run.keep(records)
+    (line,) = (tmp_path / "records.jsonl").read_text().splitlines()
+    assert json.loads(line)["step"] == 4 and sorted(p.name for p in tmp_path.iterdir()) == ["model.pt", "records.jsonl"]
+
+
+def test_resuming_forgets_records_of_later_steps(tmp_path) -> None:
+    model = written(tmp_path, MODEL)
+    train(model.blueprint, tmp_path / "run", plugins.installed(), True)
+    records = RunFolder(tmp_path / "run").evaluated()
+    (tmp_path / "run/checkpoints/step_00000004.pt").unlink()
+    resume(tmp_path / "run", plugins.installed(), quiet=True)
+    assert RunFolder(tmp_path / "run").evaluated() == records
+
+
+def test_comparing_runs(runs, tmp_path) -> None:
+    (row,) = compare(runs)
+    assert len(row.values[NAME]) == 2 and row.runs == [str(path) for path in runs]
+    mean, spread = row.summary()[NAME]
+    assert mean == pytest.approx(sum(row.values[NAME]) / 2) and spread is not None and spread > 0
+    (best,) = compare(runs, ["quality"], best=True)
+    assert all(b <= v for b, v in zip(best.values[NAME], row.values[NAME], strict=True))
+    curves(runs, [NAME], tmp_path / "curves.png")
+    assert Image.open(tmp_path / "curves.png").width > 100
+    with pytest.raises(UserError, match=r"no metric 'qualty' \(there are quality\[fashion_cnn\]"):
+        compare(runs, ["qualty"])
+
+
+def test_unlike_protocols_are_refused_with_the_difference(tmp_path, runs) -> None:
+    folders = []
+    for index, path in enumerate(runs):
+        folders.append(shutil.copytree(path, tmp_path / str(index)))
+        (folders[-1] / "evaluations.jsonl").unlink()
+    for folder, n in zip(folders, (30, 40), strict=True):
+        run = ganzoo.open(folder)
+        run.keep(run.evaluate(n=n))
+    with pytest.raises(UserError, match=r"cannot be compared: n_fake is 30 and 40 .*--across n_fake"):
+        compare(folders)
+    assert len(compare(folders, across=["n_fake"])[0].runs) == 2
+    run = ganzoo.open(folders[1])
+    run.keep(run.evaluate(n=30))
+    (row,) = compare(folders)
+    assert row.values[NAME][1] == run.evaluate(n=30)[0].values[NAME], "a protocol that all have is chosen"
+    (folders[0] / "evaluations.jsonl").unlink()
+    with pytest.raises(UserError, match=r"has no metric records.*ganzoo evaluate"):
+        compare(folders)
+
+
+def test_from_the_command_line(runs, capsys, monkeypatch) -> None:
+    def command(*words: str) -> str:
+        monkeypatch.setattr("sys.argv", ["ganzoo", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        return f"{ended.value.code} {''.join(capsys.readouterr())}"
+
+    before = len(RunFolder(runs[0]).evaluated())
+    told = command("evaluate", runs[0], "--n", "35")
+    assert told.startswith("0 quality[fashion_cnn]  ") and "35 samples against 80 of data.random (train)" in told
+    assert len(RunFolder(runs[0]).evaluated()) == before + 1
+    assert "quality[fashion_cnn]" in command("compare", *runs)
+    assert command("evaluate", runs[0], "--metrics", "nothing").startswith("2 error: there is no component")
+    assert command("compare", "nowhere").startswith("2 error: nowhere has no metric records")
