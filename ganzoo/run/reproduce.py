@@ -6,11 +6,13 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -71,38 +73,63 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
-def run(tasks: Iterable[Task], jobs: int, say: Callable[[str], None] = print) -> None:
+def run(tasks: Iterable[Task], jobs: int, say: Callable[[str], None] = print, code: str | Path | None = None) -> None:
     """Train what is not finished, `jobs` at a time; an interrupted training goes on where it was.
+
+    Args:
+        tasks: What to train; each folder once.
+        jobs: How many at a time.
+        say: Told when one starts and ends.
+        code: A local plugin that they need.
 
     Raises:
         UserError: a training could not be done, and did not merely diverge.
+        KeyboardInterrupt: after all that run have saved.
     """
     todo = {t.folder: t for t in tasks if not t.finished}
+    more = ["--quiet", *(["--code", str(Path(code).resolve())] if code else [])]
     problems: list[Problem] = []
+    running: set[subprocess.Popen[bytes]] = set()
 
     def one(task: Task) -> None:
         what = f"{task.claim.said.model}, seed {task.seed}"
         say(f"{what}: {f'goes on from step {task.last}' if task.last else 'starts'}; log {_log(task)}")
-        problem = _train(task)
+        problem = _train(task, more, running)
         if problem:
             problems.append(problem)
         say(f"{what}: {problem.message if problem else task.notes.get('failed', 'finished')}")
 
-    with ThreadPoolExecutor(max(jobs, 1)) as pool:
+    with _polite(), ThreadPoolExecutor(max(jobs, 1)) as pool:
         try:
             list(pool.map(one, todo.values()))
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                process.terminate()  # it saves
             raise
     if problems:
         raise UserError(problems)
+
+
+@contextmanager
+def _polite() -> Iterator[None]:
+    """A polite kill is like Ctrl-C: no training may go on alone, or the next command would meet it in its folder."""
+    try:
+        before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _log(task: Task) -> Path:
     return task.folder.with_suffix(".log")
 
 
-def _train(task: Task) -> Problem | None:
+def _train(task: Task, more: list[str], running: set[subprocess.Popen[bytes]]) -> Problem | None:
     """Train in a process with one thread, so that the bits depend on neither cores nor load."""
     if task.last is None and task.folder.exists():
         shutil.rmtree(task.folder)  # stopped before its first checkpoint
@@ -111,11 +138,13 @@ def _train(task: Task) -> Problem | None:
     task.folder.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
     with _log(task).open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ganzoo", *command, "--quiet"],
-            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        process = subprocess.Popen(  # in a session of its own: Ctrl-C reaches it once, through us
+            [sys.executable, "-m", "ganzoo", *command, *more],
+            env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
+        running.add(process)
         code, seconds = _wait(process)
+        running.discard(process)
     lines = _log(task).read_text(encoding="utf-8", errors="replace").splitlines()
     said = next((line for line in reversed(lines) if line.startswith("error: ")), "").removeprefix("error: ")
     notes = {"seconds": round(before.get("seconds", 0.0) + seconds, 1), "machine": machine(), "date": f"{date.today()}"}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +272,12 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not run here" in row and "needs cuda" in row
     (line,) = reproduce.read_ledger(tmp_path / "reproduce" / "ledger.jsonl")
     assert line["claim"] == "mine/small" and line["protocol"]["circle"]["seed"] == 0
+    more = runner.invoke(
+        app, ["reproduce", "mine/small", "--out", str(tmp_path / "runs"), "--seeds", "0,1", "--finished"]
+    )
+    assert "starts" not in more.output and "1, step 6" in more.output
+    with pytest.raises(UserError, match="these are no whole numbers"):
+        runner.invoke(app, ["reproduce", "mine", "--seeds", "a"], catch_exceptions=False)
     with pytest.raises(UserError, match="there is no claim and no group 'min'"):
         runner.invoke(app, ["reproduce", "min"], catch_exceptions=False)
 
@@ -281,3 +290,46 @@ def test_the_claim_of_the_page_is_one(tmp_path: Path) -> None:
     claim.spec(plugins.installed())
     fields = claims.Settings.__dataclass_fields__.keys()
     assert {line.split(":")[0] for line in text.splitlines() if line[0] != " "} == set(fields)
+
+
+def test_a_killed_command_leaves_nothing_running_and_goes_on(tmp_path: Path) -> None:
+    """Of a third party's plugin, whose local file the trainings need too."""
+    (tmp_path / "mine" / "own").mkdir(parents=True)
+    (tmp_path / "mine" / "own" / "own.yaml").write_text("extends: gan/circle\ntrain: {steps: 100000}\n")
+    steps = CLAIM.replace("model: gan/circle", "model: own").replace("train.steps: 6", "train.steps: 1000000")
+    write(tmp_path, steps.replace("[0, 1]", "[0]"), "mine/endless")
+    code = tmp_path / "code.py"
+    folder = str(tmp_path / "mine")
+    code.write_text(f"import ganzoo\n\n@ganzoo.hookimpl\ndef register(zoo):\n    zoo.configs({folder!r})\n")
+    command = [
+        sys.executable,
+        "-m",
+        "ganzoo",
+        "reproduce",
+        "mine",
+        "--code",
+        str(code),
+        "--out",
+        str(tmp_path / "runs"),
+    ]
+
+    def started(times: int) -> Path:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            until = time.monotonic() + 120
+            while len(found := list(tmp_path.rglob("checkpoints/index.json"))) < 1 or last(found[0]) < 4 * times:
+                assert process.poll() is None and time.monotonic() < until, process.stderr and process.stderr.read()
+                time.sleep(0.1)
+            process.terminate()
+            assert process.stderr is not None
+            said = process.stderr.read()
+            assert process.wait(60) == 130, said
+        assert ("goes on from step" in said) == (times > 1)
+        return found[0]
+
+    def last(index: Path) -> int:
+        return int(json.loads(index.read_text())["last"].split("_")[1].split(".")[0])
+
+    stopped = last(started(1))
+    time.sleep(1)
+    assert last(next(tmp_path.rglob("checkpoints/index.json"))) == stopped, "nothing trains on"
+    assert last(started(2)) > stopped
