@@ -65,7 +65,7 @@ def _spread(values: Sequence[float | None]) -> str:
 
 
 def _digits(value: float, of: float) -> str:
-    return f"{value:.1f}" if abs(of) >= 5 else f"{value:.3f}"
+    return f"{value:.1f}" if abs(of) >= 5 else f"{value:.4f}"
 
 
 def _verdict(claim: Claim, metric: str, last: Sequence[float | None], seeds: int, ranks: Mapping[str, Any]) -> str:
