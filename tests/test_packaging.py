@@ -53,7 +53,7 @@ class Environment:
 def checkout(folder: Path) -> Path:
     """A copy of what git would ship, so that building leaves nothing behind here."""
     ignore = shutil.ignore_patterns("__pycache__", "runs", ".*", "dist", "build")
-    for name in ("ganzoo", "plugins", "configs"):
+    for name in ("ganzoo", "plugins", "configs", "reproduce"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
@@ -81,6 +81,9 @@ def test_models_and_components_are_found_in_every_kind_of_install(way: str, tmp_
     assert [m["name"] for m in found["models"]] == [m["name"] for m in here["models"]]
     assert [c["name"] for c in found["components"]] == [c["name"] for c in here["components"]]
     assert all(m["file"].startswith(str(tmp_path / "env")) for m in found["models"])
+    claims = environment.run("ganzoo", "reproduce", "--list", cwd=away).stdout
+    assert claims == subprocess.run([*command[:3], "reproduce", "--list"], capture_output=True, text=True).stdout
+    assert "lucic2018/wgan_gp" in claims
     train = ("train.steps=1", "train.batch=8", "plugins.tensorboard=false", "--quiet", "--out", "run")
     environment.run("ganzoo", "train", "dcgan/fashion_mnist_sample", *train, cwd=away)
     assert (away / "run" / "samples" / "step_00000001.png").exists()

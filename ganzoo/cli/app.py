@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from ganzoo import launch
-from ganzoo.cli import data, evaluate, inspect, models, profile, runs, start
+from ganzoo.cli import data, evaluate, inspect, models, profile, reproduce, runs, start
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ app.command("sample")(runs.sample)
 app.command("compute")(runs.compute)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
+app.command("reproduce")(reproduce.reproduce)
 app.add_typer(data.app, name="data")
 app.add_typer(start.app, name="new")
 

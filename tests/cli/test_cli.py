@@ -74,7 +74,7 @@ def test_nothing_that_lists_imports_torch_or_a_lazy_module() -> None:
     program = """
 import sys
 from ganzoo.cli import main
-for words in ("--help", "list", "list --json", "plugins", "train --help", "check gan/circle x=1"):
+for words in ("--help", "list", "list --json", "plugins", "train --help", "check gan/circle x=1", "reproduce --list"):
     sys.argv = ["ganzoo", *words.split()]
     try:
         main()
@@ -254,6 +254,7 @@ def test_help_names_every_command(ganzoo) -> None:
         "resume",
         "sample",
         "compute",
+        "reproduce",
         "new",
     ):
         assert command in out
