@@ -151,16 +151,16 @@ class Inference:
                 turn.cache.update({k: v for k, v in rows.items() if k in self.blueprint.spec.flow})
                 with draw.using(draws):
                     found.append([map_tensors(lambda t: t.cpu(), get(turn)) for get in getters])
-        return [_joined([piece[i] for piece in found]) for i in range(len(values))]
+        return [joined([piece[i] for piece in found]) for i in range(len(values))]
 
 
-def _joined(pieces: list[Any]) -> Any:
+def joined(pieces: list[Any]) -> Any:
     """The chunks of one value, joined along the batch; outputs keep their type."""
     one = pieces[0]
     if len(pieces) == 1:
         return one
     if isinstance(one, tuple) and hasattr(one, "_fields"):
-        return type(one)(*(_joined([piece[i] for piece in pieces]) for i in range(len(one))))
+        return type(one)(*(joined([piece[i] for piece in pieces]) for i in range(len(one))))
     if isinstance(one, list | tuple):
-        return type(one)(_joined([piece[i] for piece in pieces]) for i in range(len(one)))
+        return type(one)(joined([piece[i] for piece in pieces]) for i in range(len(one)))
     return torch.cat([first(piece) for piece in pieces]) if isinstance(one, torch.Tensor) and one.ndim else one

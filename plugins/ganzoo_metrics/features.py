@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.contract import Measured, first
+from ganzoo.contract import Measured, first, map_tensors
 from ganzoo.data import cache_folder, to_field, to_uint8
 from ganzoo.errors import choices
 from ganzoo.fields import Field
+from ganzoo.model.inference import joined
 from ganzoo.reference import Reference
 from ganzoo.run.folder import atomic
 from ganzoo_metrics.moments import Moments
@@ -24,6 +26,8 @@ from ganzoo_metrics.moments import Moments
 CHUNK = 500
 VERSION = 3  # of what is kept on the disk
 LARGEST = 2**28  # bytes of features that are kept there
+
+_remembered: dict[Any, tuple[int | None, Any, Any]] = {}
 
 
 class ImageFeatures:
@@ -57,17 +61,27 @@ class ImageFeatures:
             raise ValueError(f"the extractor gives {features.ndim - 1}-dimensional features, but vectors are needed")
         return features
 
-    def each(self, images: Tensor, extractor: nn.Module, output: Callable[[Any], Tensor] = first) -> Iterator[Tensor]:
-        """Of images in the data's range, quantised: ``n d`` on the CPU, some at a time."""
+    def of(self, images: Tensor, extractor: nn.Module, output: Callable[[Any], Tensor] = first) -> Tensor:
+        """Of images in the data's range, quantised: ``n d`` on the CPU.
+
+        They are remembered as long as the images are held, for one metric after the other asks for the same.
+        """
+        key = id(images), id(extractor), self.field.range
+        version, by, found = _remembered.get(key, (None, weakref.ref(self), None))
+        if version != images._version or by() is not extractor:
+            found = self._extract(images, extractor)
+            _remembered[key] = images._version, weakref.ref(extractor), found
+            weakref.finalize(images, _remembered.pop, key, None)
+        return output(found)
+
+    def _extract(self, images: Tensor, extractor: nn.Module) -> Any:
         held = next((t for t in (*extractor.buffers(), *extractor.parameters())), images)
+        pieces = []
         for some in images.split(CHUNK):
             quantised = to_field(to_uint8(some.to(held.device), self.field.range), self.field)
             with torch.no_grad():
-                yield output(extractor(quantised)).float().cpu()
-
-    def of(self, images: Tensor, extractor: nn.Module, output: Callable[[Any], Tensor] = first) -> Tensor:
-        """Of all images at once."""
-        return torch.cat(list(self.each(images, extractor, output)))
+                pieces.append(map_tensors(lambda t: t.float().cpu(), extractor(quantised)))
+        return joined(pieces)
 
     def of_real(self, extractor: nn.Module, n: int | None = None) -> Tensor:
         """Of `n` of the reference's images, or of `n_real`: ``n d``."""

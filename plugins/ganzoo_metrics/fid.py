@@ -32,9 +32,7 @@ class Fid(ImageFeatures):
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
         if not torch.isfinite(fake).all():
             return nowhere()
-        found = Moments()
-        for features in self.each(fake, extractor):
-            found.update(features)
+        found = Moments.of(self.of(fake, extractor))
         few = f"{found.count} samples for {len(found.mean)} features: the distance is far too large"
         distance = moments_distance(self.moments_of_real(extractor), found)
         return Measured(distance, self.protocol(), few if found.count <= len(found.mean) else "")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import torch
 from ganzoo_data.made_up import Random
 from ganzoo_extractors.fashion import FashionCnn
+from ganzoo_metrics import features
 from ganzoo_metrics.fid import Fid
 from ganzoo_metrics.moments import Moments, frechet_distance, gaussian_distance
 from hypothesis import given, settings
@@ -171,3 +174,26 @@ def test_float32_images_of_uint8_are_exactly_those_bytes() -> None:
     data = Random(GREY, count=50)
     batch = data.batch(torch.arange(50), torch.device("cpu"))["real"]
     assert np.array_equal(to_uint8(batch, (-1.0, 1.0)).numpy(), data.arrays["real"])
+
+
+def test_features_of_the_same_images_are_computed_once() -> None:
+    calls = []
+
+    class Counted(Means):
+        def forward(self, x):
+            calls.append(len(x))
+            return super().forward(x)
+
+    reference, extractor, fake = Reference(Random(GREY, count=100), "data.random"), Counted(), torch.rand(60, 1, 28, 28)
+    one, other = Fid(reference), Fid(reference)
+    first = one.of(fake, extractor)
+    assert torch.equal(other.of(fake, extractor), first) and calls == [60]
+    one.of(fake, Counted())
+    one.of(fake.clone(), extractor)
+    assert calls == [60, 60, 60], "another extractor, other images"
+    fake += 0.5
+    assert not torch.equal(one.of(fake, extractor), first) and len(calls) == 4, "they were changed in place"
+    held = len(features._remembered)
+    del fake
+    gc.collect()
+    assert len(features._remembered) < held
