@@ -17,7 +17,7 @@ from ganzoo_srgan.content import ContentNetwork, Maps, fixed, hash_of, unpickled
 STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4))
 STAGES = (*STAGES, (3, 1, 6, 320, 1))
 SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}  # of the channels, of the blocks
-EPSILON = 1e-3
+OF_NORM, EPSILON = ("weight", "bias", "running_mean", "running_var"), 1e-3
 
 
 class Same(nn.Conv2d):
@@ -108,15 +108,13 @@ def _folded(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     names = list(state)
     pairs = iter([(name, names[i + 1].rpartition(".")[0]) for i, name in enumerate(names) if "conv" in name])
     found = {}
-    for key, module in network.named_modules():
+    for name, module in network.named_modules():
         if isinstance(module, Same):
             convolution, norm = next(pairs)
-            weight, bias, mean, variance = (
-                state[f"{norm}.{k}"] for k in ("weight", "bias", "running_mean", "running_var")
-            )
+            weight, bias, mean, variance = (state[f"{norm}.{key}"] for key in OF_NORM)
             factor = weight / (variance + EPSILON).sqrt()
-            found[f"{key}.weight"] = state[convolution] * factor.view(-1, 1, 1, 1)
-            found[f"{key}.bias"] = bias - mean * factor
+            found[f"{name}.weight"] = state[convolution] * factor.view(-1, 1, 1, 1)
+            found[f"{name}.bias"] = bias - mean * factor
     return found
 
 

@@ -40,7 +40,5 @@ def _cuts(length: int, tile: int, reach: int) -> list[tuple[int, int, int, int]]
     if length <= tile:
         return [(0, 0, length, length)]
     step = tile - 2 * reach
-    return [
-        (at, max(at - reach, 0), min(at + step, length), min(at + step + reach, length))
-        for at in range(0, length, step)
-    ]
+    ends = [(at, min(at + step, length)) for at in range(0, length, step)]
+    return [(start, max(start - reach, 0), stop, min(stop + reach, length)) for start, stop in ends]

@@ -474,8 +474,8 @@ def test_photos_give_every_crop_where_the_stride_is_1() -> None:
     data = photos.Photos(size=80, stride=1)
     sizes = [(image.height, image.width) for image in map(Image.open, data.files)]
     assert len(data) == sum((height - 79) * (width - 79) for height, width in sizes)
-    rows, (height, width) = data.arrays["real"], sizes[1]
-    number = (sizes[0][0] - 79) * (sizes[0][1] - 79) + 5 * (width - 79) + 7
+    rows = data.arrays["real"]
+    number = (sizes[0][0] - 79) * (sizes[0][1] - 79) + 5 * (sizes[1][1] - 79) + 7
     second = np.asarray(Image.open(data.files[1]))
     assert (rows[number] == second[5:85, 7:87]).all()
     assert (rows[np.array([number, 0])][0] == rows[number : number + 1][0]).all()
