@@ -98,6 +98,9 @@ class Windows:
         rows = np.asarray(range(len(self))[index] if isinstance(index, slice) else index)
         if rows.ndim == 0:
             return self[rows[None]][0]
+        rows = np.where(rows < 0, rows + len(self), rows)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"there are {len(self)} rows")
         found = np.empty((len(rows), *self.shape[1:]), np.uint8)
         photograph = np.searchsorted(self.ends, rows, "right")
         for number, grid in enumerate(self.grids):

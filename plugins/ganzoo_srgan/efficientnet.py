@@ -14,8 +14,15 @@ from torch.nn.functional import pad
 from ganzoo_srgan.content import ContentNetwork, Maps, fixed, hash_of, unpickled
 
 # Of every stage: kernel, stride, how much wider inside, channels, blocks.
-STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4))
-STAGES = (*STAGES, (3, 1, 6, 320, 1))
+STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
 SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}  # of the channels, of the blocks
 OF_NORM, EPSILON = ("weight", "bias", "running_mean", "running_var"), 1e-3
 

@@ -36,6 +36,9 @@ class Vgg19(ContentNetwork):
             called) images that are not coloured or too small.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         in_range: tuple[float, float] | None,

@@ -480,8 +480,10 @@ def test_photos_give_every_crop_where_the_stride_is_1() -> None:
     assert (rows[number] == second[5:85, 7:87]).all()
     assert (rows[np.array([number, 0])][0] == rows[number : number + 1][0]).all()
     assert (rows[-1] == np.asarray(Image.open(data.files[-1]))[-80:, -80:]).all()
+    with pytest.raises(IndexError, match=f"there are {len(data)} rows"):
+        rows[len(data)]
     batch = data.batch(torch.tensor([number]), torch.device("cpu"))["real"][0]
-    assert (batch == torch.from_numpy(second[5:85, 7:87].copy()).permute(2, 0, 1).float() / 127.5 - 1).all()
+    assert torch.allclose(batch, torch.tensor(second[5:85, 7:87]).permute(2, 0, 1) / 127.5 - 1, atol=1e-6)
     assert len(data.held_out() or ()) == len(photos.Photos("test", size=80))
 
 
