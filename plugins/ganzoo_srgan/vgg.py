@@ -52,7 +52,7 @@ class Vgg19(ContentNetwork):
             raise ValueError(f"layer is {layer!r}, but should be one of {known}")
         block, number = int(match[1]), int(match[2])
         super().__init__(in_range, 2 ** (block - 1))
-        from torchvision.models.vgg import cfgs, make_layers
+        from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
         convolutions = sum(PLAN[: block - 1]) + number
         depth = 2 * convolutions + block - 1 - (not activated)
