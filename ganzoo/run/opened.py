@@ -14,7 +14,7 @@ from ganzoo import config, distributed, draw
 from ganzoo.config.spec import RESERVED, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import first
-from ganzoo.errors import Origin, UserError, choices
+from ganzoo.errors import EvaluationError, Origin, UserError, choices
 from ganzoo.expression import ExpressionError, Name, names, parse
 from ganzoo.fields import Field
 from ganzoo.model import build
@@ -166,8 +166,11 @@ class Run:
             return self.fields.get(name)
         program = Program(self.spec.flow, self.blueprint.parts.__getitem__, self.blueprint.kind, dry=True)
         turn = build.dry_turn(self.blueprint)
-        with draw.using(turn.draws), torch.no_grad():
-            found = first(program.value(self.spec.flow[name])(turn))
+        try:
+            with draw.using(turn.draws), torch.no_grad():
+                found = first(program.value(self.spec.flow[name])(turn))
+        except EvaluationError:  # what meta cannot do
+            return None
         if not isinstance(found, torch.Tensor) or found.ndim != 4:
             return None
         return Field("image", tuple(found.shape[1:]), image_range(self.fields))
