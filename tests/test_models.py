@@ -9,7 +9,7 @@ import pytest
 from ganzoo import explain, plugins
 from ganzoo.config import compose
 from ganzoo.config.static import Graph
-from tests.zoo import MODELS, full, small
+from tests.zoo import MODELS, full, lasting, small
 
 BUNDLED = {e.id for e in plugins.installed() if e.facts.get("bundled")}
 
@@ -55,7 +55,7 @@ def test_steps_small(name: str, tmp_path) -> None:
 def test_steps_on_its_own_data(name: str, tmp_path) -> None:
     from ganzoo import api
 
-    overrides = {"train.steps": 2, "train.log_every": 1, "plugins.tensorboard": False}
+    overrides = {**lasting(full(name), 2), "train.log_every": 1, "plugins.tensorboard": False}
     api.Model(name, {**full(name).spec.about.small, **overrides}).train(tmp_path / "run", quiet=True)
     assert (tmp_path / "run" / "report.html").exists()
     assert list((tmp_path / "run" / "samples").glob("step_*.png"))

@@ -39,12 +39,20 @@ def small(name: str, steps: int = 6, **more: Any) -> api.Model:
         for key, f in model.blueprint.fields.items()
     }
     random = {"use": "data.random", "fields": fields, "count": 50, "seed": 0}
-    overrides = {**dict(model.spec.about.small), **TINY, "train.steps": steps, **more}
+    overrides = {**dict(model.spec.about.small), **TINY, **lasting(model, steps), **more}
     if not OF_THEIR_DATA & {part.entry.id for part in model.spec.parts.values()}:
         overrides["data"] = random
     if "evaluate" in model.spec.config:
         overrides |= {"evaluate.every": 1000, "evaluate.n": 20, "show.n": 20}
     return api.Model(name, overrides)
+
+
+def lasting(model: api.Model, steps: int) -> dict[str, Any]:
+    """Overrides by which a model trains for so many steps, at least one in each of its phases."""
+    if not model.spec.config.get("phases"):
+        return {"train.steps": steps}
+    names = list(model.spec.phases)
+    return {f"phases.{name}.steps": max(steps // len(names), 1) for name in names}
 
 
 def written(folder: Path, text: str, **overrides: Any) -> api.Model:

@@ -163,7 +163,7 @@ def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any
         name, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"'{text}' is no input (write name=value, such as label=3)")
-        found[name] = parse(name, value, opened.fields.get(name), resize)
+        found[name] = parse(name, value, opened.field(name), resize)
     return found
 
 

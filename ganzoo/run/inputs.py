@@ -82,6 +82,8 @@ def image(path: Path, field: Field, resize: bool = False) -> torch.Tensor:
 def write(value: Any, out: Path, fields: dict[str, Field], range: tuple[float, float], names: list[str]) -> list[Path]:
     """A computed value into a file or folder: a picture, an array (.npy, .pt, .csv), or a folder of images.
 
+    One image into an image file is written pixel by pixel; several become one picture.
+
     Args:
         value: The value, ``n …``.
         out: Decides the format by its suffix; no suffix means a folder.
@@ -107,7 +109,8 @@ def write(value: Any, out: Path, fields: dict[str, Field], range: tuple[float, f
     if out.suffix:
         if out.suffix.lower() not in IMAGES:
             raise UserError(f"{out}: write an image ({', '.join(IMAGES)}), .npy, .pt, .csv, or into a folder")
-        shown = picture({"value": tensor}, fields)
+        alone = tensor.ndim == 4 and len(tensor) == 1 and tensor.shape[1] in (1, 3, 4)
+        shown = _plain(tensor, range)[0] if alone else picture({"value": tensor}, fields)
         if shown is None:
             raise UserError(f"a value of shape {tuple(tensor.shape)} is no picture; write .npy or .csv")
         with atomic(out) as file:
@@ -116,8 +119,14 @@ def write(value: Any, out: Path, fields: dict[str, Field], range: tuple[float, f
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3, 4):
         return write(value, out / "values.npy", fields, range, names)
     written = []
-    for name, pixels in zip(names, to_uint8(tensor, range).numpy(), strict=True):
+    for name, shown in zip(names, _plain(tensor, range), strict=True):
         with atomic(out / f"{name}.png") as file:
-            Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(file, format="PNG")
+            shown.save(file, format="PNG")
         written.append(out / f"{name}.png")
     return written
+
+
+def _plain(images: torch.Tensor, range: tuple[float, float]) -> list[Image.Image]:
+    """Images as they are, pixel by pixel."""
+    rows = to_uint8(images, range).numpy()
+    return [Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels) for pixels in rows]

@@ -10,20 +10,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganzoo import config, distributed
+from ganzoo import config, distributed, draw
 from ganzoo.config.spec import RESERVED, Value
 from ganzoo.config.static import Graph
-from ganzoo.errors import Origin, UserError, choices
+from ganzoo.contract import first
+from ganzoo.errors import EvaluationError, Origin, UserError, choices
 from ganzoo.expression import ExpressionError, Name, names, parse
 from ganzoo.fields import Field
 from ganzoo.model import build
 from ganzoo.model.build import Blueprint
 from ganzoo.model.inference import Inference
+from ganzoo.model.program import Program
 from ganzoo.registry import Registry
 from ganzoo.run import checkpoint
 from ganzoo.run.evaluate import Record
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.lock import subject
+from ganzoo.run.pictures import image_range
 from ganzoo.run.warm import averaged
 
 
@@ -156,6 +159,21 @@ class Run:
             if len(tensor) != n:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
         return self.inference.compute([equation], n, (seed, "sample"), inputs)[0]
+
+    def field(self, name: str) -> Field | None:
+        """What an input is: a data field, or a named value that is an image, in the range of the data's images."""
+        if name in self.fields or name not in self.spec.flow:
+            return self.fields.get(name)
+        program = Program(self.spec.flow, self.blueprint.parts.__getitem__, self.blueprint.kind, dry=True)
+        turn = build.dry_turn(self.blueprint)
+        try:
+            with draw.using(turn.draws), torch.no_grad():
+                found = first(program.value(self.spec.flow[name])(turn))
+        except EvaluationError:  # what meta cannot do
+            return None
+        if not isinstance(found, torch.Tensor) or found.ndim != 4:
+            return None
+        return Field("image", tuple(found.shape[1:]), image_range(self.fields))
 
     def equation(self, value: str) -> Value:
         """A named value, a data field, or an expression over them.

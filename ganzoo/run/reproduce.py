@@ -114,8 +114,12 @@ def run(tasks: Iterable[Task], jobs: int, say: Callable[[str], None] = print, co
 @contextmanager
 def _polite() -> Iterator[None]:
     """A polite kill is like Ctrl-C: no training may go on alone, or the next command would meet it in its folder."""
+
+    def interrupt(number: int, frame: Any) -> None:  # not by SIGINT, which a shell has its background jobs ignore
+        raise KeyboardInterrupt
+
     try:
-        before = signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
+        before = signal.signal(signal.SIGTERM, interrupt)
     except ValueError:  # not the main thread
         yield
         return

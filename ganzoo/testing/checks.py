@@ -318,14 +318,22 @@ def _prior(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -
 
 
 def _op(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
+    """Finite on images, on points, or on both; what it refuses it refuses naming sizes."""
     op = build(factory, Example(), args)
+    accepted = 0
     for example in (Example(), Example(points=True)):
         given = example.inputs(_seeded())
         parameters = parameters_of(op)
         starred = [p for p in parameters.values() if p.kind is p.VAR_POSITIONAL]
         call = (lambda: op(given["x"], given["x"])) if starred else (lambda: op(**arrange(op, given)))  # noqa: B023
-        with _drawing():
-            _finite(call(), entry.id)
+        try:
+            with _drawing():
+                _finite(call(), entry.id)
+        except ValueError as error:
+            assert any(ch.isdigit() for ch in str(error)), f"{entry.id} refuses {example} without naming sizes: {error}"
+            continue
+        accepted += 1
+    assert accepted, f"{entry.id} accepts no example at all"
 
 
 def _augment(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:

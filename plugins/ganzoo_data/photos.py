@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ganzoo.errors import UserError
 from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.places import BUNDLED
@@ -17,13 +17,14 @@ from ganzoo_data.places import BUNDLED
 FOLDER = BUNDLED / "photos"
 TEST = ("sunset", "dragonfly", "wine", "picosdeeuropa")
 SHORT = 512  # the short side of every photograph
-MOST = 4 << 30  # bytes of patches
 
 
 class Photos(ImageSet):
     """Square patches of 13 photographs, bundled, field `real`; four whole photographs are held out for testing.
 
     Each photograph is cut row by row from its upper left corner; what is left at its right and lower edge is not used.
+    Patches that overlap are cut when they are asked for, so with a `stride` of 1 every place of a photograph has one,
+    and shuffled they are random crops. What is held out of training never overlaps.
     The photographs for testing are sunset, dragonfly, wine and picosdeeuropa. Source: the Debian package
     lomiri-wallpapers-16.04. Licence: CC BY 4.0, CC BY-SA 4.0 and CC0, credits in files/CREDITS.md.
 
@@ -60,16 +61,53 @@ class Photos(ImageSet):
         """The photographs of this split, sorted by name."""
         return [p for p in sorted(FOLDER.glob("*.jpg")) if (p.name.split("_by_")[0] in TEST) == (self.split == "test")]
 
-    def load(self) -> dict[str, np.ndarray]:
-        """Raises UserError where so small a stride gives more patches than memory should hold."""
+    def held_out(self) -> Photos | None:
+        held = super().held_out()
+        if isinstance(held, Photos):
+            held.stride = max(self.stride, self.size)
+            return held
+        return None
+
+    def load(self) -> dict[str, Any]:
         grids = [patches(path, self.size, self.stride) for path in self.files]
-        total = sum(grid.shape[0] * grid.shape[1] for grid in grids)
-        if total * self.size**2 * 3 > MOST:
-            gigabytes = total * self.size**2 * 3 / 1e9
-            raise UserError(
-                f"data.photos: stride {self.stride} gives {total} patches, {gigabytes:.1f} GB; write a larger `stride:`"
-            )
+        if self.stride < self.size:
+            return {"real": Windows(grids)}
         return {"real": np.concatenate([grid.reshape(-1, self.size, self.size, 3) for grid in grids])}
+
+
+class Windows:
+    """Patches that overlap, as views of their photographs: rows are cut out when asked for. Source: ganzoo's own.
+
+    Args:
+        grids: The patches of every photograph, ``rows columns size size 3``.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, grids: list[np.ndarray]):
+        self.grids = grids
+        self.ends = np.cumsum([grid.shape[0] * grid.shape[1] for grid in grids])
+        self.shape = (int(self.ends[-1]), *grids[0].shape[2:])
+        self.nbytes = int(np.prod(self.shape, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        """The rows of a slice or of an array of numbers, or one row."""
+        rows = np.asarray(range(len(self))[index] if isinstance(index, slice) else index)
+        if rows.ndim == 0:
+            return self[rows[None]][0]
+        rows = np.where(rows < 0, rows + len(self), rows)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"there are {len(self)} rows")
+        found = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        photograph = np.searchsorted(self.ends, rows, "right")
+        for number, grid in enumerate(self.grids):
+            mine = np.flatnonzero(photograph == number)
+            start = self.ends[number] - grid.shape[0] * grid.shape[1]
+            found[mine] = grid[np.divmod(rows[mine] - start, grid.shape[1])]
+        return found
 
 
 def patches(path: Path, size: int, stride: int) -> np.ndarray:

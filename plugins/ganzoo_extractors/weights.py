@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,7 +87,20 @@ class Published(NamedTuple):
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file. Source: FIPS 180-4."""
+    """The sha256 of a file, computed once while it stays the same. Source: FIPS 180-4.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        facts = path.stat()
+        return _digest(path, facts.st_mtime_ns, facts.st_size)
+    except OSError as error:
+        raise ValueError(f"the weights {path} cannot be read: {error}") from error
+
+
+@lru_cache
+def _digest(path: Path, changed: int, size: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -109,13 +123,15 @@ def fix(network: nn.Module, tensors: Callable[[], dict[str, Tensor]]) -> None:
     On the meta device nothing is loaded.
 
     Raises:
-        ValueError: the weights are not this network's.
+        ValueError: the weights are not this network's, or not finite.
     """
     if not any(tensor.is_meta for tensor in network.state_dict().values()):
         try:
             network.load_state_dict(tensors())
         except (RuntimeError, TypeError, SafetensorError) as error:
             raise ValueError(f"these weights do not fit the network: {error}") from error
+        if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+            raise ValueError("these weights are not finite")
     for module in network.modules():
         for name, parameter in list(module._parameters.items()):
             if parameter is not None:

@@ -465,11 +465,26 @@ def test_photos_hold_four_out_whole() -> None:
     first = np.asarray(Image.open(train.files[0]))
     assert (train.arrays["real"][1] == first[:96, 96:192]).all()
     assert len(photos.Photos(stride=48)) > 3 * len(train)
-    with pytest.raises(UserError, match="stride 1 gives"):
-        len(photos.Photos(stride=1))
     for args, says in (({"size": 513}, "size is 513"), ({"stride": 0}, "stride is 0")):
         with pytest.raises(ValueError, match=says):
             photos.Photos(**args)
+
+
+def test_photos_give_every_crop_where_the_stride_is_1() -> None:
+    data = photos.Photos(size=80, stride=1)
+    sizes = [(image.height, image.width) for image in map(Image.open, data.files)]
+    assert len(data) == sum((height - 79) * (width - 79) for height, width in sizes)
+    rows = data.arrays["real"]
+    number = (sizes[0][0] - 79) * (sizes[0][1] - 79) + 5 * (sizes[1][1] - 79) + 7
+    second = np.asarray(Image.open(data.files[1]))
+    assert (rows[number] == second[5:85, 7:87]).all()
+    assert (rows[np.array([number, 0])][0] == rows[number : number + 1][0]).all()
+    assert (rows[-1] == np.asarray(Image.open(data.files[-1]))[-80:, -80:]).all()
+    with pytest.raises(IndexError, match=f"there are {len(data)} rows"):
+        rows[len(data)]
+    batch = data.batch(torch.tensor([number]), torch.device("cpu"))["real"][0]
+    assert torch.allclose(batch, torch.tensor(second[5:85, 7:87]).permute(2, 0, 1) / 127.5 - 1, atol=1e-6)
+    assert len(data.held_out() or ()) == len(photos.Photos("test", size=80))
 
 
 def test_every_bundled_file_is_credited() -> None:

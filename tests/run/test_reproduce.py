@@ -317,7 +317,9 @@ def test_a_killed_command_leaves_nothing_running_and_goes_on(tmp_path: Path) -> 
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
             until = time.monotonic() + 120
             while len(found := list(tmp_path.rglob("checkpoints/index.json"))) < 1 or last(found[0]) < 4 * times:
-                assert process.poll() is None and time.monotonic() < until, process.stderr and process.stderr.read()
+                if process.poll() is not None or time.monotonic() > until:
+                    process.kill()
+                    pytest.fail(f"it did not get there: {process.stderr and process.stderr.read()}")
                 time.sleep(0.1)
             process.terminate()
             assert process.stderr is not None
