@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_layers import Norm, Verdict, norm
+from ganzoo_layers import Norm, Projection, Verdict, norm, verdict
 from torch import Tensor, nn
 
 from ganzoo_resnet.blocks import initialise, widths
@@ -51,7 +51,10 @@ class Discriminator(nn.Module):
 
     Images are halved until no side exceeds `base`; `plain` blocks of one size follow.
 
-    Paper: arXiv:1802.05957 appendix table 4 (sum, no bias); arXiv:1704.00028 appendix C (mean, bias).
+    Called with a label, ``D(x, label)``, it adds the projection of its features on a vector of the class.
+
+    Paper: arXiv:1802.05957 appendix table 4 (sum, no bias); arXiv:1704.00028 appendix C (mean, bias);
+    arXiv:1802.05637 eq. 3 for the label.
 
     Args:
         in_channels: Channels of the images.
@@ -62,6 +65,7 @@ class Discriminator(nn.Module):
         pool: ``sum`` or ``mean`` over the last map.
         head_bias: Whether the last linear layer has one.
         norm: Before each activation but the first block's.
+        num_classes: Of the label, if it is called with one.
 
     Raises:
         ValueError: the image is smaller than 4x4, or `width` is a list of the wrong length.
@@ -77,6 +81,7 @@ class Discriminator(nn.Module):
         pool: Literal["sum", "mean"] = "sum",
         head_bias: bool = False,
         norm: Norm = "none",
+        num_classes: int = 0,
     ):
         super().__init__()
         side = max(in_size)
@@ -93,8 +98,9 @@ class Discriminator(nn.Module):
         self.pool = pool
         self.head: nn.Module = nn.Linear(channels[-1], 1, bias=head_bias)
         initialise(self)
+        self.projection = Projection(num_classes, channels[-1]) if num_classes else None
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Verdict:
         x = self.body(x)
         features = x.sum((2, 3)) if self.pool == "sum" else x.mean((2, 3))
-        return Verdict(self.head(features).squeeze(1), features)
+        return verdict(self.head, self.projection, features, label)
