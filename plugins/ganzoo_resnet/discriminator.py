@@ -27,16 +27,16 @@ class FirstBlock(nn.Module):
 class Block(nn.Module):
     """``x -> shortcut(x) + conv(relu(conv(relu(x))))``, half the size where `down`."""
 
-    def __init__(self, inputs: int, outputs: int, down: bool, kind: Norm):
+    def __init__(self, inputs: int, outputs: int, down: bool, kind: Norm, inner: int):
         super().__init__()
         pool = [nn.AvgPool2d(2)] if down else []
         self.main = nn.Sequential(
             norm(kind, inputs),
             nn.ReLU(),
-            nn.Conv2d(inputs, outputs, 3, 1, 1),
-            norm(kind, outputs),
+            nn.Conv2d(inputs, inner, 3, 1, 1),
+            norm(kind, inner),
             nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, 1, 1),
+            nn.Conv2d(inner, outputs, 3, 1, 1),
             *pool,
         )
         learned = [nn.Conv2d(inputs, outputs, 1)] if down or inputs != outputs else []
@@ -65,6 +65,7 @@ class Discriminator(nn.Module):
         pool: ``sum`` or ``mean`` over the last map.
         head_bias: Whether the last linear layer has one.
         norm: Before each activation but the first block's.
+        inner: Whether the middle of a block has as many channels as its output or its input (arXiv:1802.05637).
         num_classes: Of the label, if it is called with one.
 
     Raises:
@@ -81,6 +82,7 @@ class Discriminator(nn.Module):
         pool: Literal["sum", "mean"] = "sum",
         head_bias: bool = False,
         norm: Norm = "none",
+        inner: Literal["out", "in"] = "out",
         num_classes: int = 0,
     ):
         super().__init__()
@@ -93,7 +95,8 @@ class Discriminator(nn.Module):
         channels = widths(width, downs + plain)
         blocks: list[nn.Module] = [FirstBlock(in_channels, channels[0])]
         for index in range(1, downs + plain):
-            blocks.append(Block(channels[index - 1], channels[index], index < downs, norm))
+            inputs, outputs = channels[index - 1], channels[index]
+            blocks.append(Block(inputs, outputs, index < downs, norm, outputs if inner == "out" else inputs))
         self.body = nn.Sequential(*blocks, nn.ReLU())
         self.pool = pool
         self.head: nn.Module = nn.Linear(channels[-1], 1, bias=head_bias)
