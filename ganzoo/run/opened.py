@@ -123,6 +123,17 @@ class Run:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
         return self.inference.compute([equation], n, (seed, "sample"), inputs)[0]
 
+    def in_rows(self, name: str, n: int | None = None) -> tuple[torch.Tensor, int]:
+        """`n` labels, ten of each class if not given, class after class; and how many of each.
+
+        Raises:
+            UserError: there is no such label.
+        """
+        labels = {key: field for key, field in self.fields.items() if field.kind == "label"}
+        if name not in labels:
+            raise UserError(f"there is no label '{name}' ({choices(name, labels) or 'the data has none'})")
+        return labels[name].in_rows(n or 10 * len(labels[name].classes))
+
     def equation(self, value: str) -> Value:
         """A named value, a data field, or an expression over them.
 
