@@ -72,20 +72,21 @@ def through(layers: nn.Module, x: Tensor, label: Tensor | None) -> Tensor:
     return layers(x, label) if isinstance(layers, Conditioned) else layers(x)
 
 
-class Projection(nn.Embedding):
+class Projection(nn.Module):
     """The inner product of features with a vector of each class: ``B n, B -> B``. Paper: arXiv:1802.05637 eq. 3."""
 
     def __init__(self, num_classes: int, features: int):
-        super().__init__(num_classes, features)
-        nn.init.xavier_uniform_(self.weight)
+        super().__init__()
+        self.vectors = nn.Embedding(num_classes, features)
+        nn.init.xavier_uniform_(self.vectors.weight)
 
     def forward(self, features: Tensor, label: Tensor) -> Tensor:
-        return (super().forward(label) * features).sum(1)
+        return (self.vectors(label) * features).sum(1)
 
 
 def verdict(head: nn.Module, projection: Projection | None, features: Tensor, label: Tensor | None) -> Verdict:
     """The logit of a linear head, and with a projection that of the class added: l(h) + <v_label, h>."""
-    agree((projection is not None), label)
+    agree(projection is not None, label)
     logit = head(features).squeeze(1)
     return Verdict(logit if projection is None else logit + projection(features, label), features)
 

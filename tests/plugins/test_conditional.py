@@ -75,7 +75,7 @@ def test_the_logit_is_linear_in_the_vector_of_the_class(network: type) -> None:
     part = network(in_channels=1, in_size=(16, 16), width=8, num_classes=3).eval()
     x = torch.randn(4, 1, 16, 16)
     one, other = part(x, LABEL), part(x, LABEL * 0)
-    vectors = next(m for m in part.modules() if isinstance(m, Projection)).weight
+    vectors = next(m for m in part.modules() if isinstance(m, Projection)).vectors.weight
     expected = ((vectors[LABEL] - vectors[0]) * one.features).sum(1)
     assert torch.allclose(one.logit - other.logit, expected, atol=1e-5)
 
