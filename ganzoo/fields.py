@@ -52,6 +52,13 @@ class Field:
         weights = self.frequencies or (1.0,) * max(len(self.classes), 1)
         return torch.multinomial(torch.tensor(weights), n, replacement=True, generator=generator)
 
+    def in_rows(self, n: int) -> tuple[torch.Tensor, int]:
+        """`n` labels, class after class, and how many there are of each; of the last there may be fewer."""
+        import torch
+
+        across = math.ceil(n / max(len(self.classes), 1))
+        return torch.arange(n) // across, across
+
     def label(self, text: str) -> int:
         """A class given by its number or its name.
 

@@ -81,6 +81,7 @@ def sample(
     seed: Seed = 0,
     out: Out = None,
     value: Annotated[str | None, typer.Option("--value", help="Another value than the model's own.")] = None,
+    rows: Annotated[str | None, typer.Option("--rows", help="A label: a row of the picture for each class.")] = None,
     raw: Raw = False,
     best: Best = False,
     as_json: Json = False,
@@ -89,8 +90,13 @@ def sample(
     """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder."""
     opened = api.open(run, "best" if best else "last", raw, code=code)
     inputs = _inputs(given, opened, resize=True)
-    rows = [len(item) for item in inputs.values() if hasattr(item, "shape")]
-    n = n or max(rows, default=64)
+    across = None
+    if rows in inputs:
+        raise UserError(f"{rows} is given twice: as {rows}=… and by --rows {rows}")
+    if rows is not None:
+        inputs[rows], across = opened.in_rows(rows, n)
+    lengths = [len(item) for item in inputs.values() if hasattr(item, "shape")]
+    n = n or max(lengths, default=64)
     found = opened.sample(n, seed, value, **{name: _stacked(name, item, n) for name, item in inputs.items()})
     _write(
         opened,
@@ -98,6 +104,7 @@ def sample(
         out or Path(f"{opened.name.replace('/', '-')}-samples.png"),
         as_json,
         [f"{i:05d}" for i in range(n)],
+        across,
     )
 
 
@@ -179,15 +186,15 @@ def _stacked(name: str, item: Any, n: int) -> Any:
     return item
 
 
-def _write(opened: Any, found: Any, out: Path, as_json: bool, names: list[str]) -> None:
-    _say(_save(opened, found, out, names), as_json)
+def _write(opened: Any, found: Any, out: Path, as_json: bool, names: list[str], across: int | None = None) -> None:
+    _say(_save(opened, found, out, names, across), as_json)
 
 
-def _save(opened: Any, found: Any, out: Path, names: list[str]) -> list[Path]:
+def _save(opened: Any, found: Any, out: Path, names: list[str], across: int | None = None) -> list[Path]:
     from ganzoo.run.inputs import write
     from ganzoo.run.pictures import image_range
 
-    return write(found, out, opened.fields, image_range(opened.fields), names)
+    return write(found, out, opened.fields, image_range(opened.fields), names, across)
 
 
 def _say(written: list[Path], as_json: bool) -> None:

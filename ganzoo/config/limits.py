@@ -55,6 +55,7 @@ def settings(spec: Spec, problems: list[Problem]) -> None:
     at_least("train.keep.last", train.keep.last)
     at_least("train.keep.every", train.keep.every)
     at_least("show.n", spec.show.n)
+    at_least("show.across", 1 if spec.show.across is None else spec.show.across)
     at_least("evaluate.n", spec.evaluate.n)
     at_least("evaluate.every", spec.evaluate.every)
     for phase in spec.phases.values():

@@ -67,11 +67,17 @@ class Ema:
 
 @dataclass
 class Show:
-    """What sample pictures hold: one column a value (or a grid of one value), perhaps with a score below each."""
+    """What sample pictures hold: one column a value (or a grid of one value), perhaps with a score below each.
+
+    A grid has `across` images in a row, and is near square without; `rows` names a label that is then the same along
+    each row.
+    """
 
     values: Any = None
     score: Any = None
     n: int = 64
+    across: int | None = None
+    rows: str | None = None
 
 
 @dataclass

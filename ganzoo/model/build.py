@@ -131,6 +131,7 @@ def draw_up(
     if fields is None:
         with reading(spec.data):
             fields = dict(data.fields) if data is not None else {}
+    rows(spec, fields)
     if spec.fields is None:
         spec.found_fields = list(fields)
         problems = static.check(spec)
@@ -143,6 +144,15 @@ def draw_up(
             blueprint.args[component.path] = factory.complete(component, factories[component.path], {})
     _Facts(blueprint).fill()
     return blueprint
+
+
+def rows(spec: Spec, fields: dict[str, Field]) -> None:
+    """A picture's rows are those of a label."""
+    name = spec.show.rows
+    labels = [key for key, found in fields.items() if found.kind == "label"]
+    if name is not None and name not in labels:
+        hint = choices(name, labels) or "the data has no labels"
+        raise UserError(Problem(f"there is no label '{name}'", spec.origins.get("show.rows"), "show.rows", hint))
 
 
 def make_data(component: Component | None, factories: dict[str, Callable[..., Any]]) -> Any:

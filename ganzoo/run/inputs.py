@@ -79,7 +79,14 @@ def image(path: Path, field: Field, resize: bool = False) -> torch.Tensor:
     return to_field(torch.from_numpy(pixels), field)
 
 
-def write(value: Any, out: Path, fields: dict[str, Field], range: tuple[float, float], names: list[str]) -> list[Path]:
+def write(
+    value: Any,
+    out: Path,
+    fields: dict[str, Field],
+    range: tuple[float, float],
+    names: list[str],
+    across: int | None = None,
+) -> list[Path]:
     """A computed value into a file or folder: a picture, an array (.npy, .pt, .csv), or a folder of images.
 
     One image into an image file is written pixel by pixel; several become one picture.
@@ -90,6 +97,7 @@ def write(value: Any, out: Path, fields: dict[str, Field], range: tuple[float, f
         fields: The data's fields.
         range: Of images.
         names: File stems for a folder.
+        across: Images in a row of a picture; near square if not given.
 
     Raises:
         UserError: the value cannot be written so.
@@ -110,7 +118,7 @@ def write(value: Any, out: Path, fields: dict[str, Field], range: tuple[float, f
         if out.suffix.lower() not in IMAGES:
             raise UserError(f"{out}: write an image ({', '.join(IMAGES)}), .npy, .pt, .csv, or into a folder")
         alone = tensor.ndim == 4 and len(tensor) == 1 and tensor.shape[1] in (1, 3, 4)
-        shown = _plain(tensor, range)[0] if alone else picture({"value": tensor}, fields)
+        shown = _plain(tensor, range)[0] if alone else picture({"value": tensor}, fields, across=across)
         if shown is None:
             raise UserError(f"a value of shape {tuple(tensor.shape)} is no picture; write .npy or .csv")
         with atomic(out) as file:

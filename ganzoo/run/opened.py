@@ -175,6 +175,17 @@ class Run:
             return None
         return Field("image", tuple(found.shape[1:]), image_range(self.fields))
 
+    def in_rows(self, name: str, n: int | None = None) -> tuple[torch.Tensor, int]:
+        """`n` labels, ten of each class if not given, class after class; and how many of each.
+
+        Raises:
+            UserError: there is no such label.
+        """
+        labels = {key: field for key, field in self.fields.items() if field.kind == "label"}
+        if name not in labels:
+            raise UserError(f"there is no label '{name}' ({choices(name, labels) or 'the data has none'})")
+        return labels[name].in_rows(n or 10 * len(labels[name].classes))
+
     def equation(self, value: str) -> Value:
         """A named value, a data field, or an expression over them.
 

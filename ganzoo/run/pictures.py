@@ -29,6 +29,7 @@ def picture(
     fields: Mapping[str, Field],
     scores: torch.Tensor | None = None,
     real: torch.Tensor | None = None,
+    across: int | None = None,
 ) -> Image.Image | None:
     """One picture of the values shown: a grid for one image value, a column each for several, a scatter for points.
 
@@ -37,6 +38,7 @@ def picture(
         fields: The data's fields; images are in the range of its images.
         scores: A number for each sample, written below it.
         real: Points of the data, drawn behind the generated ones.
+        across: Images in a row of a grid of one value; near square if not given.
 
     Returns:
         The picture, or None if there is nothing that can be shown.
@@ -44,19 +46,21 @@ def picture(
     tensors = {name: first(value) for name, value in columns.items()}
     images = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 4}
     if images:
-        return grid(images, image_range(fields), scores)
+        return grid(images, image_range(fields), scores, across)
     points = {n: t for n, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 2 and t.shape[1] == 2}
     return scatter(points, real) if points else None
 
 
-def grid(images: Mapping[str, torch.Tensor], range: tuple[float, float], scores: Any = None) -> Image.Image:
+def grid(
+    images: Mapping[str, torch.Tensor], range: tuple[float, float], scores: Any = None, across: int | None = None
+) -> Image.Image:
     """Images side by side: a near-square grid of one value, or a row a sample with a column a value."""
     stacks = [_tiles(t, range) for t in images.values()]
     height = max(stack.shape[1] for stack in stacks)
     width = max(stack.shape[2] for stack in stacks)
     scale = max(1, math.ceil((64 if scores is not None else 32) / width))
     if len(stacks) == 1:
-        across = math.ceil(math.sqrt(len(stacks[0])))
+        across = across or math.ceil(math.sqrt(len(stacks[0])))
         order = [(0, i) for i, _ in enumerate(stacks[0])]
     else:
         per_row = max(1, round(math.sqrt(len(stacks[0]) / len(stacks) / 1.5)))

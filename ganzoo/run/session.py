@@ -286,7 +286,10 @@ class Session:
         self.trainer.average_buffers()
         if not self.first or not spec.shown:
             return
-        given = self.held_inputs(spec.show.n)
+        given, across = self.held_inputs(spec.show.n), spec.show.across
+        if spec.show.rows:
+            given[spec.show.rows], each = self.blueprint.fields[spec.show.rows].in_rows(spec.show.n)
+            across = across or each
         sample = spec.flow.get(spec.sample) if self.trainer.step else None  # untrained, it says nothing
         values = [*([sample] if sample else []), *spec.shown, *([spec.score] if spec.score else [])]
         results = self.inference().compute(values, spec.show.n, (spec.train.seed, "show"), given)
@@ -296,7 +299,7 @@ class Session:
         scores = first(results.pop()) if spec.score else None
         columns = dict(zip((v.name for v in spec.shown), results, strict=True))
         real = next((t for t in given.values() if t.ndim == 2 and t.shape[1] == 2), None)
-        image = picture(columns, self.blueprint.fields, scores, real)
+        image = picture(columns, self.blueprint.fields, scores, real, across)
         if image is not None:
             self.tell("on_samples", step=self.trainer.step, picture=image)
         points = {n: t for n, t in columns.items() if isinstance(t, torch.Tensor) and t.ndim == 2 and t.shape[1] <= 3}

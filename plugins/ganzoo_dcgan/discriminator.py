@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_layers import Activation, Initialisation, Norm, Verdict, activation, halvings, initialise, norm
+from ganzoo_layers import (
+    Activation,
+    Initialisation,
+    Norm,
+    Projection,
+    Verdict,
+    activation,
+    halvings,
+    initialise,
+    norm,
+    verdict,
+)
 from torch import Tensor, nn
 
 
@@ -13,7 +24,9 @@ class Discriminator(nn.Module):
 
     Channels start at `width` and double with every halving. The first convolution has no norm.
 
-    Paper: arXiv:1511.06434 section 3.
+    Called with a label, ``D(x, label)``, it adds the projection of its features on a vector of the class.
+
+    Paper: arXiv:1511.06434 section 3; arXiv:1802.05637 eq. 3 for the label.
 
     Args:
         in_channels: Channels of the images.
@@ -30,6 +43,7 @@ class Discriminator(nn.Module):
         bias: Whether convolutions and linear layers have one.
         weight_init: How weights start; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
+        num_classes: Of the label, if it is called with one.
 
     Raises:
         ValueError: the image is smaller than 4x4.
@@ -53,6 +67,7 @@ class Discriminator(nn.Module):
         bias: bool = False,
         weight_init: Initialisation = "normal",
         init_scale: float = 0.02,
+        num_classes: int = 0,
     ):
         super().__init__()
         height, breadth = in_size
@@ -79,10 +94,10 @@ class Discriminator(nn.Module):
         self.body = nn.Sequential(*layers)
         self.head: nn.Module = nn.Linear(features, 1, bias=bias)
         initialise(self, weight_init, init_scale)
+        self.projection = Projection(num_classes, features) if num_classes else None
 
-    def forward(self, x: Tensor) -> Verdict:
-        features = self.body(x)
-        return Verdict(self.head(features).squeeze(1), features)
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Verdict:
+        return verdict(self.head, self.projection, self.body(x), label)
 
 
 def _activated(

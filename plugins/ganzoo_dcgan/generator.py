@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_layers import Activation, Initialisation, Norm, activation, doubling_path, initialise, norm, to_range
+from ganzoo_layers import (
+    Activation,
+    Initialisation,
+    Norm,
+    activation,
+    agree,
+    class_norm,
+    doubling_path,
+    in_turn,
+    initialise,
+    through,
+    to_range,
+)
 from torch import Tensor, nn
 
 
@@ -13,8 +25,11 @@ class Generator(nn.Module):
 
     The smallest map has ``width * 2^(k-1)`` channels for k doublings, halved at each of them.
 
+    Called with a label, ``G(z, label)``, its batch norms have a gain and a bias of each class.
+
     Paper: arXiv:1511.06434 section 3; kernel 4 and ``stem: conv`` as in the PyTorch example, kernel 5 and
-    ``stem: linear`` as in the authors' code, ``hidden: 1024`` for the 28x28 body of arXiv:1606.03657.
+    ``stem: linear`` as in the authors' code, ``hidden: 1024`` for the 28x28 body of arXiv:1606.03657;
+    arXiv:1802.05637 section 5 for the label.
 
     Args:
         z_dim: Width of the latent vector.
@@ -33,6 +48,7 @@ class Generator(nn.Module):
         bias: Whether convolutions and linear layers have one.
         weight_init: How weights start; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
+        num_classes: Of the label, if it is called with one.
 
     Raises:
         ValueError: the size cannot be reached.
@@ -57,26 +73,29 @@ class Generator(nn.Module):
         bias: bool = False,
         weight_init: Initialisation = "normal",
         init_scale: float = 0.02,
+        num_classes: int = 0,
     ):
         super().__init__()
         self.path = doubling_path(out_size, base)
         height, breadth = self.path[0]
         widths = [width * 2 ** max(len(self.path) - 2 - level, 0) for level in range(len(self.path) - 1)]
-        self.stem = _stem(z_dim, widths[0], (height, breadth), stem, hidden, norm, activation, bias)
+        self.stem = _stem(z_dim, widths[0], (height, breadth), stem, hidden, norm, activation, bias, num_classes)
         self.levels = nn.ModuleList()
         for level, channels in enumerate(widths):
-            refined = _refined(channels, norm, activation, bias) if refine else []
+            refined = _refined(channels, norm, activation, bias, num_classes) if refine else []
             last = level == len(widths) - 1
             grown = out_channels if last else widths[level + 1]
             double = nn.ConvTranspose2d(channels, grown, kernel, 2, (kernel - 1) // 2, kernel % 2, bias=bias)
-            after = [to_range(out_range)] if last else _activated(grown, norm, activation)
-            self.levels.append(nn.Sequential(*refined, double, *after))
+            after = [to_range(out_range)] if last else _activated(grown, norm, activation, num_classes)
+            self.levels.append(in_turn(*refined, double, *after))
+        self.conditional = num_classes > 0
         initialise(self, weight_init, init_scale)
 
-    def forward(self, z: Tensor) -> Tensor:
-        x = self.stem(z)
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        agree(self.conditional, label)
+        x = through(self.stem, z, label)
         for level, (height, width) in zip(self.levels, self.path[1:], strict=True):
-            x = level(x)[:, :, :height, :width]
+            x = through(level, x, label)[:, :, :height, :width]
         return x
 
 
@@ -89,21 +108,22 @@ def _stem(
     norm_name: Norm,
     act: Activation,
     bias: bool,
-) -> nn.Sequential:
+    classes: int,
+) -> nn.Module:
     if kind == "conv" and not hidden:
         grow = nn.ConvTranspose2d(z_dim, channels, size, bias=bias)
-        return nn.Sequential(nn.Unflatten(1, (z_dim, 1, 1)), grow, *_activated(channels, norm_name, act))
+        return in_turn(nn.Unflatten(1, (z_dim, 1, 1)), grow, *_activated(channels, norm_name, act, classes))
     layers: list[nn.Module] = []
     if hidden:
-        layers = [nn.Linear(z_dim, hidden, bias=bias), norm(norm_name, hidden, 0), activation(act)]
+        layers = [nn.Linear(z_dim, hidden, bias=bias), class_norm(norm_name, hidden, classes, 0), activation(act)]
     units = channels * size[0] * size[1]
-    layers += [nn.Linear(hidden or z_dim, units, bias=bias), norm(norm_name, units, 0), activation(act)]
-    return nn.Sequential(*layers, nn.Unflatten(1, (channels, *size)))
+    layers += [nn.Linear(hidden or z_dim, units, bias=bias), class_norm(norm_name, units, classes, 0), activation(act)]
+    return in_turn(*layers, nn.Unflatten(1, (channels, *size)))
 
 
-def _refined(channels: int, norm_name: Norm, act: Activation, bias: bool) -> list[nn.Module]:
-    return [nn.Conv2d(channels, channels, 3, 1, 1, bias=bias), *_activated(channels, norm_name, act)]
+def _refined(channels: int, norm_name: Norm, act: Activation, bias: bool, classes: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, channels, 3, 1, 1, bias=bias), *_activated(channels, norm_name, act, classes)]
 
 
-def _activated(channels: int, norm_name: Norm, act: Activation) -> list[nn.Module]:
-    return [norm(norm_name, channels), activation(act)]
+def _activated(channels: int, norm_name: Norm, act: Activation, classes: int) -> list[nn.Module]:
+    return [class_norm(norm_name, channels, classes), activation(act)]

@@ -11,18 +11,26 @@ from ganzoo_layers.blocks import (
     norm,
     to_range,
 )
+from ganzoo_layers.conditional import ClassNorm, Projection, agree, class_norm, in_turn, through, verdict
 from ganzoo_layers.sizes import doubling_path, halvings
 
 __all__ = [
     "Activation",
+    "ClassNorm",
     "Initialisation",
     "Maxout",
     "Norm",
+    "Projection",
     "Verdict",
     "activation",
+    "agree",
+    "class_norm",
     "doubling_path",
     "halvings",
+    "in_turn",
     "initialise",
     "norm",
+    "through",
     "to_range",
+    "verdict",
 ]

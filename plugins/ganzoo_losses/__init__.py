@@ -10,4 +10,6 @@ def register(zoo):
     zoo.loss("bce", "ganzoo_losses.losses:BinaryCrossEntropy")
     zoo.loss("cross_entropy", "ganzoo_losses.losses:CrossEntropy")
     zoo.loss("feature_matching", "ganzoo_losses.losses:FeatureMatching")
+    zoo.loss("categorical_information", "ganzoo_losses.information:CategoricalInformation")
+    zoo.loss("gaussian_information", "ganzoo_losses.information:GaussianInformation")
     zoo.loss("kl_normal", "ganzoo_losses.losses:KLNormal")

@@ -9,3 +9,6 @@ def register(zoo):
     zoo.op("join", "ganzoo_ops.tensors:Join")
     zoo.op("sigmoid", "ganzoo_ops.tensors:Sigmoid")
     zoo.op("one_hot", "ganzoo_ops.tensors:OneHot")
+    zoo.op("maps", "ganzoo_ops.codes:Maps")
+    zoo.op("vary", "ganzoo_ops.codes:Vary")
+    zoo.op("stack", "ganzoo_ops.codes:Stack")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_layers import Norm, Verdict, norm
+from ganzoo_layers import Norm, Projection, Verdict, norm, verdict
 from torch import Tensor, nn
 
 from ganzoo_resnet.blocks import initialise, widths
@@ -27,16 +27,16 @@ class FirstBlock(nn.Module):
 class Block(nn.Module):
     """``x -> shortcut(x) + conv(relu(conv(relu(x))))``, half the size where `down`."""
 
-    def __init__(self, inputs: int, outputs: int, down: bool, kind: Norm):
+    def __init__(self, inputs: int, outputs: int, down: bool, kind: Norm, inner: int):
         super().__init__()
         pool = [nn.AvgPool2d(2)] if down else []
         self.main = nn.Sequential(
             norm(kind, inputs),
             nn.ReLU(),
-            nn.Conv2d(inputs, outputs, 3, 1, 1),
-            norm(kind, outputs),
+            nn.Conv2d(inputs, inner, 3, 1, 1),
+            norm(kind, inner),
             nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, 1, 1),
+            nn.Conv2d(inner, outputs, 3, 1, 1),
             *pool,
         )
         learned = [nn.Conv2d(inputs, outputs, 1)] if down or inputs != outputs else []
@@ -51,7 +51,10 @@ class Discriminator(nn.Module):
 
     Images are halved until no side exceeds `base`; `plain` blocks of one size follow.
 
-    Paper: arXiv:1802.05957 appendix table 4 (sum, no bias); arXiv:1704.00028 appendix C (mean, bias).
+    Called with a label, ``D(x, label)``, it adds the projection of its features on a vector of the class.
+
+    Paper: arXiv:1802.05957 appendix table 4 (sum, no bias); arXiv:1704.00028 appendix C (mean, bias);
+    arXiv:1802.05637 eq. 3 for the label.
 
     Args:
         in_channels: Channels of the images.
@@ -62,6 +65,8 @@ class Discriminator(nn.Module):
         pool: ``sum`` or ``mean`` over the last map.
         head_bias: Whether the last linear layer has one.
         norm: Before each activation but the first block's.
+        inner: Whether the middle of a block has as many channels as its output or its input (arXiv:1802.05637).
+        num_classes: Of the label, if it is called with one.
 
     Raises:
         ValueError: the image is smaller than 4x4, or `width` is a list of the wrong length.
@@ -77,6 +82,8 @@ class Discriminator(nn.Module):
         pool: Literal["sum", "mean"] = "sum",
         head_bias: bool = False,
         norm: Norm = "none",
+        inner: Literal["out", "in"] = "out",
+        num_classes: int = 0,
     ):
         super().__init__()
         side = max(in_size)
@@ -88,13 +95,15 @@ class Discriminator(nn.Module):
         channels = widths(width, downs + plain)
         blocks: list[nn.Module] = [FirstBlock(in_channels, channels[0])]
         for index in range(1, downs + plain):
-            blocks.append(Block(channels[index - 1], channels[index], index < downs, norm))
+            inputs, outputs = channels[index - 1], channels[index]
+            blocks.append(Block(inputs, outputs, index < downs, norm, outputs if inner == "out" else inputs))
         self.body = nn.Sequential(*blocks, nn.ReLU())
         self.pool = pool
         self.head: nn.Module = nn.Linear(channels[-1], 1, bias=head_bias)
         initialise(self)
+        self.projection = Projection(num_classes, channels[-1]) if num_classes else None
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Verdict:
         x = self.body(x)
         features = x.sum((2, 3)) if self.pool == "sum" else x.mean((2, 3))
-        return Verdict(self.head(features).squeeze(1), features)
+        return verdict(self.head, self.projection, features, label)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from ganzoo_layers import Norm, doubling_path, to_range
-from ganzoo_layers import norm as make_norm
+from ganzoo_layers import Norm, agree, class_norm, doubling_path, in_turn, through, to_range
 from torch import Tensor, nn
 
 from ganzoo_resnet.blocks import initialise, upsampled, widths
@@ -15,27 +14,30 @@ from ganzoo_resnet.blocks import initialise, upsampled, widths
 class UpBlock(nn.Module):
     """``x -> up(x) conv1x1 + conv(act(norm(conv(up(act(norm(x)))))))``, twice the size."""
 
-    def __init__(self, inputs: int, outputs: int, kind: Norm):
+    def __init__(self, inputs: int, outputs: int, kind: Norm, classes: int):
         super().__init__()
-        self.main = nn.Sequential(
-            make_norm(kind, inputs),
+        self.main = in_turn(
+            class_norm(kind, inputs, classes),
             nn.ReLU(),
             upsampled(),
             nn.Conv2d(inputs, outputs, 3, 1, 1),
-            make_norm(kind, outputs),
+            class_norm(kind, outputs, classes),
             nn.ReLU(),
             nn.Conv2d(outputs, outputs, 3, 1, 1),
         )
         self.shortcut = nn.Sequential(upsampled(), nn.Conv2d(inputs, outputs, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.shortcut(x) + self.main(x)
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.shortcut(x) + through(self.main, x, label)
 
 
 class Generator(nn.Module):
     """A latent vector grown by residual blocks with nearest upsampling: ``B z -> B C H W``.
 
-    Paper: arXiv:1802.05957 appendix table 4 (width 256); arXiv:1704.00028 appendix C (width 128).
+    Called with a label, ``G(z, label)``, the batch norms of its blocks have a gain and a bias of each class.
+
+    Paper: arXiv:1802.05957 appendix table 4 (width 256); arXiv:1704.00028 appendix C (width 128); arXiv:1802.05637
+    for the label.
 
     Args:
         z_dim: Width of the latent vector.
@@ -45,6 +47,7 @@ class Generator(nn.Module):
         width: Channels of every map, or a list: of the smallest map, then of each block.
         base: Start from maps of at most this side, and crop what the doublings give too much.
         norm: Before each activation.
+        num_classes: Of the label, if it is called with one.
 
     Raises:
         ValueError: the size cannot be reached, or `width` is a list of the wrong length.
@@ -59,6 +62,7 @@ class Generator(nn.Module):
         width: int | list[int] = 256,
         base: int | None = None,
         norm: Norm = "batch",
+        num_classes: int = 0,
     ):
         super().__init__()
         self.path = doubling_path(out_size, base)
@@ -66,17 +70,19 @@ class Generator(nn.Module):
         self.stem = nn.Sequential(
             nn.Linear(z_dim, channels[0] * math.prod(self.path[0])), nn.Unflatten(1, (channels[0], *self.path[0]))
         )
-        self.blocks = nn.ModuleList(UpBlock(a, b, norm) for a, b in itertools.pairwise(channels))
+        self.blocks = nn.ModuleList(UpBlock(a, b, norm, num_classes) for a, b in itertools.pairwise(channels))
         self.head = nn.Sequential(
-            make_norm(norm, channels[-1]),
+            class_norm(norm, channels[-1]),
             nn.ReLU(),
             nn.Conv2d(channels[-1], out_channels, 3, 1, 1),
             to_range(out_range),
         )
+        self.conditional = num_classes > 0
         initialise(self)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        agree(self.conditional, label)
         x = self.stem(z)
         for block, (height, width) in zip(self.blocks, self.path[1:], strict=True):
-            x = block(x)[:, :, :height, :width]
+            x = block(x, label)[:, :, :height, :width]
         return self.head(x)

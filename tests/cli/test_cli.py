@@ -200,6 +200,22 @@ def test_images_in_and_out(ganzoo) -> None:
     assert "is no input" in ganzoo("sample", "run", "real").err
 
 
+def test_a_row_of_each_class(ganzoo) -> None:
+    labelled = "real: {kind: image, shape: [3, 8, 8]}, label: {kind: label, classes: [cat, dog, newt]}"
+    text = PICTURES.replace("real: {kind: image, shape: [3, 8, 8]}", labelled).replace(
+        "Z(n)", "join(Z(n), one_hot(label))"
+    )
+    Path("m.yaml").write_text(text.replace("Z: {", "one_hot: op.one_hot, Z: {"))
+    assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
+    assert ganzoo("sample", "run", "--rows", "label", "-n", "15", "--out", "rows.png").code == 0
+    assert Image.open("rows.png").size == (5 * 34 + 2, 3 * 34 + 2)
+    assert ganzoo("sample", "run", "--rows", "label", "-n", "6", "--out", "rows.npy").code == 0
+    assert ganzoo("sample", "run", "label=cat,cat,dog,dog,newt,newt", "-n", "6", "--out", "given.npy").code == 0
+    assert np.array_equal(np.load("rows.npy"), np.load("given.npy"))
+    assert "there is no label 'lable' (did you mean 'label'?)" in ganzoo("sample", "run", "--rows", "lable").err
+    assert "label is given twice" in ganzoo("sample", "run", "label=cat", "--rows", "label").err
+
+
 def test_checkpoint_alone_in_an_empty_folder(ganzoo, run_folder, tmp_path, monkeypatch) -> None:
     (tmp_path / "empty").mkdir()
     next((tmp_path / "run" / "checkpoints").glob("*.pt")).rename(tmp_path / "empty" / "model.pt")

@@ -99,6 +99,16 @@ def test_any_value_from_given_inputs(lonely) -> None:
     assert torch.equal(fakes, run.compute("fake", z=z, label=[0, 0, 0], seed=9))
 
 
+def test_a_row_of_each_class(lonely) -> None:
+    run = ganzoo.open(lonely)
+    labels, across = run.in_rows("label", 6)
+    assert labels.tolist() == [0, 0, 1, 1, 2, 2] and across == 2
+    labels, across = run.in_rows("label", 7)
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1, 2] and across == 3
+    assert len(run.in_rows("label")[0]) == 30
+    assert torch.equal(run.in_rows("label", 2)[0], torch.tensor([0, 1])), "one of each, as far as they go"
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -107,6 +117,8 @@ def test_any_value_from_given_inputs(lonely) -> None:
         (lambda r: r.sample(2, label="lion"), "there is no class 'lion'"),
         (lambda r: r.sample(2, label=3), "there is no class '3'"),
         (lambda r: r.sample(2, lable=1), "there is no input 'lable' .*'label'"),
+        (lambda r: r.in_rows("lable"), "there is no label 'lable' .*'label'"),
+        (lambda r: r.in_rows("real"), "there is no label 'real'"),
         (lambda r: r.sample(2, z=torch.zeros(3, 4)), "z has 3 rows, but 2 are wanted"),
     ],
 )

@@ -83,6 +83,44 @@ def test_pictures_show_the_same_noise_all_run_long(run) -> None:
     assert Image.open(run.samples / "step_00000000.png").size == Image.open(run.samples / "step_00000010.png").size
 
 
+LABELLED = """
+data:
+  use: data.random
+  count: 60
+  fields:
+    real: {kind: image, shape: [1, 8, 8], range: [0, 1]}
+    label: {kind: label, classes: 3}
+parts: {C: op.one_hot, l1: loss.l1, maps: op.maps, G: {use: generator.mlp, hidden: [8]}}
+flow: {fake: "G(C(label))", told: "maps(C(label), real)"}
+players: {G: {minimize: {a: "l1(fake, real)"}}}
+optimizer: optimizer.adam
+show: {values: [told], n: 12, rows: label}
+train: {batch: 8, steps: 1, sample_every: 1}
+"""
+
+
+def test_a_picture_has_a_row_of_each_class(tmp_path) -> None:
+    """The one-hot label as a picture of three colours: a row of each."""
+    folder, _ = train(written(tmp_path, LABELLED).blueprint, tmp_path / "run", plugins.installed(), True)
+    seen = Image.open(folder.samples / "step_00000001.png").convert("RGB")
+    assert seen.size == (4 * 34 + 2, 3 * 34 + 2)
+    tops = [[seen.getpixel((34 * column + 10, 34 * row + 10)) for column in range(4)] for row in range(3)]
+    assert all(len(set(row)) == 1 for row in tops) and len({row[0] for row in tops}) == 3
+
+
+def test_the_images_across_a_picture_can_be_set(tmp_path) -> None:
+    text = LABELLED.replace("rows: label", "across: 6")
+    folder, _ = train(written(tmp_path, text).blueprint, tmp_path / "run", plugins.installed(), True)
+    assert Image.open(folder.samples / "step_00000001.png").size == (6 * 34 + 2, 2 * 34 + 2)
+
+
+@pytest.mark.parametrize(("show", "says"), [("rows: real", "no label 'real'"), ("across: 0", "at least 1")])
+def test_rows_that_cannot_be_are_refused(show, says, tmp_path) -> None:
+    text = LABELLED.replace("rows: label", show)
+    with pytest.raises(UserError, match=says):
+        written(tmp_path, text).check()
+
+
 @pytest.mark.parametrize(
     ("keep", "kept"),
     [

@@ -1,0 +1,29 @@
+"""A second opinion on a discriminator's features: which class."""
+
+from __future__ import annotations
+
+from ganzoo_layers import Initialisation, initialise
+from torch import Tensor, nn
+
+
+class ClassHead(nn.Module):
+    """Class logits by one linear layer from the features of any network: ``B n -> B num_classes``.
+
+    Paper: arXiv:1610.09585 section 3 (the auxiliary classifier).
+
+    Args:
+        features_dim: Width of the features.
+        num_classes: How many; of the data's label field if not given.
+        weight_init: How weights start; see `init_scale`.
+        init_scale: Standard deviation, half-width or gain of `weight_init`.
+    """
+
+    def __init__(
+        self, features_dim: int, num_classes: int, weight_init: Initialisation = "normal", init_scale: float = 0.02
+    ):
+        super().__init__()
+        self.linear = nn.Linear(features_dim, num_classes)
+        initialise(self, weight_init, init_scale)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.linear(features)

@@ -1,0 +1,61 @@
+"""Helpers on labels and latent codes: as maps beside an image, and one of them varied with the others held."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Maps:
+    """Vectors as constant maps of an image's size, to join with it: ``B n, B C H W -> B n H W``.
+
+    Source: the conditional DCGAN in the code of arXiv:1511.06434.
+    """
+
+    def __call__(self, z: Tensor, x: Tensor) -> Tensor:
+        return z.unflatten(1, (-1, *(1,) * (x.dim() - 2))).expand(-1, -1, *x.shape[2:]).to(x.dtype)
+
+
+class Vary:
+    """Every vector, many times: one number or one-hot code varied, the rest held, ``B n -> (B count) n``.
+
+    ``vary(z, 72)`` has number 72 go from `low` to `high` in `count` steps; ``vary(z, 62, 72)`` has the one-hot code
+    that stands in the numbers 62 to 71 take each of its categories. What belongs to one vector stays together: in a
+    picture of as many images across it is a row.
+
+    Paper: arXiv:1606.03657 figure 2 (whose continuous codes go from -2 to 2).
+
+    Args:
+        low: From where
+        high: to where a number goes.
+        count: In how many steps.
+
+    Raises:
+        ValueError: `count` is below 1, or the vectors have no such numbers.
+    """
+
+    def __init__(self, low: float = -2.0, high: float = 2.0, count: int = 10):
+        if count < 1:
+            raise ValueError(f"count is {count}, but should be at least 1")
+        self.low, self.high, self.count = low, high, count
+
+    def __call__(self, z: Tensor, first: int = 0, stop: int | None = None) -> Tensor:
+        last = first + 1 if stop is None else stop
+        if not 0 <= first < last <= z.shape[1]:
+            raise ValueError(f"there are no numbers {first} to {last - 1} in vectors of {z.shape[1]}")
+        if stop is None:
+            code = torch.linspace(self.low, self.high, self.count, dtype=z.dtype, device=z.device)[:, None]
+        else:
+            code = torch.eye(stop - first, dtype=z.dtype, device=z.device)
+        held = z.repeat_interleave(len(code), 0)
+        return torch.cat([held[:, :first], code.repeat(len(z), 1), held[:, last:]], 1)
+
+
+class Stack:
+    """Batches one after another, for a picture of them: ``B_1 …, B_2 … -> (B_1 + B_2) …``.
+
+    Source: torch.cat along dimension 0.
+    """
+
+    def __call__(self, *x: Tensor) -> Tensor:
+        return torch.cat(x)
