@@ -11,7 +11,7 @@ from ganzoo_layers.blocks import (
     norm,
     to_range,
 )
-from ganzoo_layers.sizes import doubling_path, halvings
+from ganzoo_layers.sizes import doubling_path, halvings, multiples
 
 __all__ = [
     "Activation",
@@ -23,6 +23,7 @@ __all__ = [
     "doubling_path",
     "halvings",
     "initialise",
+    "multiples",
     "norm",
     "to_range",
 ]
