@@ -316,8 +316,8 @@ def _prior(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -
 
 
 def _op(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
-    op = build(factory, Example(), args)
     for example in (Example(), Example(points=True)):
+        op = build(factory, example, args)
         given = example.inputs(_seeded())
         parameters = parameters_of(op)
         starred = [p for p in parameters.values() if p.kind is p.VAR_POSITIONAL]

@@ -55,4 +55,5 @@ def register(zoo):
     zoo.data("packed", "ganzoo_data.packed:Packed", fields=_packed, packs="memmap")
     zoo.data("webdataset", "ganzoo_data.shards:Shards", fields=_shards, packs="shards")
     zoo.data("openmoji", "ganzoo_data.openmoji:OpenMoji", fields=_named(("real", "label")), bundled=True)
+    zoo.data("openmoji_unpaired", "ganzoo_data.openmoji_unpaired:OpenMojiUnpaired", fields=["real_a", "real_b"], bundled=True)
     zoo.data("photos", "ganzoo_data.photos:Photos", fields=["real"], bundled=True)

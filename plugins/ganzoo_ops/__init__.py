@@ -9,3 +9,4 @@ def register(zoo):
     zoo.op("join", "ganzoo_ops.tensors:Join")
     zoo.op("sigmoid", "ganzoo_ops.tensors:Sigmoid")
     zoo.op("one_hot", "ganzoo_ops.tensors:OneHot")
+    zoo.op("history", "ganzoo_ops.history:History")
