@@ -2,67 +2,62 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from ganzoo import draw
-
-
-class Pair(NamedTuple):
-    """Two images that were moved alike."""
-
-    x: Tensor
-    y: Tensor
 
 
 class Jitter(nn.Module):
     """Images enlarged, cropped at random to their size, and mirrored at random: ``B C H W -> B C H W``.
 
-    ``jitter(x, y)`` moves both alike and gives a pair with ``x`` and ``y``. Nothing is done when a model is evaluated.
+    Two images are moved alike by one draw: ``move: jitter.draw(n)``, then ``jitter(x, move)`` and ``jitter(y, move)``.
+    Nothing is done when a model is evaluated.
 
     Paper: arXiv:1611.07004 section 6.2 (256x256 to 286x286 and back).
 
     Args:
         enlarge: The factor; bicubic.
+        border: Pixels by which the edges are repeated before the crop, which shifts images without resampling.
         mirror: The probability of each image to be mirrored.
 
     Raises:
-        ValueError: `enlarge` is below 1, or `mirror` is no probability.
+        ValueError: `enlarge` is below 1, `border` below 0, or `mirror` no probability.
     """
 
-    def __init__(self, enlarge: float = 286 / 256, mirror: float = 0.5):
+    def __init__(self, enlarge: float = 286 / 256, border: int = 0, mirror: float = 0.5):
         super().__init__()
         if enlarge < 1:
             raise ValueError(f"enlarge is {enlarge}, but should be 1 or more")
+        if border < 0:
+            raise ValueError(f"border is {border}, but should be 0 or more")
         if not 0 <= mirror <= 1:
             raise ValueError(f"mirror is {mirror}, but should be from 0 to 1")
-        self.enlarge, self.mirror = enlarge, mirror
+        self.enlarge, self.border, self.mirror = enlarge, border, mirror
 
-    def forward(self, x: Tensor, y: Tensor | None = None) -> Tensor | Pair:
-        """Raises ValueError where `x` and `y` differ in height or width."""
-        if y is None:
-            return self.moved(x) if self.training else x
-        if x.shape[2:] != y.shape[2:]:
-            raise ValueError(f"x is {tuple(x.shape[2:])} and y {tuple(y.shape[2:])}, but they should be of one size")
+    def draw(self, n: int) -> Tensor:
+        """Where each of `n` crops lies, down and right, and whether it is mirrored, as parts of 1: ``n 3``."""
+        return draw.uniform(n, 3)
+
+    def forward(self, x: Tensor, move: Tensor | None = None) -> Tensor:
         if not self.training:
-            return Pair(x, y)
-        both = self.moved(torch.cat([x, y], 1))
-        return Pair(both[:, : x.shape[1]], both[:, x.shape[1] :])
-
-    def moved(self, x: Tensor) -> Tensor:
+            return x
+        down, right, turn = (draw.uniform(len(x), 3, device=x.device) if move is None else move.to(x.device)).unbind(1)
         height, width = x.shape[2:]
-        grown = round(height * self.enlarge), round(width * self.enlarge)
-        if grown != (height, width):
+        x = self._grown(x, (round(height * self.enlarge), round(width * self.enlarge)))
+        top, left = (
+            (at * (grown - side + 1)).long().clamp(max=grown - side)
+            for at, grown, side in ((down, x.shape[2], height), (right, x.shape[3], width))
+        )
+        rows = top[:, None] + torch.arange(height, device=x.device)
+        columns = left[:, None] + torch.arange(width, device=x.device)
+        columns = torch.where((turn < self.mirror)[:, None], columns.flip(1), columns)
+        sample = torch.arange(len(x), device=x.device)[:, None, None]
+        return x.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+
+    def _grown(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if size != tuple(x.shape[2:]):
             low, high = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)
-            large = interpolate(x, grown, mode="bicubic").clamp(low, high).permute(0, 2, 3, 1)
-            top = draw.integers(len(x), high=grown[0] - height + 1, device=x.device)
-            left = draw.integers(len(x), high=grown[1] - width + 1, device=x.device)
-            rows = top[:, None] + torch.arange(height, device=x.device)
-            columns = left[:, None] + torch.arange(width, device=x.device)
-            sample = torch.arange(len(x), device=x.device)[:, None, None]
-            x = large[sample, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
-        mirrored = draw.uniform(len(x), 1, 1, 1, device=x.device) < self.mirror
-        return torch.where(mirrored, x.flip(3), x)
+            x = interpolate(x, size, mode="bicubic").clamp(low, high)
+        return pad(x, [self.border] * 4, mode="replicate") if self.border else x
