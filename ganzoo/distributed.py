@@ -128,6 +128,21 @@ def batch_mean(value: torch.Tensor) -> torch.Tensor:
     return _Mean.apply(mean) if world() > 1 else mean
 
 
+def every_row(value: torch.Tensor) -> torch.Tensor:
+    """The rows of the global batch (dimension 0), without gradient: those of all processes, in their order.
+
+    Raises:
+        Lost: another process is gone.
+    """
+    if world() == 1:
+        return value
+    value = value.detach().contiguous()
+    found = [torch.empty_like(value) for _ in range(world())]
+    with _during("gathering a batch"):
+        dist.all_gather(found, value)
+    return torch.cat(found)
+
+
 def average(tensors: Sequence[torch.Tensor], what: str = "averaging numbers") -> None:
     """Average tensors over the processes in place, as one flat message; an error says `what` this was for.
 

@@ -45,6 +45,12 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     if name == "data.image_folder":
         fill(folder, {"cat": 3, "dog": 2})
         return {"root": str(folder)}
+    if name in ("data.paired_folders", "data.unpaired_folders"):
+        fill(folder, {"A": 3, "B": 3})
+        return {"root": str(folder), "a": "A", "b": "B"}
+    if name == "data.side_by_side":
+        fill(folder, {"train": 3}, size=(6, 10))
+        return {"root": str(folder)}
     if name in ("data.packed", "data.webdataset"):
         fill(folder / "images", {"cat": 3, "dog": 2})
         layout = plugins.installed().find(name).facts["packs"]

@@ -6,6 +6,7 @@ steps; the slow suite trains every cell. What is refused stands in ``refused.yam
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import math
 from collections.abc import Iterator
@@ -81,6 +82,8 @@ def overrides(cell: Cell) -> dict[str, Any]:
         "parts.D": {"use": cell.discriminator, **narrow(cell.discriminator)},
         "parts.adv": cell.adversarial,
     }
+    if "x" in inspect.signature(REGISTRY.find(cell.generator).load().forward).parameters:
+        found["flow.fake"] = "G(real)"  # it makes images of images
     if cell.regularizer != "none":
         name, way = cell.regularizer.split("@")
         if way == "penalty":

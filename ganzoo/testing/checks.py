@@ -319,9 +319,9 @@ def _prior(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -
 
 def _op(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     """Finite on images, on points, or on both; what it refuses it refuses naming sizes."""
-    op = build(factory, Example(), args)
     accepted = 0
     for example in (Example(), Example(points=True)):
+        op = build(factory, example, args)
         given = example.inputs(_seeded())
         parameters = parameters_of(op)
         starred = [p for p in parameters.values() if p.kind is p.VAR_POSITIONAL]

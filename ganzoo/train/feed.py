@@ -50,6 +50,8 @@ class Batch(Mapping[str, Any]):
 class Feed:
     """Endless shuffled epochs. Batches are always full: one may span the end of an epoch and the start of the next.
 
+    Data that is `renewed` gets row numbers that go on from epoch to epoch: in epoch k those from ``k * len(data)`` on.
+
     Args:
         data: The data component, or None for models without data.
         seed: Of the shuffling.
@@ -59,6 +61,7 @@ class Feed:
     def __init__(self, data: Any, seed: int, device: torch.device, rank: int = 0, world: int = 1):
         self.data, self.seed, self.device, self.rank, self.world = data, seed, device, rank, world
         self.size = len(data) if data is not None else 0
+        self.renewed = getattr(data, "renewed", False)
         self.cursor = 0
         self._told = 0
         self._orders: dict[int, np.ndarray] = {}
@@ -92,7 +95,7 @@ class Feed:
         pieces = []
         while count > 0:
             epoch, offset = divmod(position, self.size)
-            piece = self._order(epoch)[offset : offset + count]
+            piece = self._order(epoch)[offset : offset + count] + (epoch * self.size if self.renewed else 0)
             pieces.append(piece)
             position += len(piece)
             count -= len(piece)

@@ -6,4 +6,5 @@ import ganzoo
 @ganzoo.hookimpl
 def register(zoo):
     zoo.augment("flip", "ganzoo_augment.flip:Flip")
+    zoo.augment("jitter", "ganzoo_augment.jitter:Jitter")
     zoo.augment("diffaugment", "ganzoo_augment.diffaugment:DiffAugment")

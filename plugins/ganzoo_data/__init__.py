@@ -43,6 +43,13 @@ def _shards(args: Mapping[str, Any]) -> list[str] | None:
     return _packed(args) or (None if root.exists() or set("*?[") & set(root.name) else _folder(args))
 
 
+TWO = {
+    "paired_folders": "ganzoo_data.paired:PairedFolders",
+    "side_by_side": "ganzoo_data.paired:SideBySide",
+    "unpaired_folders": "ganzoo_data.unpaired_folders:UnpairedFolders",
+}
+
+
 @ganzoo.hookimpl
 def register(zoo):
     labelled = ["real", "label"]
@@ -55,4 +62,9 @@ def register(zoo):
     zoo.data("packed", "ganzoo_data.packed:Packed", fields=_packed, packs="memmap")
     zoo.data("webdataset", "ganzoo_data.shards:Shards", fields=_shards, packs="shards")
     zoo.data("openmoji", "ganzoo_data.openmoji:OpenMoji", fields=_named(("real", "label")), bundled=True)
+    zoo.data(
+        "openmoji_unpaired", "ganzoo_data.openmoji_unpaired:OpenMojiUnpaired", fields=["real_a", "real_b"], bundled=True
+    )
+    for name, target in TWO.items():
+        zoo.data(name, target, fields=["real_a", "real_b"])
     zoo.data("photos", "ganzoo_data.photos:Photos", fields=["real"], bundled=True)

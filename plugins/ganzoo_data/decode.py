@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 Fit = Literal["crop", "stretch", "pad"]
+Half = Literal["left", "right"]
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 FILTER = Image.Resampling.LANCZOS
@@ -34,12 +35,13 @@ class Header(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """What to make of every file: height, width, channels (1, 3 or 4), and how to fit other sizes into it."""
+    """What to make of every file, or half of one: height, width, channels (1, 3 or 4), how to fit other sizes."""
 
     height: int
     width: int
     channels: int
     fit: Fit = "crop"
+    half: Half | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -75,6 +77,10 @@ def decode(path: Path | BinaryIO, recipe: Recipe) -> np.ndarray:
         flat = flatten(image, recipe.channels)
         if orientation in TURNS:
             flat = flat.transpose(TURNS[orientation])
+        if recipe.half is not None:
+            middle = flat.width // 2
+            left, right = (0, middle) if recipe.half == "left" else (flat.width - middle, flat.width)
+            flat = flat.crop((left, 0, right, flat.height))
         return np.asarray(_fitted(flat, recipe)).reshape(recipe.shape)
 
 
@@ -88,7 +94,7 @@ def _orientation(image: Image.Image) -> int:
 def _draft(image: Image.Image, recipe: Recipe, turned: bool) -> None:
     """Let a JPEG be decoded at a half, a quarter or an eighth where twice the wanted size is left."""
     width, height = image.size[::-1] if turned else image.size
-    ratios = recipe.width / width, recipe.height / height
+    ratios = recipe.width / (width / 2 if recipe.half else width), recipe.height / height
     scale = 2 * (min(ratios) if recipe.fit == "pad" else max(ratios))
     if scale < 1:
         image.draft(None, (math.ceil(image.size[0] * scale), math.ceil(image.size[1] * scale)))

@@ -12,7 +12,7 @@ from ganzoo_layers.blocks import (
     to_range,
 )
 from ganzoo_layers.conditional import ClassNorm, Projection, agree, class_norm, in_turn, through, verdict
-from ganzoo_layers.sizes import doubling_path, halvings
+from ganzoo_layers.sizes import doubling_path, halvings, multiples
 
 __all__ = [
     "Activation",
@@ -29,6 +29,7 @@ __all__ = [
     "halvings",
     "in_turn",
     "initialise",
+    "multiples",
     "norm",
     "through",
     "to_range",

@@ -36,12 +36,15 @@ def activation(name: Activation, slope: float = 0.2) -> nn.Module:
     return kinds[name]()
 
 
-def norm(name: Norm, features: int, dimensions: int = 2) -> nn.Module:
-    """A norm by name for `features` channels of images (`dimensions` 2) or for vectors (0)."""
+def norm(name: Norm, features: int, dimensions: int = 2, affine: bool = True) -> nn.Module:
+    """A norm by name for `features` channels of images (`dimensions` 2) or for vectors (0).
+
+    `affine: false` leaves scale and shift out of an instance norm.
+    """
     if name == "batch":
         return nn.BatchNorm2d(features) if dimensions else nn.BatchNorm1d(features)
     if name == "instance":
-        return nn.InstanceNorm2d(features, affine=True) if dimensions else nn.LayerNorm(features)
+        return nn.InstanceNorm2d(features, affine=affine) if dimensions else nn.LayerNorm(features)
     if name == "layer":
         return nn.GroupNorm(1, features) if dimensions else nn.LayerNorm(features)
     return nn.Identity()

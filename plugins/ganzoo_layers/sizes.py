@@ -50,3 +50,9 @@ def halvings(size: Sequence[int], base: int | None = None) -> int:
     while (max(height, width) > base) if base is not None else (min(height, width) // 2 >= 4):
         height, width, count = -(-height // 2), -(-width // 2), count + 1
     return count
+
+
+def multiples(size: Sequence[int], step: int) -> str:
+    """The sizes next to this one whose sides are multiples of `step`, in words: ``256x256 or 256x512``."""
+    lower, upper = ([step * max(-(-side // step) - (down and side % step > 0), 1) for side in size] for down in (1, 0))
+    return " or ".join(dict.fromkeys(f"{height}x{width}" for height, width in (lower, upper)))

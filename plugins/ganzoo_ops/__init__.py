@@ -12,3 +12,4 @@ def register(zoo):
     zoo.op("maps", "ganzoo_ops.codes:Maps")
     zoo.op("vary", "ganzoo_ops.codes:Vary")
     zoo.op("stack", "ganzoo_ops.codes:Stack")
+    zoo.op("history", "ganzoo_ops.history:History")

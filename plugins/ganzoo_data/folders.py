@@ -1,0 +1,108 @@
+"""What data of two images from files has in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+
+from ganzoo.fields import Field
+from ganzoo_data.base import ImageSet, Split
+from ganzoo_data.decode import Fit
+from ganzoo_data.folder import ImageFolder
+
+SPLIT = "{split}"
+
+
+class Two(ImageSet):
+    """`real_a` and `real_b` from files under one root. A subclass says where its two folders are.
+
+    In the name of a folder ``{split}`` stands for ``train`` or ``test``; without it, `holdout` sets files aside.
+    Source: ganzoo's own.
+
+    Args:
+        root: The folder in which the others are.
+        split: ``train`` or ``test``.
+        range: The values of black and white: (-1, 1) or (0, 1).
+        size: ``[H, W]``, or one number for a square, of each image. Not needed where all files have one size.
+        channels: 1 grey, 3 colour; as the files need if not given.
+        fit: What happens to other sizes: ``crop``, ``stretch`` or ``pad``, as in `data.image_folder`.
+        holdout: The part of the files that is set aside for ``test``.
+        memory: How many bytes of decoded images may be in memory, as in `data.image_folder`.
+
+    Raises:
+        ValueError: an argument is out of bounds.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        split: Split = "train",
+        range: tuple[float, float] = (-1.0, 1.0),
+        size: int | tuple[int, int] | None = None,
+        channels: Literal[1, 3, 4] | None = None,
+        fit: Fit = "crop",
+        holdout: float = 0.0,
+        memory: float = 1e9,
+    ):
+        super().__init__(split, range)
+        self.root = Path(root).expanduser()
+        self.holdout = holdout
+        self.settings = {"range": range, "size": size, "channels": channels, "fit": fit, "memory": memory / 2}
+        if holdout and any(SPLIT in name for name in self.places):
+            raise ValueError(f"holdout is {holdout}, but the folders of {SPLIT} say what is set aside; leave one out")
+        if split == "test" and not self._sets_aside:
+            raise ValueError(
+                f"split is test, but nothing is set aside: write `holdout: 0.1`, or {SPLIT} in the folders"
+            )
+        for name in self.places:
+            self.side(name, holdout)  # refuses what an image folder does
+
+    @property
+    @abstractmethod
+    def places(self) -> tuple[str, str]:
+        """The folders below the root."""
+
+    @property
+    def _sets_aside(self) -> bool:
+        return bool(self.holdout) or all(SPLIT in name for name in self.places)
+
+    @cached_property
+    def sides(self) -> tuple[ImageFolder, ImageFolder]:
+        """Both as folders of their own."""
+        a, b = (self.side(name, self.holdout) for name in self.places)
+        return a, b
+
+    def side(self, name: str, holdout: float) -> ImageFolder:
+        """One folder; the test split of its files where some are set aside."""
+        place = self.root / name.replace(SPLIT, self.split)
+        split: Split = self.split if holdout else "train"
+        return ImageFolder(str(place), split, classes=0, holdout=holdout, **self.settings)  # type: ignore[arg-type]
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        a, b = (side.fields["real"] for side in self.sides)
+        return {"real_a": a, "real_b": b}
+
+    def load(self) -> dict[str, np.ndarray]:
+        """Raises UserError where a file cannot be read, or a folder is empty."""
+        a, b = (side.load()["real"] for side in self.sides)
+        return {"real_a": a, "real_b": b}
+
+    def of_split(self, split: Split) -> Self:
+        other = super().of_split(split)
+        other.__dict__.pop("sides", None)
+        return other
+
+    def held_out(self) -> ImageSet | None:
+        """The test split, or None where nothing is set aside for it."""
+        if self.split == "test" or not self._sets_aside:
+            return None
+        test = self.of_split("test")
+        if not all(side.root.is_dir() for side in test.sides):
+            return None
+        return test if all(side.listing.split(side.holdout, bool(side.holdout)).files for side in test.sides) else None
