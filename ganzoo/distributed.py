@@ -128,6 +128,15 @@ def batch_mean(value: torch.Tensor) -> torch.Tensor:
     return _Mean.apply(mean) if world() > 1 else mean
 
 
+def batch_rows(value: torch.Tensor) -> torch.Tensor:
+    """The rows of the global batch, in the order of the processes, with gradient: what a loss compares pairs in."""
+    if world() == 1:
+        return value
+    placed = value.new_zeros(world(), *value.shape)
+    placed[rank()] = value
+    return batch_mean(placed.flatten(0, 1)[None]) * world()
+
+
 def average(tensors: Sequence[torch.Tensor], what: str = "averaging numbers") -> None:
     """Average tensors over the processes in place, as one flat message; an error says `what` this was for.
 

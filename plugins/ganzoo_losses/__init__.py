@@ -11,3 +11,4 @@ def register(zoo):
     zoo.loss("cross_entropy", "ganzoo_losses.losses:CrossEntropy")
     zoo.loss("feature_matching", "ganzoo_losses.losses:FeatureMatching")
     zoo.loss("kl_normal", "ganzoo_losses.losses:KLNormal")
+    zoo.loss("contrastive", "ganzoo_losses.contrastive:Contrastive")

@@ -9,3 +9,5 @@ def register(zoo):
     zoo.op("join", "ganzoo_ops.tensors:Join")
     zoo.op("sigmoid", "ganzoo_ops.tensors:Sigmoid")
     zoo.op("one_hot", "ganzoo_ops.tensors:OneHot")
+    zoo.op("mismatch", "ganzoo_ops.batch:Mismatch")
+    zoo.op("shrink", "ganzoo_ops.batch:Shrink")
