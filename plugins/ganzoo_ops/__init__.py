@@ -11,3 +11,4 @@ def register(zoo):
     zoo.op("one_hot", "ganzoo_ops.tensors:OneHot")
     zoo.op("mismatch", "ganzoo_ops.batch:Mismatch")
     zoo.op("shrink", "ganzoo_ops.batch:Shrink")
+    zoo.op("mix", "ganzoo_ops.batch:Mix")

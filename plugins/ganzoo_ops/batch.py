@@ -32,6 +32,22 @@ class Mismatch:
         return rows[source[rank() * n : (rank() + 1) * n] if len(rows) > n else source]
 
 
+class Mix:
+    """A point between each two rows: ``B …, B … -> B …``, weight x + (1 - weight) y.
+
+    Paper: arXiv:1605.05396 eq. 5.
+
+    Args:
+        weight: Of the first.
+    """
+
+    def __init__(self, weight: float = 0.5):
+        self.weight = weight
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        return y.lerp(x, self.weight)
+
+
 class Shrink:
     """Images made smaller, each pixel the mean of `factor` x `factor`: ``B C H W -> B C H/f W/f``.
 

@@ -36,7 +36,7 @@ class Captions(ImageFolder):
     folder) and ``caption`` has them all, and images that it does not name are left out. Where an image has several
     captions, its text is the mean of their embeddings, scaled to unit length. Embeddings are computed once, by
     `encoder`, and kept in ``$GANZOO_CACHE`` or ``~/.cache/ganzoo``; captions that are typed when sampling go through
-    the same encoder.
+    the same encoder. Without one, ``bird.npy`` holds embeddings, one a row, whose mean is taken as it is.
 
     Source: ganzoo's own; arXiv:1612.03242, whose authors' code averages the embeddings of several captions.
 
@@ -51,8 +51,8 @@ class Captions(ImageFolder):
         skip_broken: Leave out files that cannot be read, instead of naming them in an error.
         memory: How many bytes of decoded images may be in memory.
         table: The table's path below the folder; without such a file, captions are in the ``.txt`` beside each image.
-        encoder: The component that makes embeddings of captions.
-        width: How many numbers it gives.
+        encoder: The component that makes embeddings of captions; ``null`` where they are in files.
+        width: How many numbers an embedding has.
 
     Raises:
         ValueError: an argument is out of bounds.
@@ -70,7 +70,7 @@ class Captions(ImageFolder):
         skip_broken: bool = False,
         memory: float = 1e9,
         table: str = "captions.csv",
-        encoder: str = "encoder.minilm",
+        encoder: str | None = "encoder.minilm",
         width: int = 384,
     ):
         super().__init__(root, split, range, size, channels, 0, fit, holdout, skip_broken, memory)
@@ -84,6 +84,8 @@ class Captions(ImageFolder):
     def listing(self) -> Listing:
         """All files that have captions, of both splits."""
         every = list_images(self.root, 0)
+        if self.encoder is None:
+            return every
         return every.only(i for i, file in enumerate(every.files) if file.path in self.captions)
 
     @cached_property
@@ -133,7 +135,8 @@ class Captions(ImageFolder):
         rows, failed = read_all(mine, self.recipe, self.memory)
         if failed and not (self.skip_broken and len(rows)):
             raise broken(mine, failed)
-        texts = self.embeddings([self.captions[file.path] for file in mine.files])
+        paths = [file.path for file in mine.files]
+        texts = self.embeddings([self.captions[p] for p in paths]) if self.encoder is not None else self.stored(paths)
         return {"real": rows, "text": np.delete(texts, [f.row for f in failed], axis=0)}
 
     def embeddings(self, captions: list[list[str]]) -> np.ndarray:
@@ -142,7 +145,7 @@ class Captions(ImageFolder):
         path = cache_folder() / "texts" / f"{key}.npy"
         with suppress(OSError, ValueError):
             return np.load(path)
-        entry = plugins.installed().find(self.encoder, ("encoder",))
+        entry = plugins.installed().find(self.encoder or "", ("encoder",))
         embedded = made(entry)([caption for several in captions for caption in several])
         if embedded.shape[1] != self.width:
             raise UserError(f"{entry.id} gives {embedded.shape[1]} numbers; write `width: {embedded.shape[1]}`")
@@ -150,6 +153,24 @@ class Captions(ImageFolder):
         found = normalize(torch.stack(means), dim=1).numpy()
         with suppress(OSError), whole(path) as place, place.open("wb") as file:  # keeping it is only a courtesy
             np.save(file, found)
+        return found
+
+    def stored(self, paths: list[str]) -> np.ndarray:
+        """The mean of the embeddings beside each image, float32 ``N width``.
+
+        Raises:
+            UserError: an image has none, or they are of another width.
+        """
+        found = np.empty((len(paths), self.width), np.float32)
+        for row, path in zip(found, paths, strict=True):
+            file = (self.root / path).with_suffix(".npy")
+            try:
+                several = np.atleast_2d(np.load(file, allow_pickle=False))
+            except (OSError, ValueError) as error:
+                raise UserError(f"{printable(file)}: the embeddings of {path} cannot be read: {error}") from error
+            if several.shape[1:] != row.shape or not len(several):
+                raise UserError(f"{printable(file)} is {several.shape}, but should be captions x {self.width}")
+            row[:] = several.mean(0)
         return found
 
     def chunks(self, size: int = 128) -> Iterator[dict[str, np.ndarray]]:
