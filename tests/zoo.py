@@ -42,6 +42,8 @@ def small(name: str, steps: int = 6, **more: Any) -> api.Model:
     overrides = {**dict(model.spec.about.small), **TINY, "train.steps": steps, **more}
     if not OF_THEIR_DATA & {part.entry.id for part in model.spec.parts.values()}:
         overrides["data"] = random
+    if "phases" in model.spec.config:
+        del overrides["train.steps"]
     if "evaluate" in model.spec.config:
         overrides |= {"evaluate.every": 1000, "evaluate.n": 20, "show.n": 20}
     return api.Model(name, overrides)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from ganzoo_layers import Verdict, halvings, initialise
-from ganzoo_stackgan.stage_two import tiled
 from torch import Tensor, nn
+
+from ganzoo_stackgan.stage_two import tiled
 
 
 class Discriminator(nn.Module):
@@ -29,9 +30,7 @@ class Discriminator(nn.Module):
 
     channels_last = True
 
-    def __init__(
-        self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 0
-    ):
+    def __init__(self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 0):
         super().__init__()
         height, breadth = in_size
         if min(in_size) < 4:

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import torch
 from ganzoo_layers import Verdict, doubling_path, halvings, initialise, to_range
-from ganzoo_stackgan.stage_two import tiled
 from torch import Tensor, nn
+
+from ganzoo_stackgan.stage_two import tiled
 
 
 class Generator(nn.Module):
@@ -52,9 +53,7 @@ class Generator(nn.Module):
         for level, (before, after) in enumerate(pairwise(channels)):
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1), nn.BatchNorm2d(after)]
             layers.append(Bottleneck(after, 0.0) if level == 0 else nn.ReLU())
-        self.grow = nn.Sequential(
-            *layers, nn.ConvTranspose2d(channels[-1], out_channels, 4, 2, 1), to_range(out_range)
-        )
+        self.grow = nn.Sequential(*layers, nn.ConvTranspose2d(channels[-1], out_channels, 4, 2, 1), to_range(out_range))
         initialise(self, "normal", 0.02)
 
     def forward(self, z: Tensor, text: Tensor) -> Tensor:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 from ganzoo_layers import initialise
-from ganzoo_stackgan.stage_one import grown
 from torch import Tensor, nn
+
+from ganzoo_stackgan.stage_one import grown
 
 
 class StageTwo(nn.Module):
-    """An image halved twice, joined with the condition, residual blocks, then doublings: ``B C h w, B text -> B C H W``.
+    """An image halved twice, joined with the text, residual blocks, doublings: ``B C h w, B text -> B C H W``.
 
     Paper: arXiv:1612.03242 section 3.4, with the widths of the authors' PyTorch code.
 

@@ -126,7 +126,9 @@ class Captions(ImageFolder):
         silent = [path for path in files if not found.get(path)]
         if silent:
             hint = f"write each one's into a .txt beside it, or all into {self.table} (columns image, caption)"
-            raise UserError(f"{len(silent)} images in {printable(self.root)} have no caption: {some(silent, 3)}; {hint}")
+            raise UserError(
+                f"{len(silent)} images in {printable(self.root)} have no caption: {some(silent, 3)}; {hint}"
+            )
         return found
 
     def load(self) -> dict[str, np.ndarray]:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ganzoo_text.ranker import FILE
-from ganzoo_text.towers import TwoTowers
 from safetensors.torch import save
 from torch import Tensor
 
@@ -18,6 +16,8 @@ import ganzoo
 from ganzoo.errors import UserError
 from ganzoo.model.build import load_factories, make_data
 from ganzoo.run.folder import atomic, write_atomic
+from ganzoo_text.ranker import FILE
+from ganzoo_text.towers import TwoTowers
 
 ENVIRONMENT = ("ganzoo", "python", "packages", "device", "threads", "processes")
 DRAWS = 100

@@ -82,9 +82,7 @@ class MiniLM:
                 for part in ("query", "key", "value")
             )
             seen = F.scaled_dot_product_attention(q, k, v, mask[:, None, None]).transpose(1, 2).flatten(2)
-            x = self._norm(
-                x + self._linear(seen, f"{name}attention.output.dense"), f"{name}attention.output.LayerNorm"
-            )
+            x = self._norm(x + self._linear(seen, f"{name}attention.output.dense"), f"{name}attention.output.LayerNorm")
             inner = F.gelu(self._linear(x, f"{name}intermediate.dense"))
             x = self._norm(x + self._linear(inner, f"{name}output.dense"), f"{name}output.LayerNorm")
         return x

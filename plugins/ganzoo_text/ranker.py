@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ganzoo_extractors.weights import fix, read
-from ganzoo_text.towers import TwoTowers
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
+
+from ganzoo_text.towers import TwoTowers
 
 FILE = Path(__file__).parent / "files" / "openmoji_ranker.safetensors"
 SIDE, TEXT = 32, 384

@@ -72,7 +72,9 @@ def test_captions_become_rows_in_their_order() -> None:
 
 def test_a_checkpoint_alone_draws_what_is_typed(birds: Path, tmp_path: Path) -> None:
     yaml = tmp_path / "model.yaml"
-    yaml.write_text(f"extends: gan_cls/gan_cls\ndata: {{root: {birds}, size: 16, encoder: encoder.ngrams, width: 384}}\n")
+    yaml.write_text(
+        f"extends: gan_cls/gan_cls\ndata: {{root: {birds}, size: 16, encoder: encoder.ngrams, width: 384}}\n"
+    )
     small = {key: value for key, value in MODEL.items() if key != "extends"}
     run = api.Model(yaml, {**TINY, **small}).train(tmp_path / "run", quiet=True)
     (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("*.pt")
