@@ -1,4 +1,4 @@
-"""GAN-CLS and StackGAN: mismatched captions, conditions, two stages, and what the first keeps while the second trains."""
+"""GAN-CLS and StackGAN: mismatched captions, conditions, and two stages, of which the first stays as it is."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_the_second_stage_reaches_any_doubling(small: tuple[int, int], large: tu
 
 
 def test_sizes_without_a_way_are_refused_with_some_that_have_one() -> None:
-    with pytest.raises(ValueError, match="30x30 to 64x64.*16x16, 64x64"):
+    with pytest.raises(ValueError, match=r"30x30 to 64x64.*16x16, 64x64"):
         StageTwo(3, (30, 30), 5, 3, (64, 64))
 
 
