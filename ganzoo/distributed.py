@@ -143,6 +143,15 @@ def every_row(value: torch.Tensor) -> torch.Tensor:
     return torch.cat(found)
 
 
+def batch_rows(value: torch.Tensor) -> torch.Tensor:
+    """The rows of the global batch, in the order of the processes, with gradient: what a loss compares pairs in."""
+    if world() == 1:
+        return value
+    placed = value.new_zeros(world(), *value.shape)
+    placed[rank()] = value
+    return batch_mean(placed.flatten(0, 1)[None]) * world()
+
+
 def average(tensors: Sequence[torch.Tensor], what: str = "averaging numbers") -> None:
     """Average tensors over the processes in place, as one flat message; an error says `what` this was for.
 

@@ -22,6 +22,7 @@ class Field:
         range: The values that images and bounded vectors lie in.
         classes: The names of a label's classes.
         frequencies: How often each class occurs; labels that are not given are drawn from it.
+        encoder: The component that made a text's embeddings from captions, and makes those of captions that are given.
     """
 
     kind: Literal["image", "label", "text", "vector"]
@@ -29,6 +30,7 @@ class Field:
     range: tuple[float, float] | None = None
     classes: tuple[str, ...] = ()
     frequencies: tuple[float, ...] = ()
+    encoder: str | None = None
 
     def batch(self, n: int, device: torch.device | str = "cpu", generator: torch.Generator | None = None) -> Any:
         """A made-up batch of this field: right in type, shape and range, meaningless otherwise."""

@@ -18,7 +18,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same noise.")]
 Raw = Annotated[bool, typer.Option("--raw", help="The trained weights, even where averages are kept.")]
 Best = Annotated[bool, typer.Option("--best", help="The best checkpoint instead of the last.")]
-Given = Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="inputs: label=3, real_a=FOLDER")]
+Given = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="inputs: label=3, text='a cat', real_a=FOLDER")
+]
 
 
 def train(

@@ -20,7 +20,7 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 
 
 def parse(name: str, text: str, field: Field | None, resize: bool = False) -> Any:
-    """One input as given on a command line: a tensor, a label, or a list of (file stem, image tensor).
+    """One input as given on a command line: a tensor, a label, captions, or a list of (file stem, image tensor).
 
     Raises:
         UserError: it cannot be read as what the field is.
@@ -34,13 +34,27 @@ def parse(name: str, text: str, field: Field | None, resize: bool = False) -> An
         labels = text.split(",")
         return field.label(text) if len(labels) == 1 else [field.label(label) for label in labels]
     if field.kind == "text":
-        raise UserError(f"{name}={text}: no text encoder is at hand; give a .npy file of embeddings")
+        return _captions(name, text)
     if field.kind == "vector":
         raise UserError(f"{name}={text}: there is no such .npy or .pt file")
     files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES) if path.is_dir() else [path]
     if not files:
         raise UserError(f"{name}={text}: the folder holds no images ({', '.join(IMAGES)})")
     return [(file.stem, image(file, field, resize)) for file in files]
+
+
+def _captions(name: str, text: str) -> list[str]:
+    """Captions with semicolons between them, or the lines of a .txt file."""
+    pieces = text.split(";")
+    if text.endswith(".txt"):
+        try:
+            pieces = Path(text).read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise UserError(f"{name}={text} cannot be read: {error}") from None
+    captions = [piece.strip() for piece in pieces if piece.strip()]
+    if not captions:
+        raise UserError(f"{name}={text}: there is no caption in it")
+    return captions
 
 
 def _array(path: Path) -> torch.Tensor:

@@ -23,6 +23,7 @@ from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
 from ganzoo.registry import Registry
 from ganzoo.run import checkpoint
+from ganzoo.run.captions import embedded
 from ganzoo.run.evaluate import Record
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.lock import subject
@@ -125,7 +126,8 @@ class Run:
             n: How many.
             seed: The same seed gives the same samples.
             value: Another named value instead.
-            given: Inputs by name: tensors ``n …``, or for labels a number, a class name, or a list of those.
+            given: Inputs by name: tensors ``n …``; for labels a number, a class name, or a list of those; for texts a
+                caption or a list of those.
 
         Raises:
             UserError: an input is needed that is not given, or does not fit.
@@ -215,7 +217,9 @@ class Run:
                 raise UserError(f"{name} has no rows; give a tensor of n …")
             return item.float() if item.is_floating_point() else item
         field = self.fields.get(name)
-        if field is None or field.kind != "label":
+        if field is None or field.kind not in ("label", "text"):
             raise UserError(f"{name} should be a tensor")
         items = item if isinstance(item, list | tuple) else [item] * n
+        if field.kind == "text":
+            return embedded(name, field, [str(i) for i in items], self.registry)
         return torch.tensor([field.label(str(i)) for i in items])

@@ -53,6 +53,8 @@ def check_component(entry: Entry, args: Mapping[str, Any]) -> None:
         "metric": _metric,
         "phases": _phases,
     }.get(entry.kind)
+    if entry.facts.get("reads") == "captions":
+        check = _captions
     if check is not None:
         check(entry, factory, args)
 
@@ -146,6 +148,20 @@ def _one_network(entry: Entry, factory: Any, args: Mapping[str, Any], example: E
         meta = build(factory, example, args)
     shapes = [t.shape for t in _tensors(meta.eval()(**arrange(meta, example.inputs(_seeded(), "meta"))))]
     assert shapes == [t.shape for t in _tensors(once)], f"{where}: other shapes on the meta device"
+
+
+def _captions(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
+    """Strings become rows of its `width`, whatever the other captions are; unlike captions, unlike rows."""
+    encode = factory(**args)
+    captions = ["a smiling cat", "two dogs, running in the rain", "Übergrößenträger", "a red car"]
+    rows = encode(captions)
+    assert rows.shape == (4, encode.width), f"{entry.id} gives {tuple(rows.shape)} for 4 captions"
+    _finite(rows, f"{entry.id}: its output")
+    assert not rows.requires_grad, f"{entry.id} is part of no graph"
+    alone = torch.cat([encode([caption]) for caption in captions])
+    assert torch.allclose(rows, alone, atol=1e-4), f"{entry.id}: the other captions of a batch matter"
+    assert torch.equal(rows, factory(**args)(captions)), f"{entry.id}: two builds differ"
+    assert len(rows.unique(dim=0)) == 4, f"{entry.id} gives unlike captions one embedding"
 
 
 def _outputs(entry: Entry, output: Any, example: Example, where: str) -> None:

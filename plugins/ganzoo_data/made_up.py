@@ -16,10 +16,10 @@ from ganzoo_data.base import ImageSet, Split
 KEYS = {
     "image": ("shape", "range"),
     "label": ("classes", "frequencies"),
-    "text": ("shape", "range"),
+    "text": ("shape", "range", "encoder"),
     "vector": ("shape", "range"),
 }
-EVERY = ("kind", "shape", "range", "classes", "frequencies")
+EVERY = ("kind", "shape", "range", "classes", "frequencies", "encoder")
 
 
 class Random(ImageSet):
@@ -101,7 +101,8 @@ def _field(name: str, spec: Any, range: tuple[float, float]) -> Field:
     limits = spec.get("range") or (range if kind == "image" else None)
     if limits is not None and (not isinstance(limits, list | tuple) or len(limits) != 2 or not limits[0] < limits[1]):
         raise ValueError(f"{where}: range is {limits!r}, but should be [low, high]")
-    return Field(kind, tuple(shape), None if limits is None else (float(limits[0]), float(limits[1])))
+    bounds = None if limits is None else (float(limits[0]), float(limits[1]))
+    return Field(kind, tuple(shape), bounds, encoder=spec.get("encoder"))
 
 
 def _label(where: str, spec: Mapping[str, Any]) -> Field:

@@ -24,8 +24,9 @@ class OpenMoji(ImageSet):
     """2163 emoji drawings, bundled: colour `real`, grey `line`, `label` of 11 groups, 384 numbers of `text`.
 
     `line` is the line art of the same drawing, aligned pixel by pixel; `text` is the sentence embedding of the caption
-    by all-MiniLM-L6-v2, of unit length. 1916 are for training, 247 for testing. Source: OpenMoji 17.0.0.
-    Licence: CC BY-SA 4.0, "All emojis designed by OpenMoji - the open-source emoji and icon project"; see
+    with its tags (``cat face: animal, cat, face, pet``) by `encoder.minilm`, of unit length. 1916 are for training, 247
+    for testing. Source: OpenMoji 17.0.0. Licence: CC BY-SA 4.0, "All emojis designed by OpenMoji - the open-source
+    emoji and icon project"; see
     files/CREDITS.md.
 
     Args:
@@ -58,7 +59,7 @@ class OpenMoji(ImageSet):
             "real": self.image(3, self.size, self.size),
             "line": self.image(1, self.size, self.size),
             "label": label_field(self.labels, groups()),
-            "text": Field("text", (WIDTH,)),
+            "text": Field("text", (WIDTH,), encoder="encoder.minilm"),
         }
         return {name: specs[name] for name in self.names}
 

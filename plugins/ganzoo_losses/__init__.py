@@ -13,3 +13,4 @@ def register(zoo):
     zoo.loss("categorical_information", "ganzoo_losses.information:CategoricalInformation")
     zoo.loss("gaussian_information", "ganzoo_losses.information:GaussianInformation")
     zoo.loss("kl_normal", "ganzoo_losses.losses:KLNormal")
+    zoo.loss("contrastive", "ganzoo_losses.contrastive:Contrastive")

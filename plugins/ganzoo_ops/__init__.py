@@ -13,3 +13,6 @@ def register(zoo):
     zoo.op("vary", "ganzoo_ops.codes:Vary")
     zoo.op("stack", "ganzoo_ops.codes:Stack")
     zoo.op("history", "ganzoo_ops.history:History")
+    zoo.op("mismatch", "ganzoo_ops.batch:Mismatch")
+    zoo.op("shrink", "ganzoo_ops.batch:Shrink")
+    zoo.op("mix", "ganzoo_ops.batch:Mix")

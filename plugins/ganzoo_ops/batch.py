@@ -1,0 +1,70 @@
+"""Helpers that know a batch's rows, or an image's pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from ganzoo import draw
+from ganzoo.distributed import batch_rows, rank
+
+
+class Mismatch:
+    """Every row of the batch in the place of another: ``B … -> B …``, none of them in its own.
+
+    The rows go round one random cycle through the batch of all processes, whatever their number. Two rows that are
+    alike, such as one caption of two images, may still change places.
+
+    Paper: arXiv:1605.05396 section 4.1 (images with mismatching text).
+
+    Raises:
+        ValueError: (when called) the batch has one row.
+    """
+
+    def __call__(self, x: Tensor) -> Tensor:
+        n = len(x)
+        rows = batch_rows(x)
+        if len(rows) < 2:
+            raise ValueError("a batch of 1 has no other row to take; it needs 2")
+        order = batch_rows(draw.uniform(n, device=x.device)).argsort()
+        source = torch.empty_like(order).scatter(0, order, order.roll(1))
+        return rows[source[rank() * n : (rank() + 1) * n] if len(rows) > n else source]
+
+
+class Mix:
+    """A point between each two rows: ``B …, B … -> B …``, weight x + (1 - weight) y.
+
+    Paper: arXiv:1605.05396 eq. 5.
+
+    Args:
+        weight: Of the first.
+    """
+
+    def __init__(self, weight: float = 0.5):
+        self.weight = weight
+
+    def __call__(self, x: Tensor, y: Tensor) -> Tensor:
+        return y.lerp(x, self.weight)
+
+
+class Shrink:
+    """Images made smaller, each pixel the mean of `factor` x `factor`: ``B C H W -> B C H/f W/f``.
+
+    Points pass unchanged. Source: torch.nn.functional.avg_pool2d.
+
+    Raises:
+        ValueError: `factor` is below 1, or (when called) a side is no multiple of it.
+    """
+
+    def __init__(self, factor: int = 2):
+        if factor < 1:
+            raise ValueError(f"factor is {factor}, but should be at least 1")
+        self.factor = factor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.ndim != 4:
+            return x
+        if any(side % self.factor for side in x.shape[2:]):
+            raise ValueError(f"{x.shape[2]}x{x.shape[3]} cannot be divided by {self.factor}")
+        return avg_pool2d(x, self.factor)

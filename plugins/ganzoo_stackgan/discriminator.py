@@ -1,0 +1,62 @@
+"""The discriminator of both stages."""
+
+from __future__ import annotations
+
+import torch
+from ganzoo_layers import Verdict, halvings, initialise
+from torch import Tensor, nn
+
+from ganzoo_stackgan.stage_two import tiled
+
+
+class Discriminator(nn.Module):
+    """An image halved to maps near 4x4, joined with the condition: ``B C H W, B text -> Verdict``.
+
+    Channels start at `width` and double with every halving; beyond 8 times `width`, 3x3 convolutions halve them again.
+
+    Paper: arXiv:1612.03242 sections 3.3 and 3.4, with the widths and the 3x3 convolution of the authors' PyTorch code.
+
+    Args:
+        in_channels: Channels of the images.
+        in_size: Height and width, any from 4.
+        text_dim: Width of the condition.
+        width: Channels after the first convolution.
+        embedding: Compress the text to so many numbers first, as the paper does; 0 takes it as it is, as the authors'
+            code takes the mean of its conditioning augmentation.
+
+    Raises:
+        ValueError: the image is smaller than 4x4.
+    """
+
+    channels_last = True
+
+    def __init__(self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 0):
+        super().__init__()
+        height, breadth = in_size
+        if min(in_size) < 4:
+            raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 4")
+        layers: list[nn.Module] = []
+        channels = in_channels
+        for level in range(max(halvings(in_size), 1)):
+            more = width * 2**level
+            layers.append(nn.Conv2d(channels, more, 4, 2, 1, bias=False))
+            layers += [nn.BatchNorm2d(more)] if level else []
+            layers.append(nn.LeakyReLU(0.2))
+            channels, height, breadth = more, height // 2, breadth // 2
+        while channels > 8 * width:
+            layers += _normed(channels, channels // 2)
+            channels //= 2
+        self.see = nn.Sequential(*layers)
+        self.compress = nn.Sequential(nn.Linear(text_dim, embedding), nn.LeakyReLU(0.2)) if embedding else nn.Identity()
+        self.joint = nn.Sequential(*_normed(channels + (embedding or text_dim), channels))
+        self.head = nn.Conv2d(channels, 1, (height, breadth))
+        initialise(self, "normal", 0.02)
+
+    def forward(self, x: Tensor, text: Tensor) -> Verdict:
+        seen = self.see(x)
+        features = self.joint(torch.cat([seen, tiled(self.compress(text), seen)], 1))
+        return Verdict(self.head(features).flatten(), features.flatten(1))
+
+
+def _normed(channels: int, out: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out), nn.LeakyReLU(0.2)]
