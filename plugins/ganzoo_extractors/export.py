@@ -49,36 +49,60 @@ def export(run: str | Path, out: Path, part: str = "C") -> dict[str, Any]:
     Raises:
         UserError: the run cannot be read, has no such part, or its data has no held-out images.
     """
-    opened = ganzoo.open(run, device="cpu")
-    if not isinstance(opened.parts.get(part), nn.Module):
-        raise UserError(f"{run} has no network '{part}'")
-    data = make_data(opened.spec.data, load_factories(opened.spec))
-    held = data.held_out() if data is not None else None
-    if held is None:
-        raise UserError(f"the data of {run} has no held-out images to measure the accuracy on")
-    network = opened.parts[part]
-    right, count = accuracy(network, held)
-    weights = save({name: tensor.contiguous() for name, tensor in sorted(network.state_dict().items())})
-    config = {key: value for key, value in opened.config.items() if key not in ("about", "locked", "plugins")}
-    config["data"] = {key: value for key, value in config["data"].items() if key != "root"}
-    environment = opened.checkpoint.header["environment"]
-    record = {
-        "sha256": hashlib.sha256(weights).hexdigest(),
-        "bytes": len(weights),
-        "accuracy": right / count,
-        "test": {"images": count, "right": right, "fingerprint": held.fingerprint()},
-        "train": {"images": len(data), "fingerprint": data.fingerprint()},
-        "model": opened.name,
-        "part": part,
-        "steps": opened.step,
-        "seed": opened.spec.train.seed,
-        "environment": {key: environment[key] for key in ENVIRONMENT},
-        "config": config,
-    }
-    with atomic(out) as file:
-        file.write(weights)
-    write_atomic(out.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
-    return record
+    trained = Trained(run, part)
+    right, count = accuracy(trained.network, trained.held)
+    return trained.write(out, {"accuracy": right / count}, {"right": right})
+
+
+class Trained:
+    """One network of a run, with the data it was trained on and what was held out of it. Source: ganzoo's own.
+
+    Args:
+        run: The run folder or checkpoint.
+        part: The network's name in the model.
+
+    Raises:
+        UserError: the run cannot be read, has no such network, or its data has no held-out images.
+    """
+
+    def __init__(self, run: str | Path, part: str):
+        self.opened, self.part = ganzoo.open(run, device="cpu"), part
+        if not isinstance(self.opened.parts.get(part), nn.Module):
+            raise UserError(f"{run} has no network '{part}'")
+        self.network: nn.Module = self.opened.parts[part]
+        self.data = make_data(self.opened.spec.data, load_factories(self.opened.spec))
+        self.held: Any = self.data.held_out() if self.data is not None else None
+        if self.held is None:
+            raise UserError(f"the data of {run} has no held-out images to measure it on")
+
+    def write(self, out: Path, found: dict[str, Any], of_test: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write the weights and their record, with what was `found` of the network on the held-out images.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        opened = self.opened
+        weights = save({name: tensor.contiguous() for name, tensor in sorted(self.network.state_dict().items())})
+        config = {key: value for key, value in opened.config.items() if key not in ("about", "locked", "plugins")}
+        config["data"] = {key: value for key, value in config["data"].items() if key != "root"}
+        environment = opened.checkpoint.header["environment"]
+        record = {
+            "sha256": hashlib.sha256(weights).hexdigest(),
+            "bytes": len(weights),
+            **found,
+            "test": {"images": len(self.held), **(of_test or {}), "fingerprint": self.held.fingerprint()},
+            "train": {"images": len(self.data), "fingerprint": self.data.fingerprint()},
+            "model": opened.name,
+            "part": self.part,
+            "steps": opened.step,
+            "seed": opened.spec.train.seed,
+            "environment": {key: environment[key] for key in ENVIRONMENT},
+            "config": config,
+        }
+        with atomic(out) as file:
+            file.write(weights)
+        write_atomic(out.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
+        return record
 
 
 def main() -> None:

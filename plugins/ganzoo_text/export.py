@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
+from ganzoo_extractors.export import Trained
 from torch import Tensor
 
-import ganzoo
 from ganzoo.errors import UserError
-from ganzoo.model.build import load_factories, make_data
-from ganzoo.run.folder import atomic, write_atomic
 from ganzoo_text.ranker import FILE
 from ganzoo_text.towers import TwoTowers
 
-ENVIRONMENT = ("ganzoo", "python", "packages", "device", "threads", "processes")
 DRAWS = 100
 
 
@@ -52,40 +46,16 @@ def export(run: str | Path, out: Path, part: str = "R") -> dict[str, Any]:
     Raises:
         UserError: the run cannot be read, has no such part, or its data has no held-out images.
     """
-    opened = ganzoo.open(run, device="cpu")
-    network = opened.parts.get(part)
+    trained = Trained(run, part)
+    network = trained.network
     if not isinstance(network, TwoTowers):
-        raise UserError(f"{run} has no ranker '{part}'")
-    data = make_data(opened.spec.data, load_factories(opened.spec))
-    held = data.held_out() if data is not None else None
-    if held is None:
-        raise UserError(f"the data of {run} has no held-out images")
-    rows = held.batch(torch.arange(len(held)), torch.device("cpu"))
+        raise UserError(f"'{part}' of {run} is no ranker")
+    rows = trained.held.batch(torch.arange(len(trained.held)), torch.device("cpu"))
     with torch.no_grad():
         found = first_of(network.image(rows["real"]), network.text(rows["text"]))
-    weights = save({name: tensor.contiguous() for name, tensor in sorted(network.state_dict().items())})
-    config = {key: value for key, value in opened.config.items() if key not in ("about", "locked", "plugins")}
-    given = config["parts"][part]
-    environment = opened.checkpoint.header["environment"]
-    record = {
-        "sha256": hashlib.sha256(weights).hexdigest(),
-        "bytes": len(weights),
-        "arguments": {key: given[key] for key in ("width", "size", "hidden", "dropout")},
-        "right_among_10": found,
-        "test": {"images": len(held), "fingerprint": held.fingerprint()},
-        "train": {"images": len(data), "fingerprint": data.fingerprint()},
-        "model": opened.name,
-        "part": part,
-        "steps": opened.step,
-        "seed": opened.spec.train.seed,
-        "environment": {key: environment[key] for key in ENVIRONMENT},
-        "config": config,
-    }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(out) as file:
-        file.write(weights)
-    write_atomic(out.with_suffix(".json"), json.dumps(record, indent=1) + "\n")
-    return record
+    given = trained.opened.config["parts"][part]
+    arguments = {key: given[key] for key in ("width", "size", "hidden", "dropout")}
+    return trained.write(out, {"arguments": arguments, "right_among_10": found})
 
 
 def main() -> None:
