@@ -337,7 +337,10 @@ def _op(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> N
     """Finite on images, on points, or on both; what it refuses it refuses naming sizes."""
     accepted = 0
     for example in (Example(), Example(points=True)):
-        op = build(factory, example, args)
+        try:
+            op = build(factory, example, args)
+        except ValueError:  # it is not for points, or not for images
+            continue
         given = example.inputs(_seeded())
         parameters = parameters_of(op)
         starred = [p for p in parameters.values() if p.kind is p.VAR_POSITIONAL]

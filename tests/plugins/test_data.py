@@ -52,7 +52,7 @@ def test_registers_without_torch_and_names_its_fields() -> None:
     for name in ("fashion_mnist", "fashion_mnist_sample", "mnist", "cifar10"):
         assert fields(name) == ["real", "label"]
     bundled = {e.name for e in registry if e.kind == "data" and e.facts.get("bundled") and e.plugin.name == "data"}
-    assert bundled == {"fashion_mnist_sample", "openmoji", "photos"}
+    assert bundled == {"fashion_mnist_sample", "openmoji", "openmoji_unpaired", "photos"}
 
 
 @pytest.mark.parametrize(

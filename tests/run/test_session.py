@@ -45,7 +45,7 @@ def run(tmp_path_factory):
 def test_the_folder_holds_everything(run) -> None:
     names = {p.name for p in run.path.iterdir()}
     assert names == {
-        *("config.yaml", "locked.yaml", "environment.json", "metrics.jsonl"),
+        *("config.yaml", "locked.yaml", "environment.json", "metrics.jsonl", "evaluations.jsonl"),
         *("samples", "checkpoints", "report.html", "tensorboard"),
     }
     assert sorted(p.name for p in run.samples.iterdir()) == [
@@ -162,6 +162,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, monkeypatch, capsys) -> No
         return advance(self)
 
     monkeypatch.setattr(Trainer, "advance", interrupted)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is started without
     model = written(tmp_path, POINTS, train__checkpoint_every=100)
     folder, reason = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
     assert reason == "interrupted"
