@@ -30,10 +30,11 @@ def score(
     overrides: Iterable[str] = (),
 ) -> list[Record]:
     """Records of the run's samples; see :meth:`ganzoo.run.opened.Run.evaluate`."""
-    wanted, own = list(metrics), run.spec
+    wanted, overrides = list(metrics), list(overrides)
+    stated = {text.partition("=")[0] for text in overrides}
     measure: dict[str, Any] = {}
     for name in wanted:
-        if name not in own.metrics:
+        if name not in run.spec.metrics and f"evaluate.values.{name}" not in stated:
             measure |= _written(name, run)
     if n is not None:
         measure["evaluate.n"] = n

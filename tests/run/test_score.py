@@ -102,6 +102,8 @@ def test_metrics_that_the_model_does_not_name(runs, tmp_path) -> None:
         run.evaluate(["circle"])
     with pytest.raises(UserError, match=r"metric.accuracy needs logit, and nothing of that name is there"):
         run.evaluate(["accuracy"])
+    added = ["evaluate.values.right=accuracy(D(fake), 0)", "parts.accuracy=metric.accuracy"]
+    assert set(run.evaluate(["right"], overrides=added)[0].values) == {"right"}
 
 
 def test_against_other_data(runs, tmp_path) -> None:
