@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
-from ganzoo_layers import Initialisation, Maxout, Verdict, agree, initialise, to_range
+from ganzoo_layers import Initialisation, Maxout, Verdict, agree, initialise, one_hot, to_range
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 
 class Generator(nn.Module):

@@ -12,6 +12,7 @@ from ganzoo_layers.blocks import (
     to_range,
 )
 from ganzoo_layers.conditional import ClassNorm, Projection, agree, class_norm, in_turn, through, verdict
+from ganzoo_layers.labels import one_hot
 from ganzoo_layers.sizes import doubling_path, halvings, multiples
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "initialise",
     "multiples",
     "norm",
+    "one_hot",
     "through",
     "to_range",
     "verdict",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ganzoo_layers import one_hot
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,7 +32,7 @@ class CategoricalInformation:
         """`label` is one-hot, ``B (m K)``, or for a single code the categories themselves, ``B``."""
         logits = x.unflatten(1, (self.codes, -1))
         if not label.is_floating_point():
-            label = F.one_hot(label, logits.shape[2])
+            label = one_hot(label, logits.shape[2])
         surprise = -(label.view_as(logits) * F.log_softmax(logits, 2)).sum((1, 2))
         return surprise.mean() - self.codes * math.log(logits.shape[2])
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from ganzoo_layers import one_hot
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from ganzoo.contract import map_tensors
 
@@ -39,4 +39,4 @@ class OneHot:
         self.num_classes = num_classes
 
     def __call__(self, label: Tensor) -> Tensor:
-        return one_hot(label, self.num_classes).float()
+        return one_hot(label, self.num_classes)

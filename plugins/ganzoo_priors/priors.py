@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
+from ganzoo_layers import one_hot
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from ganzoo import draw
 
@@ -84,7 +84,7 @@ class Categorical:
 
     def __call__(self, n: int) -> Tensor:
         label = draw.integers(n, high=self.num_classes)
-        return one_hot(label, self.num_classes).float() if self.one_hot else label
+        return one_hot(label, self.num_classes) if self.one_hot else label
 
 
 def _positive(size: int) -> None:
