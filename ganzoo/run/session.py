@@ -192,9 +192,10 @@ class Session:
         phase.steps = self.spec.train.steps = steps
         self.spec.train.budget = None
         state = self.trainer.state_dict() if budget.unchanged(self.blueprint, steps, budget.TIMED) else None
-        self.trainer = Trainer(self.blueprint, self.trainer.device)
+        before, self.trainer = self.trainer, Trainer(self.blueprint, self.trainer.device)
         if state is not None:
             self.trainer.load_state_dict(state)
+            self.trainer.ledger.gauges = before.ledger.gauges  # this step is still to be logged
         else:
             warm.start(self.spec, self.trainer.parts)
             self.trainer.restart_averages()
