@@ -1,8 +1,8 @@
 """Composition: any generator, discriminator, adversarial loss and regularizer meet, with no Python.
 
 All pairs of networks are checked on the meta device with every loss and with every regularizer; a covering set, in
-which every pair of choices occurs, trains two steps; the slow suite checks and trains every cell. What is refused stands in
-``refused.yaml`` with its reason.
+which every pair of choices occurs, trains two steps; the slow suite checks and trains every cell. What is refused
+stands in ``refused.yaml`` with its reason.
 """
 
 from __future__ import annotations
