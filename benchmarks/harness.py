@@ -119,7 +119,9 @@ def circumstances(rounds: int) -> str:
 
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     python = platform.python_version()
-    command = " ".join(["python", *sys.orig_argv[1:]])
+    command = " ".join(
+        ["python", *(Path(word).name if Path(word).is_absolute() else word for word in sys.orig_argv[1:])]
+    )
     return (
         f"{date.today()}, torch {torch.__version__}, Python {python}, {_processor()}, {os.cpu_count()} cores{load}, "
         f"one thread, {rounds} rounds; `{command}`"
