@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from ganzoo_extractors.base import Extractor
 from ganzoo_extractors.weights import fix, read
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganzoo_text.towers import TwoTowers
@@ -21,7 +22,7 @@ class Embedding(NamedTuple):
     features: Tensor
 
 
-class OpenMojiRanker(nn.Module):
+class OpenMojiRanker(Extractor):
     """OpenMoji's drawings among their captions: ``B 3 32 32 -> features B 64``; ``ranker.text(text)`` places captions.
 
     An `encoder.two_towers` trained on the real drawings of OpenMoji's training split by ``ganzoo train ranker``; no
@@ -39,10 +40,7 @@ class OpenMojiRanker(nn.Module):
     """
 
     def __init__(self, in_range: tuple[float, float] | None):
-        super().__init__()
-        if in_range is None:
-            raise ValueError("in_range is not known; write the values of black and white, such as [-1, 1]")
-        self.low, self.high = in_range
+        super().__init__(in_range)
         weights = read(FILE)
         self.sha256 = weights.sha256
         arguments = weights.record["arguments"]
@@ -50,17 +48,13 @@ class OpenMojiRanker(nn.Module):
         fix(self.network, weights.tensors)
         self.train(False)
 
-    def train(self, mode: bool = True) -> OpenMojiRanker:
-        """Stays in evaluation mode, whatever is asked."""
-        return super().train(False)
-
     def forward(self, x: Tensor) -> Embedding:
         if x.ndim != 4 or tuple(x.shape[1:]) not in ((3, SIDE, SIDE), (3, 2 * SIDE, 2 * SIDE)):
             given = "x".join(map(str, x.shape[1:])) or "numbers"
             raise ValueError(f"extractor.openmoji_ranker takes colour images, 3x32x32 or 3x64x64, not {given}")
         if x.shape[2] > SIDE:
             x = avg_pool2d(x, 2)
-        return Embedding(self.network.image(2 * (x - self.low) / (self.high - self.low) - 1))
+        return Embedding(self.network.image(2 * self.unit(x) - 1))
 
     def text(self, text: Tensor) -> Tensor:
         """Captions' embeddings ``B 384`` by `encoder.minilm`, where images lie: ``B 64``."""
