@@ -1,0 +1,91 @@
+"""Every adversarial loss and every regularizer on models with conditions, inputs or phases, by overrides alone.
+
+Checked on the meta device, or refused for a reason that is listed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from ganzoo.errors import UserError
+from ganzoo.model.program import call_signature
+from tests.test_matrix import LOSSES, REGISTRY, REGULARIZERS
+from tests.zoo import small
+
+
+class Judge(NamedTuple):
+    """A discriminator as penalties take it: part, player, a function of the image, real and fake images."""
+
+    part: str
+    player: str
+    critic: str
+    real: str
+    fake: str
+
+
+JUDGES: dict[str, list[Judge]] = {
+    "cgan/cgan": [Judge("D", "D", "D(_, label)", "real", "fake")],
+    "cgan/fashion_mnist_sample": [Judge("D", "D", "D(join(_, maps(code, real)))", "real", "fake")],
+    "acgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "projection/fashion_mnist_sample": [Judge("D", "D", "D(_, label)", "real", "fake")],
+    "infogan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "pix2pix/openmoji": [Judge("D", "D", "D(_, a)", "b", "fake")],
+    "cyclegan/openmoji": [Judge("D_a", "D", "D_a", "a", "fake_a"), Judge("D_b", "D", "D_b", "b", "fake_b")],
+    "srgan/photos": [Judge("D", "D", "D", "real", "sr")],
+    "gan_cls/openmoji": [Judge("D", "D", "D(_, text)", "real", "fake")],
+    "stackgan/openmoji": [
+        Judge("D1", "D1", "D1(_, seen1)", "real1", "fake1"),
+        Judge("D2", "D2", "D2(_, seen2)", "real", "fake"),
+    ],
+}
+NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # its head is a convolution
+REFUSED = {
+    ("projection/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
+    ("pix2pix/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("cyclegan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("gan_cls/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("stackgan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+}
+
+
+def put_on(judge: Judge, regularizer: str) -> dict[str, Any]:
+    """Overrides that put a regularizer, as ``name@way``, on a discriminator."""
+    name, way = regularizer.split("@")
+    part = f"reg_{judge.part}"
+    if way == "with":
+        return {f"parts.{judge.part}.with.reg": name}
+    if way == "after":
+        return {f"players.{judge.player}.after.{part}": name}
+    meaning = {"critic": judge.critic, "part": judge.part, "real": judge.real, "fake": judge.fake}
+    taken = call_signature(REGISTRY.find(name).load()())
+    term = f"{part}({', '.join(meaning[p] for p in taken.parameters)})"
+    return {f"parts.{part}": name, f"players.{judge.player}.minimize.{part}": term}
+
+
+def problem(model: str, overrides: dict[str, Any]) -> str | None:
+    try:
+        small(model, **overrides).check()
+    except UserError as error:
+        return error.problems[0].message
+    return None
+
+
+@pytest.mark.parametrize("model", JUDGES)
+def test_takes_every_adversarial_loss(model: str) -> None:
+    for loss in LOSSES:
+        assert problem(model, {"parts.adv": loss}) is None, loss
+
+
+@pytest.mark.parametrize("model", JUDGES)
+def test_takes_every_regularizer_or_says_why_not(model: str) -> None:
+    for regularizer in REGULARIZERS:
+        if regularizer == "none":
+            continue
+        overrides: dict[str, Any] = {}
+        for judge in JUDGES[model]:
+            overrides |= put_on(judge, regularizer)
+        found, expected = problem(model, overrides), REFUSED.get((model, regularizer))
+        assert (found is None) == (expected is None), f"{regularizer}: {found}"
+        assert expected is None or (found and expected in found), f"{regularizer}: refused because {found}"
