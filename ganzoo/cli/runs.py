@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ganzoo import api, launch
+from ganzoo import api, config, launch
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
 from ganzoo.errors import UserError
+from ganzoo.registry import Registry
 
 Out = Annotated[Path | None, typer.Option("--out", metavar="PATH", help="Where to write.")]
 Steps = Annotated[int | None, typer.Option("--steps", help="Train for this many steps.")]
@@ -34,11 +35,12 @@ def train(
 ) -> None:
     """Train a model into a run folder."""
     stated = [*(overrides or ()), *([f"train.steps={steps}"] if steps is not None else [])]
-    loaded = api.Model(model, stated, api.registry(code))
+    registry = api.registry(code)
+    loaded = api.Model(model, stated, registry)
     warnings = loaded.check()
     for warning in warnings if launch.rank() == 0 else ():
         typer.echo(f"warning: {warning}", err=True)
-    _ended(*loaded.run(out, quiet or as_json), as_json)
+    _ended(*loaded.run(out, quiet or as_json), registry, as_json)
 
 
 def resume(
@@ -53,10 +55,10 @@ def resume(
     registry = api.registry(code)
     from ganzoo.run.session import resume
 
-    _ended(*resume(run, registry, steps, quiet or as_json, moved or ()), as_json)
+    _ended(*resume(run, registry, steps, quiet or as_json, moved or ()), registry, as_json)
 
 
-def _ended(folder: Any, reason: str, as_json: bool) -> None:
+def _ended(folder: Any, reason: str, registry: Registry, as_json: bool) -> None:
     from ganzoo import distributed
 
     first = distributed.rank() == 0
@@ -70,10 +72,21 @@ def _ended(folder: Any, reason: str, as_json: bool) -> None:
         if pictures:
             print(f"  samples  {pictures[-1]}")
         print(f"  report   {folder.path / 'report.html'}")
-        print(f"  more     ganzoo sample {folder.path} -n 16 --out samples.png")
+        print(f"  more     ganzoo sample {folder.path} {_made_from(folder, registry) or '-n 16'} --out samples.png")
     distributed.stop()
     if reason == "interrupted":
         raise typer.Exit(130)
+
+
+def _made_from(folder: Any, registry: Registry) -> str:
+    """What samples are made from, beside noise and labels, as the command line has it."""
+    from ganzoo.config.static import Graph
+
+    spec = config.load(folder.path / "locked.yaml", {}, registry)
+    fields = spec.config["locked"]["fields"]
+    example = {"image": "FOLDER", "text": "'…'", "vector": "FILE.npy"}
+    kinds = {name: fields[name]["kind"] for name in Graph(spec).needs([spec.sample]) if name in fields}
+    return " ".join(f"{name}={example[kind]}" for name, kind in kinds.items() if kind in example)
 
 
 def sample(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from ganzoo.errors import UserError
 from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit
 from ganzoo_data.folder import ImageFolder
+from ganzoo_data.words import printable
 
 SPLIT = "{split}"
 
 
 class Two(ImageSet):
-    """`real_a` and `real_b` from files under one root. A subclass says where its two folders are.
+    """`real_a` and `real_b` from files under one root. The arguments that name its two folders are `named`.
 
     In the name of a folder ``{split}`` stands for ``train`` or ``test``; without it, `holdout` sets files aside.
     Source: ganzoo's own.
@@ -37,6 +38,8 @@ class Two(ImageSet):
     Raises:
         ValueError: an argument is out of bounds.
     """
+
+    named: ClassVar[tuple[str, str]] = ("a", "b")
 
     def __init__(
         self,
@@ -63,9 +66,9 @@ class Two(ImageSet):
             self.side(name, holdout)  # refuses what an image folder does
 
     @property
-    @abstractmethod
-    def places(self) -> tuple[str, str]:
+    def places(self) -> list[str]:
         """The folders below the root."""
+        return [getattr(self, name) for name in self.named]
 
     @property
     def _sets_aside(self) -> bool:
@@ -85,6 +88,14 @@ class Two(ImageSet):
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
+        """Raises UserError where the root lacks a folder."""
+        for name, side in zip(self.named, self.sides, strict=True):
+            if self.root.is_dir() and not side.root.is_dir():
+                found = ", ".join(sorted(path.name for path in self.root.iterdir() if path.is_dir())) or "no folders"
+                raise UserError(
+                    f"there is no folder {printable(side.root)}; {printable(self.root)} has {found}: write "
+                    f"data.{name}=FOLDER, below that, or data.{name}=. for itself"
+                )
         a, b = (side.fields["real"] for side in self.sides)
         return {"real_a": a, "real_b": b}
 

@@ -52,10 +52,6 @@ class PairedFolders(Two):
         self.a, self.b = a, b
         super().__init__(root, split, range, size, channels, fit, holdout, memory)
 
-    @property
-    def places(self) -> tuple[str, str]:
-        return self.a, self.b
-
     @cached_property
     def sides(self) -> tuple[ImageFolder, ImageFolder]:
         """Both folders, their files in the order of their common names."""
@@ -89,6 +85,8 @@ class SideBySide(Two):
         ValueError: an argument is out of bounds.
     """
 
+    named = ("folder", "folder")
+
     def __init__(
         self,
         root: str,
@@ -106,10 +104,6 @@ class SideBySide(Two):
             raise ValueError(f"a is {a!r}, but should be 'left' or 'right'")
         self.folder, self.a = folder, a
         super().__init__(root, split, range, size, channels, fit, holdout, memory)
-
-    @property
-    def places(self) -> tuple[str, str]:
-        return self.folder, self.folder
 
     @cached_property
     def sides(self) -> tuple[ImageFolder, ImageFolder]:

@@ -48,7 +48,3 @@ class UnpairedFolders(Two, Unpaired):
     ):
         self.a, self.b = a, b
         super().__init__(root, split, range, size, channels, fit, holdout, memory)
-
-    @property
-    def places(self) -> tuple[str, str]:
-        return self.a, self.b

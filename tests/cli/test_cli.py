@@ -339,3 +339,10 @@ def test_profile_mistakes(ganzoo) -> None:
     assert result.code == 2 and "no phase 'late'" in result.err
     assert ganzoo("profile", "gan/circle", *SMALL, "--steps", "0").code == 2
     assert ganzoo("profile", "dcgan").code == 2
+
+
+def test_the_end_of_training_says_what_samples_are_made_from(ganzoo, tmp_path) -> None:
+    (tmp_path / "m.yaml").write_text(PICTURES.replace("Z(n)", "shown").replace("judged:", "shown: code, judged:"))
+    text = (tmp_path / "m.yaml").read_text().replace("real: {", "code: {kind: vector, shape: [4]}, real: {")
+    (tmp_path / "m.yaml").write_text(text)
+    assert "ganzoo sample r code=FILE.npy --out samples.png" in ganzoo("train", "m.yaml", "--out", "r").out

@@ -297,6 +297,16 @@ def test_a_file_of_odd_width_has_no_halves(tmp_path: Path) -> None:
         _ = SideBySide(str(tmp_path)).fields
 
 
+def test_a_folder_that_the_root_lacks_is_named_with_what_it_has(tmp_path: Path) -> None:
+    save(tmp_path / "1.png", grey(1, 4, 8))
+    with pytest.raises(UserError, match=r"no folder .*train; .* has no folders: write data\.folder=FOLDER"):
+        _ = SideBySide(str(tmp_path)).fields
+    assert len(SideBySide(str(tmp_path), folder=".")) == 1
+    save(tmp_path / "trainA" / "1.png", grey(1))
+    with pytest.raises(UserError, match=r"no folder .*trainB; .* has trainA: write data\.b=FOLDER"):
+        _ = UnpairedFolders(str(tmp_path)).fields
+
+
 def test_unpaired_folders_have_orders_of_their_own(tmp_path: Path) -> None:
     for i in range(20):
         save(tmp_path / "trainA" / f"{i}.png", grey(i))
