@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -130,9 +131,11 @@ class Trainer:
         self.prepare()
 
     def remaining(self, player: str, phase: Phase) -> int:
-        """The steps that a player plays from this phase on: what a schedule that ends with training asks for."""
+        """The steps of a player from this phase on with this optimizer: what a schedule that ends with it asks for."""
         phases = list(self.spec.phases.values())
-        return sum(p.steps for p in phases[phases.index(phase) :] if player in p.players)
+        playing = [p for p in phases[phases.index(phase) :] if player in p.players]
+        alike = takewhile(lambda p: _training(p.players[player]) == _training(phase.players[player]), playing)
+        return sum(p.steps for p in alike)
 
     def prepare(self) -> None:
         """Compile the phase's terms and settle who owns which shared value."""

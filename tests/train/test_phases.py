@@ -48,6 +48,19 @@ class TestPhases:
         assert [weight(step) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]
         assert seat.schedules.count == 1
 
+    def test_a_schedule_ends_with_the_phases_that_share_its_optimizer(self, tmp_path) -> None:
+        falling = {"use": "schedule.linear", "end": 0.1}
+        overrides = {f"phases__{name}__players": {"P": {"schedule": falling}} for name in ("warm", "main")}
+        last = {"P": {"schedule": falling, "optimizer": {"lr": 1.0}}}
+        tr = trainer(written(tmp_path, LADDER, **overrides, phases__end__players=last, optimizer__lr=0.5, share=[]))
+        rates = []
+        for _ in range(10):
+            tr.advance()
+            rates.append(tr.seats["P"].optimizer.param_groups[0]["lr"])
+        assert rates[6] == pytest.approx(0.5 * 0.1)  # after 3 + 4 steps
+        assert rates[9] == pytest.approx(1.0 * 0.1)
+        assert rates[7] == pytest.approx(1.0 - 0.9 / 3)
+
     def test_an_average_goes_on_when_only_the_learning_rate_changes(self, tmp_path) -> None:
         text = LADDER.replace("players: {P: {}}", "players: {G: {}, D: {}}").replace(
             "ema: 0.5}", "ema: 0.5}\n  G: {ema: 0.9}", 0
