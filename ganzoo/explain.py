@@ -85,7 +85,7 @@ def _player(player: Player, spec: Spec, graph: static.Graph) -> dict[str, Any]:
         "batch": player.batch or spec.train.batch,
         "optimizer": _written(player.optimizer),
         "schedule": {key: _written(component) for key, component in player.schedules.items()},
-        "after": [_written(component) for component in player.after.values()],
+        "after": [f"{_written(component)}{_only(player, name)}" for name, component in player.after.items()],
         "ema": player.ema.decay if player.ema else None,
         "clip": player.clip,
     }
@@ -94,6 +94,12 @@ def _player(player: Player, spec: Spec, graph: static.Graph) -> dict[str, Any]:
 def weight(value: float | Component) -> float | str:
     """A term's weight as a number, or its schedule in words."""
     return value if isinstance(value, int | float) else str(_written(value))
+
+
+def _only(player: Player, constraint: str) -> str:
+    """The parts that a constraint acts on, where these are not all that the player trains."""
+    on = player.on[constraint]
+    return "" if on == player.trains else f" on {', '.join(on)}"
 
 
 def _written(component: Component | None) -> str | None:

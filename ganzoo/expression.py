@@ -276,3 +276,11 @@ def root(expr: Expr) -> str | None:
 
 def has_hole(expr: Expr) -> bool:
     return any(isinstance(e, Name) and e.id == HOLE for e in walk(expr))
+
+
+def arguments(expr: Expr) -> list[Expr]:
+    """What a call is given and has to be computed: neither constants nor functions of a hole."""
+    if not isinstance(expr, Call):
+        return []
+    every = (*expr.args, *(value for _, value in expr.kwargs))
+    return [value for value in every if not isinstance(value, Const) and not has_hole(value)]

@@ -62,14 +62,15 @@ class Field:
         return torch.arange(n) // across, across
 
     def label(self, text: str) -> int:
-        """A class given by its number or its name.
+        """A class given by its name or its number; where names are numbers themselves, they are what is meant.
 
         Raises:
             UserError: there is no such class.
         """
-        if text.isdigit() and int(text) < len(self.classes):
-            return int(text)
         names = {name.lower(): index for index, name in enumerate(self.classes)}
+        numbered = any(name.isdigit() for name in names)
+        if text.isdigit() and not numbered and int(text) < len(self.classes):
+            return int(text)
         if text.lower() not in names:
             near = choices(text.lower(), names)
             raise UserError(f"there is no class '{text}'" + (f" ({near})" if near else ""))

@@ -13,6 +13,7 @@ from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_
 from ganzoo.errors import UserError
 from ganzoo.registry import Registry
 
+AT_ONCE = 2**27  # numbers in the images of a folder that are held together with what is made of them
 Out = Annotated[Path | None, typer.Option("--out", metavar="PATH", help="Where to write.")]
 Steps = Annotated[int | None, typer.Option("--steps", help="Train for this many steps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
@@ -105,7 +106,8 @@ def sample(
     """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder."""
     opened = api.open(run, "best" if best else "last", raw, code=code)
     inputs = _inputs(given, opened, resize=True)
-    across = None
+    shown = [v.name for v in opened.spec.shown]
+    across = opened.spec.show.across if (value or opened.spec.sample) in shown else None
     if rows in inputs:
         raise UserError(f"{rows} is given twice: as {rows}=… and by --rows {rows}")
     if rows is not None:
@@ -154,16 +156,18 @@ def compute(
     stems = _unlike([stem for stem, _ in next(iter(files.values()))])
     rest = {name: item for name, item in inputs.items() if name not in files}
     same = all(len({tuple(tensor.shape) for _, tensor in items}) == 1 for items in files.values())
-    rows = [range(len(stems))] if same else [range(i, i + 1) for i in range(len(stems))]
-    if len(rows) > 1 and place.suffix:
+    fits = max(1, AT_ONCE // sum(items[0][1].numel() for items in files.values())) if not place.suffix else len(stems)
+    group = fits if same else 1
+    rows = [range(i, min(i + group, len(stems))) for i in range(0, len(stems), group)]
+    if not same and place.suffix:
         raise UserError(f"the images differ in size, so they cannot all go into {place}; give a folder with --out")
     written: list[Path] = []
-    for group in rows:
+    for some in rows:
         import torch
 
-        batch = {name: torch.cat([items[i][1] for i in group]) for name, items in files.items()}
-        found = opened.compute(value, n=len(group), seed=seed, **batch, **rest)
-        written += _save(opened, found, place, [stems[i] for i in group])
+        batch = {name: torch.cat([items[i][1] for i in some]) for name, items in files.items()}
+        found = opened.compute(value, n=len(some), seed=seed, **batch, **rest)
+        written += _save(opened, found, place, [stems[i] for i in some])
     _say(written, as_json)
 
 

@@ -131,9 +131,14 @@ class PlayerReader(NodeReader):
                 if found is not None:
                     player.schedules[key] = found
         for key, child in self.entries(node, "after", under=path).items():
-            found = self.component(child, f"{path}.after.{key}", ("regularizer",))
+            where = f"{path}.after.{key}"
+            found = self.component(child, where, ("regularizer",), keep=("on",))
             if found is not None:
                 player.after[key] = found
+                player.on[key] = self.names(child, "on") or player.trains
+                for part in set(player.on[key]) - set(player.trains):
+                    message = f"{player.name} does not train '{part}', so nothing can follow its steps"
+                    self.problem(message, child.get("on") or child, f"{where}.on", choices(part, player.trains))
         ema = node.get("ema")
         if ema is not None and ema.value is not None and not ema.missing:
             player.ema = typecheck.read(schema.Ema, ema, f"{path}.ema", self.problems)

@@ -92,6 +92,7 @@ class Player:
     every: int = 1
     batch: int | None = None
     after: dict[str, Component] = field(default_factory=dict)
+    on: dict[str, list[str]] = field(default_factory=dict)  # the parts that each constraint acts on
     ema: Ema | None = None
     clip: float | None = None
     origins: dict[str, Origin] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from ganzoo import draw
 from ganzoo.config.spec import Component, Phase, Player, Spec, Term
 from ganzoo.contract import first, shape_of
 from ganzoo.errors import EvaluationError, Problem, UserError
-from ganzoo.expression import Call, root
+from ganzoo.expression import Call, arguments, root
 from ganzoo.fields import Field
 from ganzoo.model import build, modes
 from ganzoo.model.build import DRY_BATCH, Blueprint
@@ -154,7 +155,7 @@ def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
 
 
 def _metrics(blueprint: Blueprint, turn: Any, problems: list[Problem]) -> None:
-    """Metrics are only compiled, as they read numbers, which the meta device has not; one that has `dry` runs that."""
+    """A metric reads numbers, which the meta device has not: its `dry` is run, or else its arguments are computed."""
     spec = blueprint.spec
     program = Program(spec.flow, blueprint.parts.__getitem__, blueprint.kind, dry=True)
     for value in spec.metrics.values():
@@ -162,6 +163,9 @@ def _metrics(blueprint: Blueprint, turn: Any, problems: list[Problem]) -> None:
             get = program.value(value)
             if isinstance(value.expr, Call) and hasattr(blueprint.parts.get(root(value.expr.func) or ""), "dry"):
                 get(turn)
+            else:
+                for expr in arguments(value.expr):
+                    program.value(replace(value, name=str(expr), text=str(expr), expr=expr))(turn)
         except UserError as error:
             problems += error.problems
         except EvaluationError as error:

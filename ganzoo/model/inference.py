@@ -11,6 +11,7 @@ from torch import nn
 
 from ganzoo import distributed, draw
 from ganzoo.config.spec import Value
+from ganzoo.config.static import Graph
 from ganzoo.contract import first, map_tensors
 from ganzoo.errors import UserError, choices
 from ganzoo.expression import HOLE
@@ -119,7 +120,6 @@ class Inference:
         n: int,
         key: tuple[Any, ...],
         given: Mapping[str, Any] | None = None,
-        chunk: int = CHUNK,
     ) -> list[Any]:
         """Each value for `n` samples, on the CPU.
 
@@ -129,13 +129,13 @@ class Inference:
             key: What seeds the noise: the same key, the same noise.
             given: Tensors by name, ``n …`` each: data fields, or named values to use instead of computing them, or what
                 stands where the equations have a hole.
-            chunk: How many samples at once.
 
         Raises:
             UserError: a field is needed that is not given.
             EvaluationError: a part failed.
         """
         given = given or {}
+        chunk = self.together(values, given)
         make = self.program.filled if HOLE in given else self.program.value
         getters = [make(value) for value in values]
         found: list[list[Any]] = []
@@ -152,6 +152,23 @@ class Inference:
                 with draw.using(draws):
                     found.append([map_tensors(lambda t: t.cpu(), get(turn)) for get in getters])
         return [joined([piece[i] for piece in found]) for i in range(len(values))]
+
+    def together(self, values: Iterable[Value], given: Mapping[str, Any] | None = None) -> int:
+        """How many samples are computed at once.
+
+        A network with batch statistics sees as many as in training, where the paper's way of sampling is that of
+        training; of images larger than the data's there are fewer, so that they fit into memory.
+        """
+        spec = self.blueprint.spec
+        graph = Graph(spec)
+        needed = {name for value in values for name in graph.of(value)}
+        players = [player for phase in spec.phases.values() for player in phase.players.values()]
+        for name in needed & spec.parts.keys():
+            if spec.parts[name].eval_bn == "batch":
+                return next((p.batch for p in players if name in p.trains and p.batch), None) or spec.train.batch
+        usual = max((field.size for field in self.blueprint.fields.values() if field.kind == "image"), default=1)
+        largest = max((v[0].numel() for v in (given or {}).values() if getattr(v, "ndim", 0) == 4), default=1)
+        return max(1, CHUNK * usual // max(usual, largest))
 
 
 def joined(pieces: list[Any]) -> Any:

@@ -18,7 +18,7 @@ import ganzoo
 from ganzoo.config.spec import Part, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import Measured, first
-from ganzoo.expression import HOLE, Call, Const, Expr, has_hole, root
+from ganzoo.expression import HOLE, Call, Const, Expr, arguments, has_hole, root
 from ganzoo.model.build import Blueprint
 from ganzoo.model.factory import FACTS
 from ganzoo.model.inference import Inference
@@ -68,7 +68,7 @@ def _measure(inference: Inference, metrics: Mapping[str, Value]) -> dict[str, Re
     spec = inference.blueprint.spec
     given, inputs = _inputs(inference.blueprint, metrics.values())
     n = min([spec.evaluate.n, *map(len, given.values())])
-    needed = {str(e): Value(str(e), str(e), e, v.origin, v.path) for v in metrics.values() for e in _arguments(v)}
+    needed = {str(e): Value(str(e), str(e), e, v.origin, v.path) for v in metrics.values() for e in arguments(v.expr)}
     key = (spec.evaluate.seed, "evaluate")
     computed = dict(zip(needed, inference.compute(list(needed.values()), n, key, given), strict=True))
 
@@ -118,7 +118,7 @@ def protocol(inference: Inference, value: Value, n: int, inputs: str) -> dict[st
     extractors = {part.entry.id: inference.parts[part.name] for part in used if part.kind == "extractor"}
     networks = {part.name: inference.parts[part.name] for part in used if part.kind not in ("metric", "extractor")}
     learned = {k: m for k, m in networks.items() if isinstance(m, nn.Module) and any(True for _ in m.parameters())}
-    modes = {name: _mode(spec.parts[name], module) for name, module in learned.items()}
+    modes = {name: _mode(spec.parts[name], module, inference.together([value])) for name, module in learned.items()}
     found = {
         "metric": metric.entry.id,
         "expression": value.text,
@@ -141,10 +141,11 @@ def _plain(item: Any) -> Any:
     return json.loads(json.dumps(item, default=str))
 
 
-def _mode(part: Part, module: nn.Module) -> str:
+def _mode(part: Part, module: nn.Module, together: int) -> str:
     if not any(isinstance(m, _BatchNorm) for m in module.modules()):
         return "dropping" if part.eval_dropout else ""
-    return f"{part.eval_bn} statistics" + (", dropping" if part.eval_dropout else "")
+    of = f" of {together}" if part.eval_bn == "batch" else ""
+    return f"{part.eval_bn} statistics{of}" + (", dropping" if part.eval_dropout else "")
 
 
 def _dist(part: Part) -> dict[str, str]:
@@ -164,10 +165,3 @@ def named(name: str | None, values: Mapping[str, float]) -> float | None:
     """A number by its name, which may leave out the extractor: ``fid`` for ``fid[fashion_cnn]``."""
     short = {re.sub(r"\[.*?\]", "", key): value for key, value in values.items()}
     return values.get(name or "", short.get(name or ""))
-
-
-def _arguments(value: Value) -> list[Expr]:
-    """What a metric is called with and has to be computed."""
-    assert isinstance(value.expr, Call)
-    every = (*value.expr.args, *(expr for _, expr in value.expr.kwargs))
-    return [expr for expr in every if not isinstance(expr, Const) and not has_hole(expr)]

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganzoo.contract import first
 from ganzoo.data import to_field, to_uint8
 from ganzoo.errors import UserError
 from ganzoo.fields import Field
+from ganzoo.pixels import MODES, flatten
 from ganzoo.run.folder import atomic
 from ganzoo.run.pictures import picture
 
@@ -67,26 +68,19 @@ def _array(path: Path) -> torch.Tensor:
 
 
 def image(path: Path, field: Field, resize: bool = False) -> torch.Tensor:
-    """An image file as the field has them: channels and range, ``1 C H W``; its size only with `resize`.
+    """An image file, upright, as the field has them: channels and range, ``1 C H W``; its size only with `resize`.
 
     Raises:
         UserError: it is no image, or the field has channels that no image file has.
     """
-    modes = {1: "L", 3: "RGB", 4: "RGBA"}
     channels = field.shape[0]
-    if channels not in modes:
+    if channels not in MODES:
         raise UserError(f"an image file has no {channels} channels; give a .npy array of N {channels} H W")
     try:
         with Image.open(path) as opened:
-            opened.load()
-            converted = opened.convert("RGBA")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            final = flatten(ImageOps.exif_transpose(opened), channels)
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} cannot be read as an image: {error}") from None
-    if channels != 4:
-        page = Image.new("RGBA", converted.size, "white")
-        page.alpha_composite(converted)
-        converted = page
-    final = converted.convert(modes[channels])
     if resize:
         final = final.resize((field.shape[2], field.shape[1]), Image.Resampling.LANCZOS)
     pixels = np.array(final, dtype=np.uint8).reshape(1, final.height, final.width, channels)
@@ -141,6 +135,8 @@ def write(
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3, 4):
         return write(value, out / "values.npy", fields, range, names)
     written = []
+    if len(names) != len(tensor):  # several images for each row, as in a traversal
+        names = [f"{i:05d}" for i, _ in enumerate(tensor)]
     for name, shown in zip(names, _plain(tensor, range), strict=True):
         with atomic(out / f"{name}.png") as file:
             shown.save(file, format="PNG")

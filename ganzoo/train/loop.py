@@ -45,8 +45,9 @@ class Seat:
         self.player = player
         self.own = parameters(parts, player.trains)
         self.ids = set(map(id, self.own))
-        self.trained = [parts[name] for name in player.trains]
-        self.after = [blueprint.make(constraint) for constraint in player.after.values()]
+        self.after = [
+            (blueprint.make(made), [parts[part] for part in player.on[name]]) for name, made in player.after.items()
+        ]
         if before is not None and _training(before.player) == _training(player):
             self.steps, self.optimizer, self.schedules = before.steps, before.optimizer, before.schedules
         else:
@@ -282,8 +283,8 @@ class Trainer:
         if self.logged:
             self.ledger.gauge(player.name, {"gradient": gauges.gradient(seat.own) if norm is None else norm}, self.step)
         seat.optimizer.step()
-        for constraint in seat.after:
-            for part in seat.trained:
+        for constraint, bound in seat.after:
+            for part in bound:
                 constraint.after_step(part)
         if seat.ema is not None:
             seat.ema.update()

@@ -41,7 +41,7 @@ class Watched(Trainer):
             if isinstance(part, nn.Module):
                 self._watch(name, part)
         for seat in self.seats.values():
-            for constraint in seat.after:
+            for constraint, _ in seat.after:
                 setattr(constraint, "after_step", clock.wrapped(constraint.after_step, what="after"))  # noqa: B010
             if seat.ema is not None:
                 setattr(seat.ema, "update", clock.wrapped(seat.ema.update, what="ema"))  # noqa: B010

@@ -9,8 +9,9 @@ from typing import Literal
 from ganzoo.data import stated_label
 from ganzoo.errors import UserError
 from ganzoo.fields import Field
+from ganzoo.pixels import MODES
 from ganzoo_data.base import ImageSet, Split
-from ganzoo_data.decode import MODES, Fit
+from ganzoo_data.decode import Fit
 from ganzoo_data.survey import Survey
 from ganzoo_data.words import printable, some
 

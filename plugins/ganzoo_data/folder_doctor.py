@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from ganzoo.errors import UserError
-from ganzoo_data.decode import GREY, flatten
+from ganzoo.pixels import flatten
+from ganzoo_data.decode import GREY
 from ganzoo_data.doctor import Finding, classes, few, pixels, repeated, spread
 from ganzoo_data.listing import File, Listing, is_image, list_images
 from ganzoo_data.store import in_order, reason

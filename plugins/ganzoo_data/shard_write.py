@@ -14,7 +14,7 @@ from PIL import Image
 
 from ganzoo.errors import UserError
 from ganzoo.fields import Field
-from ganzoo_data.decode import MODES
+from ganzoo.pixels import MODES
 from ganzoo_data.pack import Counted, write_folder
 from ganzoo_data.shard_index import scan
 from ganzoo_data.store import cores

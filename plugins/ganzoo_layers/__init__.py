@@ -13,7 +13,7 @@ from ganzoo_layers.blocks import (
 )
 from ganzoo_layers.conditional import ClassNorm, Projection, agree, class_norm, in_turn, through, verdict
 from ganzoo_layers.labels import one_hot
-from ganzoo_layers.sizes import doubling_path, halvings, multiples
+from ganzoo_layers.sizes import doubling_path, halvings, multiples, of_size
 
 __all__ = [
     "Activation",
@@ -32,6 +32,7 @@ __all__ = [
     "initialise",
     "multiples",
     "norm",
+    "of_size",
     "one_hot",
     "through",
     "to_range",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 Size = tuple[int, int]
 
 
@@ -56,3 +58,14 @@ def multiples(size: Sequence[int], step: int) -> str:
     """The sizes next to this one whose sides are multiples of `step`, in words: ``256x256 or 256x512``."""
     lower, upper = ([step * max(-(-side // step) - (down and side % step > 0), 1) for side in size] for down in (1, 0))
     return " or ".join(dict.fromkeys(f"{height}x{width}" for height, width in (lower, upper)))
+
+
+def of_size(images: Tensor, size: Sequence[int]) -> None:
+    """Let only images of one size pass: for networks whose last layer spans the map.
+
+    Raises:
+        ValueError: they have another size.
+    """
+    if tuple(images.shape[2:]) != tuple(size):
+        height, width = images.shape[2:]
+        raise ValueError(f"it was built for images of {size[0]}x{size[1]}, and is given {height}x{width}")

@@ -162,9 +162,9 @@ class Mae:
 class Perceptual(ImageFeatures):
     """The distance of paired images in the features of an extractor: ``perceptual(fake, real, E)``; 0 is best.
 
-    d = mean |f(x)/|f(x)| - f(y)/|f(y)||^2, from 0 to 4
+    d = mean |f(x)/|f(x)| - f(y)/|f(y)||^2, from 0 to 4, all of an image's features as one vector
 
-    Paper: arXiv:1801.03924 eq. 1, with one layer and no weights.
+    Paper: arXiv:1801.03924 eq. 1, with one layer, no weights, and one length an image instead of one a place.
 
     Args:
         reference: The data whose field says what range the images have.

@@ -79,7 +79,7 @@ class Tstr:
         if not torch.isfinite(fake).all():
             names = ("tstr", "trtr", "ratio", "trts")
             return Measured(dict.fromkeys(names, float("nan")), self.protocol(n_real))
-        generated = (self._quantised(fake.cpu()), label.flatten().cpu())
+        generated = (self._quantised(fake[:n_real].cpu()), label[:n_real].flatten().cpu())
         unseen = self._rows(self.unseen, None)
         if n_real not in self._real:
             network = self.taught(*self._rows(self.seen, n_real))

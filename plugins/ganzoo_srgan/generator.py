@@ -50,7 +50,8 @@ class SRResNet(nn.Module):
         bias: Whether the convolutions before a norm have one; those without a norm always do.
         base: What the output is added to: ``none``, as in the paper, or the ``bicubic`` enlargement of the input, so
             that only the difference has to be learnt (arXiv:1511.04587).
-        tile: The largest side, in pixels of the input, of what is computed at once in evaluation mode.
+        tile: The largest side, in pixels of the input, of what is computed at once in evaluation mode; with a norm over
+            the image, such as instance norm, it is always the whole.
 
     Raises:
         ValueError: `scale` is no power of 2, the sizes have no such ratio, or `tile` is too small.
@@ -80,7 +81,8 @@ class SRResNet(nn.Module):
         doublings = self.scale.bit_length() - 1
         if self.scale < 1 or self.scale != 2**doublings:
             raise ValueError(f"scale is {self.scale}, but should be 2, 4, 8 or another power of 2")
-        self.range, self.base, self.tile = out_range or (0.0, 1.0), base, tile
+        self.range, self.base = out_range or (0.0, 1.0), base
+        self.tile = tile if norm in ("batch", "none") else None
         self.reach = math.ceil(4 + 2 * blocks + 1 + sum(0.5**i for i in range(doublings)) + 4 / self.scale) + 1
         if tile <= 2 * self.reach:
             raise ValueError(f"tile is {tile}, but should be above {2 * self.reach}, twice what an output depends on")
@@ -97,6 +99,8 @@ class SRResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             return self.enlarge(x)
+        if self.tile is None:
+            return self.enlarge(x).clamp(*self.range)
         return tiled(self.enlarge, x, self.scale, self.tile, self.reach).clamp(*self.range)
 
     def enlarge(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganzoo import draw
@@ -53,8 +53,8 @@ class Bicubic:
         return y + (low + step * ((y.clamp(low, high) - low) / step).round() - y).detach()
 
 
-class Crop:
-    """A square from a random place of each image: ``B C H W -> B C size size``.
+class Crop(nn.Module):
+    """A square from a random place of each image: ``B C H W -> B C size size``; the whole image in evaluation mode.
 
     Paper: arXiv:1609.04802 section 3.2.
 
@@ -68,9 +68,12 @@ class Crop:
     def __init__(self, size: int):
         if size < 1:
             raise ValueError(f"size is {size}, but should be 1 or more")
+        super().__init__()
         self.size = size
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
         height, width = _sides(x, "it crops")
         if min(height, width) < self.size:
             raise ValueError(f"images of {height}x{width} are too small to be cropped to {self.size}x{self.size}")

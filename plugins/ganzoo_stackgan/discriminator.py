@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from ganzoo_layers import Verdict, halvings, initialise
+from ganzoo_layers import Verdict, halvings, initialise, of_size
 from torch import Tensor, nn
 
 from ganzoo_stackgan.stage_two import tiled
@@ -25,14 +25,14 @@ class Discriminator(nn.Module):
             code takes the mean of its conditioning augmentation.
 
     Raises:
-        ValueError: the image is smaller than 4x4.
+        ValueError: the image is smaller than 4x4, or (when called) images of another size.
     """
 
     channels_last = True
 
     def __init__(self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 0):
         super().__init__()
-        height, breadth = in_size
+        self.size = height, breadth = in_size
         if min(in_size) < 4:
             raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 4")
         layers: list[nn.Module] = []
@@ -53,6 +53,7 @@ class Discriminator(nn.Module):
         initialise(self, "normal", 0.02)
 
     def forward(self, x: Tensor, text: Tensor) -> Verdict:
+        of_size(x, self.size)
         seen = self.see(x)
         features = self.joint(torch.cat([seen, tiled(self.compress(text), seen)], 1))
         return Verdict(self.head(features).flatten(), features.flatten(1))

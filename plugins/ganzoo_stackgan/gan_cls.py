@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-from ganzoo_layers import Verdict, doubling_path, halvings, initialise, to_range
+from ganzoo_layers import Verdict, doubling_path, halvings, initialise, of_size, to_range
 from torch import Tensor, nn
 
 from ganzoo_stackgan.stage_two import tiled
@@ -73,7 +73,7 @@ class Discriminator(nn.Module):
         embedding: Numbers to which the text is compressed; the paper has 128, the code 256.
 
     Raises:
-        ValueError: the image is smaller than 4x4.
+        ValueError: the image is smaller than 4x4, or (when called) images of another size.
     """
 
     channels_last = True
@@ -82,7 +82,7 @@ class Discriminator(nn.Module):
         self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 256
     ):
         super().__init__()
-        height, breadth = in_size
+        self.size = height, breadth = in_size
         if min(in_size) < 4:
             raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 4")
         count = max(halvings(in_size), 1)
@@ -103,6 +103,7 @@ class Discriminator(nn.Module):
         initialise(self, "normal", 0.02)
 
     def forward(self, x: Tensor, text: Tensor) -> Verdict:
+        of_size(x, self.size)
         seen = self.see(x)
         features = self.joint(torch.cat([seen, tiled(self.compress(text), seen)], 1))
         return Verdict(self.head(features).flatten(), features.flatten(1))

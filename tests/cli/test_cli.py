@@ -200,6 +200,29 @@ def test_images_in_and_out(ganzoo) -> None:
     assert "is no input" in ganzoo("sample", "run", "real").err
 
 
+def test_images_are_read_upright_and_with_all_their_bits(ganzoo) -> None:
+    Path("m.yaml").write_text(PICTURES)
+    assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
+    turned = Image.new("RGB", (8, 4))
+    exif = turned.getexif()
+    exif[0x0112] = 6  # the camera was held on its side
+    turned.save("turned.jpg", exif=exif)
+    assert "real 1x3x8x4" in ganzoo("compute", "run", "judged", "real=turned.jpg").err
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(ramp).save("deep.png")
+    assert ganzoo("compute", "run", "real", "real=deep.png", "--out", "same.npy").code == 0
+    assert np.load("same.npy").mean() == pytest.approx(0, abs=0.02)
+
+
+def test_several_images_for_each_sample(ganzoo) -> None:
+    text = PICTURES.replace("judged:", "two: 'stack(fake, fake)', judged:").replace("show: [fake]", "SHOW")
+    Path("m.yaml").write_text(text.replace("SHOW", "show: {values: [two], n: 3, across: 2}"))
+    assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
+    assert ganzoo("sample", "run", "--value", "two", "-n", "3", "--out", "two.png").code == 0
+    assert Image.open("two.png").size == (2 * 34 + 2, 3 * 34 + 2)
+    assert ganzoo("sample", "run", "--value", "two", "-n", "3", "--out", "two").out == "6 files in two\n"
+
+
 def test_a_row_of_each_class(ganzoo) -> None:
     labelled = "real: {kind: image, shape: [3, 8, 8]}, label: {kind: label, classes: [cat, dog, newt]}"
     text = PICTURES.replace("real: {kind: image, shape: [3, 8, 8]}", labelled).replace(

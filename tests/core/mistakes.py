@@ -291,6 +291,13 @@ LATE = [
         "players.D.after.c.bound",
         "should be above 0",
     ),
+    Mistake(
+        "constraint on another's part",
+        "players:\n  D:\n    after:\n      c: {use: regularizer.clip_weights, on: [G]}",
+        5,
+        "players.D.after.c.on",
+        "D does not train 'G'",
+    ),
     Mistake("no layer", "parts: {D: {with: {c: regularizer.r1}}}", 2, "parts.D.with.c", "cannot be put on a part"),
     # calls
     Mistake("too many", "flow:\n  z: Z(n, 3)", 3, "flow.z", "Z takes (n: int), but is called as Z(n, 3)"),

@@ -22,7 +22,7 @@ LAYERS = (
     ("registry", "hookspecs", "ganzoo"),
     ("plugins",),
     ("config",),
-    ("draw", "distributed", "fields", "data", "reference"),
+    ("draw", "distributed", "fields", "pixels", "data", "reference"),
     ("model",),
     ("train",),
     ("run",),

@@ -228,6 +228,8 @@ def test_tstr_of_good_wrong_and_poor_samples() -> None:
     first = torch.stack([real[label == k][0] for k in range(3)])
     poor = metric(first[label], label)
     assert poor.values["trts"] == 1 > poor.values["tstr"], "samples without variety are easy, and teach little"
+    more = metric(torch.cat([real, real]), torch.cat([label, label]))
+    assert more.values == good.values, "no more samples than there are real ones"
 
 
 def test_tstr_of_vectors() -> None:

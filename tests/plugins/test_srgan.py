@@ -198,6 +198,7 @@ def test_crops_are_pieces_at_every_place_and_follow_the_seed() -> None:
     corners = {tuple(corner.tolist()) for corner in found[:, :, 0, 0]}
     assert corners == {(float(r), float(c)) for r in range(3) for c in range(6)}
     assert torch.equal(found - found[:, :, :1, :1], (x[:, :, :4, :4]))
+    assert Crop(4).eval()(x) is x
     assert torch.equal(found, drawn(1))
     assert not torch.equal(found, drawn(2))
     with pytest.raises(ValueError, match="6x9 are too small to be cropped to 7x7"):
@@ -373,3 +374,17 @@ def test_compute_takes_the_large_photo_too_and_says_what_fits(run: Path, tmp_pat
         opened.compute("sr", real=tensor(photo(121)))
     assert opened.field("lr").shape == (3, 8, 8)  # type: ignore[union-attr]
     assert opened.field("nothing") is None
+
+
+def test_a_norm_over_the_image_is_never_computed_in_tiles() -> None:
+    x = torch.rand(1, 3, 80, 40) * 2 - 1
+    small = {"in_channels": 3, "in_size": (8, 8), "out_channels": 3, "out_size": (16, 16), "width": 4, "blocks": 1}
+    network = SRResNet(**small, norm="instance", tile=32).eval()
+    assert torch.equal(network(x), network.enlarge(x).clamp(-1, 1))
+
+
+def test_one_override_changes_the_factor() -> None:
+    model = ganzoo.load("srgan/srresnet_photos", {"parts.down.down": 2})
+    assert model.check() == []
+    parts = model.blueprint.parts
+    assert (parts["G"].scale, parts["psnr"].border) == (2, 2)

@@ -19,7 +19,7 @@ from ganzoo_stackgan.stage_one import StageOne
 from ganzoo_stackgan.stage_two import StageTwo
 from torch import nn
 
-from ganzoo import api, draw
+from ganzoo import api, draw, plugins
 from ganzoo.errors import UserError
 from tests.zoo import TINY, equal, full, tensors, trainer
 
@@ -177,3 +177,11 @@ def test_a_condition_reaches_d_without_its_gradient() -> None:
     assert "stop" in model.spec.flow["seen1"].text
     with pytest.raises(UserError, match="text_dim"):
         api.Model("stackgan/openmoji", {"flow.seen1": "real"}).check()
+
+
+@pytest.mark.parametrize("part", ["discriminator.stackgan", "discriminator.gan_cls"])
+def test_images_of_another_size_than_a_discriminator_was_built_for_are_refused(part: str) -> None:
+    judge = plugins.installed().find(part).load()(3, (16, 16), 4, width=4)
+    assert judge(torch.zeros(2, 3, 16, 16), torch.zeros(2, 4)).logit.shape == (2,)
+    with pytest.raises(ValueError, match="built for images of 16x16, and is given 32x16"):
+        judge(torch.zeros(2, 3, 32, 16), torch.zeros(2, 4))

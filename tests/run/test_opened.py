@@ -11,6 +11,7 @@ from torch import nn
 import ganzoo
 from ganzoo import plugins
 from ganzoo.errors import UserError
+from ganzoo.fields import Field
 from ganzoo.run import checkpoint
 from ganzoo.run.session import train
 from tests.zoo import written
@@ -178,3 +179,38 @@ train: {batch: 8, steps: 3}
         after = opened.parts["G"].state_dict()
         assert all(torch.equal(before[k], after[k]) for k in before), "sampling changes no tensor"
     assert not torch.equal(found["running"], found["batch"])
+
+
+def test_batch_statistics_are_of_as_many_as_in_training(tmp_path) -> None:
+    text = """
+extends: base/images.yaml
+data: {use: data.random, count: 30, fields: {real: {kind: image, shape: [1, 16, 16]}}}
+parts: {Z: {size: 4}, G: {width: 4, eval_bn: batch}, D: {width: 4}}
+players: {D: {}, G: {batch: 4}}
+share: []
+show: []
+train: {batch: 8, steps: 2}
+"""
+    run, _ = train(written(tmp_path, text).blueprint, tmp_path / "run", plugins.installed(), True)
+    inference = ganzoo.open(run.path).inference
+    assert inference.together([inference.blueprint.spec.flow["fake"]]) == 4
+    z = torch.randn(8, 4)
+    opened = ganzoo.open(run.path)
+    both, half = opened.compute("G(z)", z=z), opened.compute("G(z)", z=z[4:])
+    assert torch.equal(both[4:], half)
+
+
+def test_fewer_large_images_are_computed_at_once(lonely) -> None:
+    opened = ganzoo.open(lonely)
+    real = opened.spec.flow["judged"]
+    sizes = {8: 64, 16: 16, 64: 1, 512: 1, 4: 64}
+    found = {side: opened.inference.together([real], {"real": torch.zeros(2, 1, side, side)}) for side in sizes}
+    assert found == sizes
+
+
+def test_names_of_classes_that_are_numbers_are_what_is_meant() -> None:
+    numbered, named = Field("label", (), classes=("1", "2", "03")), Field("label", (), classes=("cat", "dog"))
+    assert [numbered.label(text) for text in ("1", "2", "03")] == [0, 1, 2]
+    assert [named.label(text) for text in ("1", "Cat")] == [1, 0]
+    with pytest.raises(UserError, match="no class '0'"):
+        numbered.label("0")

@@ -40,6 +40,16 @@ class TestPhases:
             tr.advance()
         assert max(p.abs().max().item() for p in tr.parts["D"].parameters()) <= 0.001001
 
+    def test_constraints_act_on_the_parts_they_name(self, tmp_path) -> None:
+        on = {"use": "regularizer.clip_weights", "bound": 0.001, "on": ["D"]}
+        both = {"trains": ["D", "E"], "after": {"clip": on}, "minimize": {"more": "adv.d(E(real), E(fake))"}}
+        extra = {"parts__E": {"use": "discriminator.mlp", "hidden": [8]}, "phases__main__players__D": both, "share": []}
+        tr = trainer(written(tmp_path, LADDER, **extra))
+        for _ in range(5):
+            tr.advance()
+        largest = {name: max(p.abs().max().item() for p in tr.parts[name].parameters()) for name in "DE"}
+        assert largest["D"] <= 0.001001 < 0.01 < largest["E"]
+
     def test_weights_that_follow_a_schedule_begin_with_their_player(self, tmp_path) -> None:
         tr = trainer(written(tmp_path, LADDER))
         for _ in range(4):
