@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from torch import nn
 
 from ganzoo.config import static
-from ganzoo.config.spec import Component, Phase, Player, Spec
+from ganzoo.config.spec import Component, Part, Phase, Player, Spec
 from ganzoo.expression import called, names
 from ganzoo.model.build import Blueprint
 from ganzoo.model.modes import parameters
 from ganzoo.model.rewrite import rewritable
+
+LOSSES = ("adversarial", "loss", "regularizer")
 
 
 def explain(blueprint: Blueprint) -> dict[str, Any]:
@@ -30,8 +33,10 @@ def explain(blueprint: Blueprint) -> dict[str, Any]:
         "parts": {
             name: {
                 "use": part.entry.id,
+                "arguments": part.args,
+                "sampling": _sampling(part),
                 "parameters": count(blueprint.parts.get(name)),
-                "facts": {k: v for k, v in blueprint.facts.get(name, {}).items() if k != "data"},
+                "facts": {k: v for k, v in blueprint.facts.get(name, {}).items() if _plain(v)},
                 "with": [put.entry.id for put in part.puts.values()],
                 "rewritten": _rewritten(blueprint, name),
             }
@@ -40,7 +45,8 @@ def explain(blueprint: Blueprint) -> dict[str, Any]:
         "flow": {
             name: {"equation": value.text, "shape": blueprint.shapes.get(name)} for name, value in spec.flow.items()
         },
-        "phases": [_phase(phase, spec, graph) for phase in spec.phases.values()],
+        "losses": {name: _meaning(blueprint, part) for name, part in spec.parts.items() if part.kind in LOSSES},
+        "phases": [_phase(phase, blueprint, graph) for phase in spec.phases.values()],
         "share": spec.share,
         "update": "simultaneous" if spec.simultaneous else "alternating",
         "sample": spec.sample,
@@ -59,16 +65,34 @@ def _rewritten(blueprint: Blueprint, name: str) -> list[str]:
     return rewritable(part) if blueprint.spec.train.rewrite and isinstance(part, nn.Module) else []
 
 
-def _phase(phase: Phase, spec: Spec, graph: static.Graph) -> dict[str, Any]:
+def _plain(value: Any) -> bool:
+    return isinstance(value, int | float | str | list | tuple | None)
+
+
+def _sampling(part: Part) -> str:
+    """How a part behaves when samples are made, where it is not as usual."""
+    said = ["batch statistics"] if part.eval_bn == "batch" else []
+    return " and ".join([*said, *(["dropout"] if part.eval_dropout else [])])
+
+
+def _meaning(blueprint: Blueprint, part: Part) -> list[str]:
+    """What a loss says it is: its first sentence, and its equation where that stands by itself."""
+    paragraphs = (inspect.getdoc(blueprint.factories[part.path]) or "").split("\n\n")
+    equations = [p for p in paragraphs[1:] if " = " in p and not p.startswith(("Args:", "Paper:", "Source:"))]
+    return [" ".join(text.replace("``", "").split()) for text in (*paragraphs[:1], *equations[:1])]
+
+
+def _phase(phase: Phase, blueprint: Blueprint, graph: static.Graph) -> dict[str, Any]:
     return {
         "phase": phase.name,
         "steps": phase.steps,
-        "players": [_player(player, spec, graph) for player in phase.players.values()],
+        "players": [_player(player, phase, blueprint, graph) for player in phase.players.values()],
     }
 
 
-def _player(player: Player, spec: Spec, graph: static.Graph) -> dict[str, Any]:
-    reached = graph.of_player(player)
+def _player(player: Player, phase: Phase, blueprint: Blueprint, graph: static.Graph) -> dict[str, Any]:
+    spec, reached = blueprint.spec, graph.of_player(player)
+    computed = blueprint.computed[phase.name, player.name]
     networks = [
         n for n in reached if n in spec.parts and spec.parts[n].kind in ("generator", "discriminator", "encoder")
     ]
@@ -76,7 +100,7 @@ def _player(player: Player, spec: Spec, graph: static.Graph) -> dict[str, Any]:
         "player": player.name,
         "trains": player.trains,
         "frozen": [name for name in networks if name not in player.trains],
-        "values": [name for name in in_order(reached, graph) if name in spec.flow],
+        "values": [name for name in in_order(reached, graph) if name in computed],
         "minimizes": [
             {"term": t.name, "of": t.text, "weight": weight(t.weight), "every": t.every} for t in player.terms.values()
         ],
@@ -146,11 +170,17 @@ def text(blueprint: Blueprint) -> str:
         size = f"{part['parameters']:,} parameters" if part["parameters"] else ""
         puts = f"with {', '.join(part['with'])}" if part["with"] else ""
         pairs = f"layer pairs computed as one: {len(part['rewritten'])}" if part["rewritten"] else ""
-        lines.append(f"  {name:<{width}}  {part['use']}  " + "  ".join(x for x in (size, puts, facts, pairs) if x))
+        stated = ", ".join(f"{key}={value}" for key, value in part["arguments"].items())
+        what = f"{part['use']}({stated})" if stated else part["use"]
+        kept = f"sampling with {part['sampling']}" if part["sampling"] else ""
+        lines.append(f"  {name:<{width}}  " + "  ".join(x for x in (what, size, puts, facts, pairs, kept) if x))
     lines += ["", "flow"]
     for name, value in found["flow"].items():
         shared = "   (computed once a step)" if name in found["share"] else ""
         lines.append(f"  {name} = {value['equation']}   [{value['shape'] or 'not computed'}]{shared}")
+    lines += ["", "losses"] if found["losses"] else []
+    for name, said in found["losses"].items():
+        lines += [f"  {name:<{width}}  {said[0]}", *(f"  {'':<{width}}    {equation}" for equation in said[1:])]
     for phase in found["phases"]:
         lines += ["", f"{phase['phase']}: {phase['steps']:,} steps" + _simultaneously(found["update"])]
         for player in phase["players"]:
@@ -185,7 +215,9 @@ def _player_lines(player: dict[str, Any]) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list | tuple) and value else str(value)
+    if isinstance(value, list | tuple) and value:
+        return " to ".join(f"{v:g}" for v in value) if isinstance(value[0], float) else "x".join(map(str, value))
+    return str(value)
 
 
 def diagram(spec: Spec) -> str:

@@ -34,7 +34,8 @@ class Blueprint:
     """Everything about a model that is settled before it is built for real.
 
     `args` holds the complete arguments of every component by its path in the YAML: given, facts, and defaults.
-    `parts` are throw-away parts on `device`; `shapes` are those that the dry run saw.
+    `parts` are throw-away parts on `device`; `shapes` are those that the dry run saw, `computed` the named values that
+    it computed in each turn, by phase and player.
     """
 
     spec: Spec
@@ -46,6 +47,7 @@ class Blueprint:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
     shapes: dict[str, str] = field(default_factory=dict)
+    computed: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     reference: Reference | None = None
     notes: list[str] = field(default_factory=list)
 

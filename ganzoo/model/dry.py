@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -79,6 +80,7 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
             loss = _term(term, program, turn, problems)
             failed |= loss is None
             total = loss if total is None or loss is None else total + loss
+    blueprint.computed[phase.name, player.name] = list(turn.cache)
     for name, value in turn.cache.items():
         blueprint.shapes.setdefault(name, _readable(value))
     if failed or total is None or not own:
@@ -173,5 +175,5 @@ def _metrics(blueprint: Blueprint, turn: Any, problems: list[Problem]) -> None:
 
 
 def _readable(value: Any) -> str:
-    """A shape with the dry run's batch of two written as n."""
-    return shape_of(value).replace(f"{DRY_BATCH}x", "nx", 1) if shape_of(value) != str(DRY_BATCH) else "n"
+    """A shape, or several, with the dry run's batch of two written as n."""
+    return re.sub(rf"(?<![\dx]){DRY_BATCH}(?![\d])", "n", shape_of(value))

@@ -114,6 +114,10 @@ def test_check_explain_and_fill(ganzoo) -> None:
     text = ganzoo("explain", "wgan_gp").out
     for piece in ("5 times a step", "10 * gp(D, real, fake)", "fake = G(z)   [nx3x32x32]", "frozen: G", "batch 128"):
         assert piece in text, piece
+    told = ganzoo("explain", "acgan/fashion_mnist_sample").out
+    assert "generator.dcgan(width=32, stem=linear, refine=True)" in told
+    assert "    computes: d_real, z, fake, d_fake\n" in told and "    computes: z, fake, d_fake\n" in told
+    assert "d = E[smoothing-weighted softplus(-real)] + E[softplus(fake)], g = E[softplus(-fake)]" in told
     players = json.loads(ganzoo("explain", "wgan_gp", "--json").out)["phases"][0]["players"]
     assert {p["player"]: p["repeat"] for p in players} == {"G": 1, "D": 5}
     chart = ganzoo("explain", "gan/circle", "--diagram").out

@@ -51,6 +51,8 @@ def test_least_squares_by_hand() -> None:
     real, fake = torch.tensor([1.0, 3.0]), torch.tensor([0.0, 2.0])
     assert LeastSquares().d(real, fake).item() == pytest.approx(0.5 * (0 + 4) / 2 + 0.5 * (0 + 4) / 2)
     assert LeastSquares().g(fake).item() == pytest.approx(0.5 * (1 + 1) / 2)
+    assert LeastSquares(scale=2).d(real, fake).item() == pytest.approx(2 * LeastSquares().d(real, fake).item())
+    assert LeastSquares(scale=2).g(fake).item() == pytest.approx(2 * LeastSquares().g(fake).item())
     pearson = LeastSquares(a=-1, b=1, c=0)
     assert pearson.d(real, fake).item() == pytest.approx(0.5 * 4 / 2 + 0.5 * (1 + 9) / 2)
     assert pearson.g(fake).item() == pytest.approx(0.5 * 4 / 2)
