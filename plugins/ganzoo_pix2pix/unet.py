@@ -36,7 +36,7 @@ class UNet(nn.Module):
         init_scale: Standard deviation of the weights at the start.
 
     Raises:
-        ValueError: the size cannot be halved so often.
+        ValueError: the size cannot be halved so often, or, if `downs` is not given, not to maps near 4x4.
     """
 
     channels_last = True
@@ -57,7 +57,7 @@ class UNet(nn.Module):
         super().__init__()
         self.downs = _halvings(in_size) if downs is None else downs
         if self.downs < 2:
-            raise ValueError(f"in_size {in_size[0]}x{in_size[1]}: both sides should be multiples of 4, or of 2^downs")
+            raise ValueError(f"downs is {self.downs}, but should be 2 or more")
         self._check(in_size)
         widths = [width * min(2**level, MOST) for level in range(self.downs)]
         bias = norm != "batch"
@@ -99,4 +99,10 @@ class UNet(nn.Module):
 
 def _halvings(size: Sequence[int]) -> int:
     """How often both sides can be halved, 8 times at most."""
-    return next((count for count in range(MOST) if size[0] % 2 ** (count + 1) or size[1] % 2 ** (count + 1)), MOST)
+    count = next((count for count in range(MOST) if size[0] % 2 ** (count + 1) or size[1] % 2 ** (count + 1)), MOST)
+    least = min(max(min(size).bit_length() - 3, 2), MOST)  # to 4 to 7 pixels
+    if count < least:
+        near = multiples(size, 2**least)
+        shallow = f", or write `downs: {count}`" if count >= 2 else ""
+        raise ValueError(f"in_size {size[0]}x{size[1]} can be halved {count} times only; {near} would do{shallow}")
+    return count
