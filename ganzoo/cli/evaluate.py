@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,15 +45,17 @@ def evaluate(
         print_json([asdict(record) for record in records])
         return
     for record in records:
-        protocol = record.protocol
-        real = (
-            f" against {protocol['n_real']} of {protocol['real']} ({protocol['split']})" if "n_real" in protocol else ""
-        )
         for name, value in record.values.items():
             print(f"{name}  {value:.6g}")
-        print(f"  {protocol['n_fake']} samples{real}, seed {protocol['seed']}, step {opened.step}")
+        print(f"  {_measured(record.protocol)}, step {opened.step}")
         if record.verdict:
             print(f"  {record.verdict}")
+
+
+def _measured(protocol: Mapping[str, Any]) -> str:
+    """The main part of a protocol, in words."""
+    real = f" against {protocol['n_real']} of {protocol['real']} ({protocol['split']})" if "n_real" in protocol else ""
+    return f"{protocol.get('n_fake')} samples{real}, seed {protocol.get('seed')}"
 
 
 def compare(
@@ -73,7 +76,7 @@ def compare(
     rows = compare(runs, _listed(metrics), best, _listed(across))
     names = list(rows[0].values)
     if picture is not None:
-        curves(runs, names, picture)
+        curves(runs, rows[0].protocols, picture, _listed(across))
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -81,11 +84,13 @@ def compare(
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("model", "runs", *map(escape, names), box=None, pad_edge=False)
+    table = Table("model", "step", "runs", *map(escape, names), box=None, pad_edge=False)
     for row in rows:
         cells = [_cell(*row.summary()[name]) if name in row.values else "" for name in names]
-        table.add_row(escape(row.model), str(len(row.runs)), *cells)
+        table.add_row(escape(row.model), "best" if row.step is None else f"{row.step:,}", str(len(row.runs)), *cells)
     Console().print(table)
+    for name in names:
+        print(f"{name}: {_measured(rows[0].protocols[name])}")
     if picture is not None:
         print(picture)
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, get_type_hints
 
 import torch
@@ -50,6 +51,13 @@ class Blueprint:
     computed: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     reference: Reference | None = None
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def inputs(self) -> Reference:
+        """Where metrics take the model's inputs from: what its data holds out, or else what it trains on."""
+        assert self.spec.data is not None
+        split = "train" if self.data.held_out() is None else "held_out"
+        return Reference(self.data, self.spec.data.entry.id, split)
 
     def kind(self, name: str) -> str | None:
         part = self.spec.parts.get(name)

@@ -91,8 +91,8 @@ class Inference:
         self.device = devices[0] if devices else torch.device("cpu")
 
     @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """Evaluation mode inside the block, on this process alone; all is as before after it."""
+    def evaluating(self, seed: int = 0) -> Iterator[None]:
+        """Evaluation mode inside the block, on this process alone; all is as before after it. `seed` is dropout's."""
         modules = [m for part in self.parts.values() if isinstance(part, nn.Module) for m in part.modules()]
         before = [(m, m.training, getattr(m, "track_running_stats", None)) for m in modules]
         synchronised: list[Any] = [m for m in modules if isinstance(m, nn.SyncBatchNorm)]
@@ -104,7 +104,7 @@ class Inference:
             synced.__class__ = _Alone
         try:
             with distributed.alone(), torch.random.fork_rng(devices=devices), torch.no_grad():
-                torch.manual_seed(0)
+                torch.manual_seed(seed)
                 yield
         finally:
             for synced in synchronised:
@@ -139,7 +139,7 @@ class Inference:
         make = self.program.filled if HOLE in given else self.program.value
         getters = [make(value) for value in values]
         found: list[list[Any]] = []
-        with self.evaluating():
+        with self.evaluating(key[0] if isinstance(key[0], int) else 0):
             for index, start in enumerate(range(0, n, chunk)):
                 size = min(chunk, n - start)
                 rows = {k: v[start : start + size].to(self.device) for k, v in given.items()}
@@ -163,7 +163,7 @@ class Inference:
         graph = Graph(spec)
         needed = {name for value in values for name in graph.of(value)}
         players = [player for phase in spec.phases.values() for player in phase.players.values()]
-        for name in needed & spec.parts.keys():
+        for name in sorted(needed & spec.parts.keys()):
             if spec.parts[name].eval_bn == "batch":
                 return next((p.batch for p in players if name in p.trains and p.batch), None) or spec.train.batch
         usual = max((field.size for field in self.blueprint.fields.values() if field.kind == "image"), default=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -44,7 +45,9 @@ def table(claims: Sequence[Claim], found: Found, changed: Iterable[str] = ()) ->
             verdict = _verdict(claim, metric, last, len(lines), ranks)
             if claim.name in changed:
                 verdict += "; settings have changed since"
-            rows.append([*row, _spread(last), _spread(best), f"{len(lines)}{after}{failed}", verdict])
+            of = len(claim.said.seeds)
+            count = f"{len(lines)} of {of}" if len(lines) < of else f"{len(lines)}"
+            rows.append([*row, _spread(last), _spread(best), f"{count}{after}{failed}", verdict])
     return rows
 
 
@@ -60,8 +63,13 @@ def _spread(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return "-"
-    width = f" ± {_digits(stdev(known), mean(known))}" if len(known) > 1 else ""
+    width = f" ± {_digits(deviation(known), mean(known))}" if len(known) > 1 else ""
     return _digits(mean(known), mean(known)) + width
+
+
+def deviation(values: Sequence[float]) -> float:
+    """The standard deviation; not a number where a value is not finite."""
+    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _digits(value: float, of: float) -> str:

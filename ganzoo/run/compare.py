@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from ganzoo.errors import Problem, UserError, choices
+from ganzoo.run.claim_tables import deviation
 from ganzoo.run.evaluate import named
 from ganzoo.run.folder import RunFolder, atomic
 
@@ -18,15 +19,18 @@ Stored = Mapping[str, Any]
 
 @dataclass
 class Row:
-    """Runs that differ in their training seed alone: their numbers by metric, one a run."""
+    """Runs that differ in their training seed alone: their numbers by metric, one a run, and how each was measured."""
 
     model: str
+    step: int | None  # None where each is at its best
     runs: list[str] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    protocols: dict[str, Stored] = field(default_factory=dict)
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, tuple[float, float | None]]:
         """Mean and standard deviation over the runs."""
-        return {k: (fmean(v), stdev(v) if len(v) > 1 else None) for k, v in self.values.items()}
+        return {k: (fmean(v), deviation(v) if len(v) > 1 else None) for k, v in self.values.items()}
 
 
 def compare(
@@ -41,7 +45,8 @@ def compare(
         across: Keys of the protocol, such as ``versions`` or ``weights``, that may differ.
 
     Raises:
-        UserError: a run has no such record, or the runs were measured by different protocols; the message says how.
+        UserError: a run has no such record, two are of one seed, or the runs were measured by different protocols; the
+            message says how.
     """
     folders = [RunFolder(path) for path in dict.fromkeys(map(Path, runs))]
     stored = [_at(folder, best) for folder in folders]
@@ -51,13 +56,20 @@ def compare(
         raise UserError(
             Problem("these runs have no metric in common", hint="`ganzoo evaluate RUN --metrics NAME` adds")
         )
-    rows: dict[str, Row] = {}
+    rows: dict[tuple[str, int | None], Row] = {}
     for name in names:
         chosen = _alike(name, [str(f.path) for f in folders], stored, set(across))
         for folder, record in zip(folders, chosen, strict=True):
-            row = rows.setdefault(record["config"], Row(record["model"]))
+            step = None if best else record["step"]
+            row = rows.setdefault((record["config"], step), Row(record["model"], step))
             if str(folder.path) not in row.runs:
+                if record["train_seed"] in row.seeds:
+                    other = row.runs[row.seeds.index(record["train_seed"])]
+                    message = f"{other} and {folder.path} are the same model with the same seed"
+                    raise UserError(Problem(message, hint="leave one out"))
                 row.runs.append(str(folder.path))
+                row.seeds.append(record["train_seed"])
+            row.protocols[name] = record["protocol"]
             row.values.setdefault(name, []).append(record["values"][name])
     return list(rows.values())
 
@@ -68,14 +80,17 @@ def _at(folder: RunFolder, best: bool) -> list[Stored]:
     if not records:
         hint = f"`ganzoo evaluate {folder.path}` makes some"
         raise UserError(Problem(f"{folder.path} has no metric records", hint=hint))
-    step = max(record["step"] for record in records)
-    if best:
-        try:
-            index = json.loads((folder.checkpoints / "index.json").read_text(encoding="utf-8"))
-            step = int(str(index["best"]).removesuffix(".pt").rpartition("_")[2])
-        except (OSError, ValueError, KeyError):
+    try:
+        index = json.loads((folder.checkpoints / "index.json").read_text(encoding="utf-8"))
+        step = int(str(index["best" if best else "last"]).removesuffix(".pt").rpartition("_")[2])
+    except (OSError, ValueError, KeyError):
+        if best:
             raise UserError(f"{folder.path} keeps no best checkpoint (train.keep.best names what by)") from None
+        step = max(record["step"] for record in records)
     newest = {(r["metric"], _key(r["protocol"])): r for r in records if r["step"] == step}
+    if not newest:
+        message = f"{folder.path} has no metric records at its {'best' if best else 'last'} checkpoint, of step {step}"
+        raise UserError(Problem(message, hint=f"`ganzoo evaluate {folder.path}{' --best' * best}` makes some"))
     return list(newest.values())
 
 
@@ -90,7 +105,7 @@ def _full(metric: str, known: set[str]) -> str:
 
 
 def _alike(name: str, paths: list[str], stored: list[list[Stored]], across: set[str]) -> list[Stored]:
-    """One record of a metric for each run, all of the same protocol: of those that all have, that of most samples."""
+    """One record of a metric for each run, all of the same protocol: the newest of most samples that all have."""
     by_key = [{_key(r["protocol"], across): r for r in records if name in r["values"]} for records in stored]
     for path, found in zip(paths, by_key, strict=True):
         if not found:
@@ -101,10 +116,11 @@ def _alike(name: str, paths: list[str], stored: list[list[Stored]], across: set[
         pairs = [(a["protocol"], b["protocol"]) for a in by_key[0].values() for b in by_key[other].values()]
         told = min((differences(a, b, across) for a, b in pairs), key=len)
         message = f"{name} of {paths[0]} and {paths[other]} cannot be compared: " + "; ".join(told)
-        names = " ".join(dict.fromkeys(line.split()[0].split(".")[0] for line in told))
+        names = ",".join(dict.fromkeys(line.split()[0].split(".")[0] for line in told))
         hint = f"evaluate both alike, with `ganzoo evaluate`; or accept it: --across {names}"
         raise UserError(Problem(message, hint=hint))
-    key = max(common, key=lambda k: by_key[0][k]["protocol"].get("n_fake", 0))
+    order = list(by_key[0])
+    key = max(common, key=lambda k: (by_key[0][k]["protocol"].get("n_fake", 0), order.index(k)))
     return [found[key] for found in by_key]
 
 
@@ -129,8 +145,14 @@ def _key(protocol: Stored, across: Iterable[str] = ()) -> str:
     return json.dumps({k: v for k, v in protocol.items() if k not in set(across)}, sort_keys=True)
 
 
-def curves(runs: Sequence[str | Path], metrics: Sequence[str], out: Path) -> None:
+def curves(runs: Sequence[str | Path], metrics: Mapping[str, Stored], out: Path, across: Iterable[str] = ()) -> None:
     """A picture of metrics over steps, a line a run, those of one training seed apart in one colour.
+
+    Args:
+        runs: Run folders.
+        metrics: By name, each with the protocol of the records that are drawn.
+        out: The picture.
+        across: Keys of the protocol that may differ.
 
     Raises:
         UserError: it cannot be written.
@@ -143,7 +165,9 @@ def curves(runs: Sequence[str | Path], metrics: Sequence[str], out: Path) -> Non
     for path in runs:
         records = RunFolder(path).evaluated()
         for axis, name in zip(axes, metrics, strict=True):
-            points = {r["step"]: r["values"][name] for r in records if name in r["values"]}
+            key = _key(metrics[name], across)
+            same = [r for r in records if name in r["values"] and _key(r["protocol"], across) == key]
+            points = {r["step"]: r["values"][name] for r in sorted(same, key=lambda r: r["step"])}
             group, new = records[-1]["config"], records[-1]["config"] not in colours
             colour = colours.setdefault(group, f"C{len(colours) % 10}")
             label = records[-1]["model"] if new else None

@@ -18,6 +18,7 @@ import ganzoo
 from ganzoo.config.spec import Part, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import Measured, first
+from ganzoo.errors import Problem, UserError
 from ganzoo.expression import HOLE, Call, Const, Expr, arguments, has_hole, root
 from ganzoo.model.build import Blueprint
 from ganzoo.model.factory import FACTS
@@ -47,7 +48,7 @@ def evaluate(inference: Inference) -> list[Record]:
     is what the other arguments read. The name of a metric that goes through an extractor carries it.
     """
     spec = inference.blueprint.spec
-    once = {name: _reads(inference.blueprint, value, repeatable=False) for name, value in spec.metrics.items()}
+    once = {name: reads(inference.blueprint, value, repeatable=False) for name, value in spec.metrics.items()}
     found: dict[str, Record] = {}
     for alike in (
         {k: v for k, v in spec.metrics.items() if not once[k]},
@@ -57,7 +58,7 @@ def evaluate(inference: Inference) -> list[Record]:
     return [found[name] for name in spec.metrics]
 
 
-def _reads(blueprint: Blueprint, value: Value, repeatable: bool) -> set[str]:
+def reads(blueprint: Blueprint, value: Value, repeatable: bool) -> set[str]:
     """The data fields that a metric needs: labels, which may repeat, or those that may not."""
     needed = {*Graph(blueprint.spec).of(value)} & set(blueprint.fields)
     return {name for name in needed if (blueprint.fields[name].kind == "label") == repeatable}
@@ -85,7 +86,10 @@ def _measure(inference: Inference, metrics: Mapping[str, Value]) -> dict[str, Re
         name, call = spec.metric_name(value), value.expr
         assert isinstance(call, Call)
         kwargs = {key: known(expr, value) for key, expr in call.kwargs}
-        result = inference.program.apply(call.func, [known(expr, value) for expr in call.args], kwargs)
+        try:
+            result = inference.program.apply(call.func, [known(expr, value) for expr in call.args], kwargs)
+        except ValueError as error:
+            raise UserError(Problem(f"{value.text}: {error}", value.origin, value.path)) from error
         if not isinstance(result, Measured):
             result = Measured(result)
         said = result.values if isinstance(result.values, Mapping) else {"": result.values}
@@ -95,20 +99,21 @@ def _measure(inference: Inference, metrics: Mapping[str, Value]) -> dict[str, Re
     return found
 
 
-def _inputs(blueprint: Blueprint, metrics: Collection[Value]) -> tuple[dict[str, torch.Tensor], str]:
+def _inputs(blueprint: Blueprint, metrics: Collection[Value]) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """The data fields that the metrics need: as many rows as are wanted, or as there are; and what they are."""
     data, n = blueprint.data, blueprint.spec.evaluate.n
-    once, needed = (set().union(*(_reads(blueprint, value, many) for value in metrics)) for many in (False, True))
+    once, needed = (set().union(*(reads(blueprint, value, many) for value in metrics)) for many in (False, True))
     if data is None or not once | needed:
-        return {}, ""
-    held = data.held_out()
-    rows = held if held is not None else data
+        return {}, {}
+    source = blueprint.inputs
+    rows = source.rows
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(rows)))
     batch = rows.batch(order[:n] if once else order[torch.arange(n) % len(rows)], torch.device("cpu"))
-    return {name: batch[name] for name in once | needed}, f"{'train' if held is None else 'held_out'} rows, shuffled"
+    told = {"data": source.name, "split": source.split, "fingerprint": source.fingerprint, "order": "shuffled"}
+    return {name: batch[name] for name in once | needed}, told
 
 
-def protocol(inference: Inference, value: Value, n: int, inputs: str) -> dict[str, Any]:
+def protocol(inference: Inference, value: Value, n: int, inputs: dict[str, str]) -> dict[str, Any]:
     """What the core knows of how a metric is computed."""
     spec = inference.blueprint.spec
     used = [spec.parts[name] for name in Graph(spec).of(value) if name in spec.parts]
@@ -127,7 +132,7 @@ def protocol(inference: Inference, value: Value, n: int, inputs: str) -> dict[st
         "preparation": {name: dict(p) for name, e in extractors.items() if (p := getattr(e, "protocol", {}))},
         "n_fake": n,
         "seed": spec.evaluate.seed,
-        "inputs": inputs if any(name in inference.blueprint.fields for name in Graph(spec).of(value)) else "",
+        "inputs": inputs if any(name in inference.blueprint.fields for name in Graph(spec).of(value)) else {},
         "weights": {name: "averaged" if name in inference.averaged else "trained" for name in learned},
         "statistics": {name: mode for name, mode in modes.items() if mode},
         "truncation": {k: getattr(p, "truncation", None) for k, p in networks.items() if hasattr(p, "truncation")},
@@ -162,6 +167,6 @@ def flat(records: list[Record]) -> dict[str, float]:
 
 
 def named(name: str | None, values: Mapping[str, float]) -> float | None:
-    """A number by its name, which may leave out the extractor: ``fid`` for ``fid[fashion_cnn]``."""
-    short = {re.sub(r"\[.*?\]", "", key): value for key, value in values.items()}
-    return values.get(name or "", short.get(name or ""))
+    """A number by its name, or by that without an extractor, ``fid`` for ``fid[fashion_cnn]``, if only one is meant."""
+    short = [value for key, value in values.items() if re.sub(r"\[.*?\]", "", key) == name]
+    return values.get(name or "", short[0] if len(short) == 1 else None)

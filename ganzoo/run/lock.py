@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -68,9 +69,14 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
 
 def subject(name: str, config: Mapping[str, Any], step: int) -> dict[str, Any]:
     """What a metric record is of: the model, its training seed and steps, and a hash of all its other settings."""
-    kept = {key: config.get(key) for key in ("data", "parts", "flow", "players", "phases", "share", "update", "train")}
-    metrics = ("metric.", "extractor.")
-    kept["parts"] = {k: v for k, v in (kept["parts"] or {}).items() if not str(v["use"]).startswith(metrics)}
+    sections = ("data", "parts", "flow", "players", "phases", "share", "update", "optimizer", "schedule", "train")
+    kept = {key: config.get(key) for key in sections}
+    taught = json.dumps([kept["flow"], kept["players"], kept["phases"]])
+
+    def measures(name: str, use: str) -> bool:
+        return use.startswith("metric.") or (use.startswith("extractor.") and not re.search(rf"\b{name}\b", taught))
+
+    kept["parts"] = {k: v for k, v in (kept["parts"] or {}).items() if not measures(k, str(v["use"]))}
     elsewhere = {"data": ("root",), "train": ("seed", "device", "timeout", "log_every", "sample_every", "on_collapse")}
     for section, keys in elsewhere.items():
         kept[section] = {k: v for k, v in (kept[section] or {}).items() if k not in (*keys, "checkpoint_every", "keep")}

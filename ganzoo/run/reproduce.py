@@ -23,6 +23,11 @@ from ganzoo.errors import Problem, UserError
 from ganzoo.run.claims import Claim, settings
 from ganzoo.run.folder import RunFolder
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 NOTES = "reproduced.json"  # in a run folder: what its training took, and whether it failed
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -94,7 +99,8 @@ def run(tasks: Iterable[Task], jobs: int, say: Callable[[str], None] = print, co
     def one(task: Task) -> None:
         what = f"{task.claim.said.model}, seed {task.seed}"
         say(f"{what}: {f'goes on from step {task.last}' if task.last else 'starts'}; log {_log(task)}")
-        problem = _train(task, more, running)
+        with _held(task) as free:
+            problem = _train(task, more, running) if free else Problem(f"another process trains {task.folder}")
         if problem:
             problems.append(problem)
         say(f"{what}: {problem.message if problem else task.notes.get('failed', 'finished')}")
@@ -129,6 +135,22 @@ def _polite() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def _held(task: Task) -> Iterator[bool]:
+    """Whether this process alone may train it; the system lets go of it, however the process ends."""
+    if fcntl is None:
+        yield True
+        return
+    task.folder.parent.mkdir(parents=True, exist_ok=True)
+    with task.folder.with_suffix(".lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
 def _log(task: Task) -> Path:
     return task.folder.with_suffix(".log")
 
@@ -142,6 +164,7 @@ def _train(task: Task, more: list[str], running: set[subprocess.Popen[bytes]]) -
     task.folder.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **dict.fromkeys(THREADS, "1")}
     with _log(task).open("ab") as log:
+        begun = log.tell()
         process = subprocess.Popen(  # in a session of its own: Ctrl-C reaches it once, through us
             [sys.executable, "-m", "ganzoo", *command, *more],
             env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -149,7 +172,7 @@ def _train(task: Task, more: list[str], running: set[subprocess.Popen[bytes]]) -
         running.add(process)
         code, seconds = _wait(process)
         running.discard(process)
-    lines = _log(task).read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = _log(task).read_bytes()[begun:].decode(errors="replace").splitlines()
     said = next((line for line in reversed(lines) if line.startswith("error: ")), "").removeprefix("error: ")
     notes = {"seconds": round(before.get("seconds", 0.0) + seconds, 1), "machine": machine(), "date": f"{date.today()}"}
     if code == 1 and said.startswith("training diverged"):
@@ -197,20 +220,20 @@ def line(claim: Claim, spec: Spec, task: Task) -> dict[str, Any] | None:
         records = folder.evaluated()
         values: dict[int, dict[str, float]] = {}
         for record in records:
-            values.setdefault(record["step"], {}).update(record["values"])
+            values[record["step"]] = {**record["values"], **values.get(record["step"], {})}  # the training's own first
         asked = {s: {m: v for m in claim.metrics if (v := named(m, held)) is not None} for s, held in values.items()}
         numbers = {s: v[claim.said.metric] for s, v in asked.items() if claim.said.metric in v}
         finite = [step for step, number in numbers.items() if number == number]
-        choose = min if claim.said.better == "lower" else max
-        best = choose(finite, key=lambda step: numbers[step]) if finite else task.steps
-        last = [record for record in records if record["step"] == task.steps]
+        sign = -1 if claim.said.better == "lower" else 1
+        best = max(finite, key=lambda step: (sign * numbers[step], step)) if finite else task.steps
+        last = {record["metric"]: record for record in reversed(records) if record["step"] == task.steps}
         if not last:
             raise UserError(f"{task.folder} has no record at its last step, {task.steps}")
         found |= {
-            "config": last[0]["config"],
+            "config": next(iter(last.values()))["config"],
             "last": {"step": task.steps, "values": asked[task.steps]},
             "best": {"step": best, "values": asked[best]},
-            "protocol": {record["metric"]: record["protocol"] for record in last},
+            "protocol": {metric: record["protocol"] for metric, record in reversed(last.items())},
         }
     return found | {
         "seconds": notes.get("seconds"),
@@ -246,11 +269,17 @@ def record(path: Path, lines: Iterable[dict[str, Any]]) -> int:
 
 
 def current(lines: Iterable[dict[str, Any]]) -> dict[str, dict[int, dict[str, Any]]]:
-    """By claim and seed: the newest line of each seed, of those with the settings of the claim's newest line."""
+    """By claim and seed: the newest line of each seed, of those measured as the claim's newest line was."""
     found: dict[str, dict[int, dict[str, Any]]] = {}
     for item in lines:
         seeds = found.setdefault(item["claim"], {})
-        if any(other["settings"] != item["settings"] for other in seeds.values()):
+        if any(_unlike(other, item) for other in seeds.values()):
             seeds.clear()
         seeds[item["seed"]] = item
     return found
+
+
+def _unlike(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Whether two seeds cannot stand in one row: other settings, or numbers of other protocols."""
+    protocols = a.get("protocol"), b.get("protocol")
+    return a["settings"] != b["settings"] or (None not in protocols and protocols[0] != protocols[1])

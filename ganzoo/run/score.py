@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo import config
 from ganzoo.config.spec import Spec
+from ganzoo.config.static import Graph
 from ganzoo.errors import Problem, UserError
+from ganzoo.expression import Call, root
+from ganzoo.fields import Field
 from ganzoo.model import build, factory
 from ganzoo.model.build import forward_of
 from ganzoo.reference import SPLITS
-from ganzoo.run.evaluate import Record, evaluate
+from ganzoo.run.evaluate import Record, evaluate, reads
 
 if TYPE_CHECKING:
     from ganzoo.run.opened import Run
@@ -34,7 +37,7 @@ def score(
     stated = {text.partition("=")[0] for text in overrides}
     measure: dict[str, Any] = {}
     for name in wanted:
-        if name not in run.spec.metrics and f"evaluate.values.{name}" not in stated:
+        if name not in run.spec.metrics and f"evaluate.values.{_key(name)}" not in stated:
             measure |= _written(name, run)
     if n is not None:
         measure["evaluate.n"] = n
@@ -43,11 +46,14 @@ def score(
     if against is not None:
         measure |= _against(against, run)
     spec = config.from_plain(run.name, run.config, str(run.checkpoint.path), run.registry, overrides, measure)
-    spec.metrics = {name: value for name, value in spec.metrics.items() if name in wanted or not wanted}
+    asked = {_key(name) for name in wanted}
+    spec.metrics = {name: value for name, value in spec.metrics.items() if name in asked or not asked}
     if not spec.metrics:
         known = ", ".join(e.name for e in run.registry if e.kind == "metric")
         raise UserError(Problem(f"{run.name} names no metrics", hint=f"ask for some: --metrics NAME, of {known}"))
     blueprint = build.draw_up(spec, run.fields, measuring=True)
+    if against is not None:
+        _takes_reference(blueprint)
     with build.reading(spec.against or spec.data):
         _same_fields(spec, blueprint)
         return evaluate(run.inference_of(blueprint, run.load(blueprint)))
@@ -79,6 +85,9 @@ def _written(name: str, run: Run) -> dict[str, Any]:
             expression = spec.sample
         elif key in run.fields:
             expression = key
+            if run.fields[key].kind == "label" and key not in Graph(spec).needs([spec.sample]):
+                hint = "it is for models that are asked for a class"
+                raise UserError(Problem(f"{entry.id} needs {key}, which {spec.sample} does not depend on", hint=hint))
         else:
             kinds = {"real": "image"}
             same = [field for field, f in run.fields.items() if f.kind == kinds.get(key, key)]
@@ -89,8 +98,24 @@ def _written(name: str, run: Run) -> dict[str, Any]:
                 )
             expression = same[0]
         arguments.append(expression)
-    found[f"evaluate.values.{name.replace('.', '_')}"] = f"{part}({', '.join(arguments)})"
+    found[f"evaluate.values.{_key(name)}"] = f"{part}({', '.join(arguments)})"
     return found
+
+
+def _key(metric: str) -> str:
+    """Under which name a metric asked for stands: ``metric_fid`` for ``metric.fid``."""
+    return metric.replace(".", "_")
+
+
+def _takes_reference(blueprint: build.Blueprint) -> None:
+    """Refuse to measure against other data what compares samples with the inputs that they were made from."""
+    for value in blueprint.spec.metrics.values():
+        assert isinstance(value.expr, Call)
+        part = blueprint.spec.parts[root(value.expr.func) or ""]
+        inputs = reads(blueprint, value, repeatable=False)
+        if inputs and "reference" not in blueprint.args[part.path]:
+            message = f"{value.text} reads {', '.join(sorted(inputs))} of the model's own data, not of --against"
+            raise UserError(Problem(message, hint="say where other data is: data.root=FOLDER"))
 
 
 def _extractor(run: Run) -> tuple[str, dict[str, Any]]:
@@ -156,8 +181,18 @@ def _same_fields(spec: Spec, blueprint: build.Blueprint) -> None:
             told = [f"{'x'.join(map(str, f.shape))} in {list(f.range or ())}" for f in (field, own)]
             message = f"{spec.against.entry.id} has {name} {told[0]}, but the run has {told[1]}"
             raise UserError(Problem(message, spec.against.origin, hint="give evaluate.against.size=… or .range=…"))
+        read = any(name in Graph(spec).of(value) for value in spec.metrics.values())
+        if own is not None and field.kind == "label" and read and own.classes != field.classes:
+            classes = f"{_some(field)}, not {_some(own)}"
+            message = f"{spec.against.entry.id} has other classes of {name} than the run: {classes}"
+            raise UserError(Problem(message, spec.against.origin, hint="a class is known by its place among them"))
     if not set(blueprint.reference.fields) & set(blueprint.fields):
         hint = "it has " + ", ".join(blueprint.reference.fields)
         raise UserError(
             Problem(f"{spec.against.entry.id} has none of the run's fields", spec.against.origin, hint=hint)
         )
+
+
+def _some(field: Field) -> str:
+    """A few of the classes of a label."""
+    return ", ".join(field.classes[:4]) + (", …" if len(field.classes) > 4 else "") or "no names"

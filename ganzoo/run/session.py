@@ -16,13 +16,13 @@ import torch
 from ganzoo import config, distributed, launch, plugins
 from ganzoo.config.limits import seconds
 from ganzoo.contract import first
-from ganzoo.errors import Collapsed, Diverged, Lost, Problem, UserError, choices
+from ganzoo.errors import Collapsed, Diverged, GanzooError, Lost, Problem, UserError, choices
 from ganzoo.model import dry
 from ganzoo.model.build import Blueprint, reading
 from ganzoo.model.inference import Inference
 from ganzoo.registry import Registry
 from ganzoo.run import callbacks, checkpoint, lock, warm
-from ganzoo.run.evaluate import evaluate, flat, named
+from ganzoo.run.evaluate import Record, evaluate, flat, named
 from ganzoo.run.events import RunInfo
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.pictures import describe, picture
@@ -311,8 +311,7 @@ class Session:
     def evaluation(self) -> None:
         """The model's metrics."""
         self.trainer.average_buffers()
-        if self.first:
-            records = evaluate(self.inference())
+        if self.first and (records := self.measured()):
             values = flat(records)
             self.improve(values)
             best = self.spec.train.keep.best or ""
@@ -321,6 +320,14 @@ class Session:
                 self.console.say(f"train.keep.best: there is no '{best}' ({choices(best, values)}); no best is kept")
             self.tell("on_evaluation", step=self.trainer.step, values=values, records=records)
         self.due = distributed.agree(self.due)
+
+    def measured(self) -> list[Record]:
+        """What the metrics say; none where they cannot be computed, for which training does not end."""
+        try:
+            return evaluate(self.inference())
+        except (GanzooError, ValueError) as error:
+            self.console.say(f"warning: nothing could be measured at step {self.trainer.step}: {error}")
+            return []
 
     def checkpoint(self) -> None:
         """Write a checkpoint, unless something in it is not finite."""

@@ -78,6 +78,8 @@ class ClassCoverage(ImageFeatures):
             return {"shares": (found / found[0].sum()).numpy()}
 
         wanted, mistaken = torch.from_numpy(self.kept(extractor, "recognised", compute)["shares"])
+        if mistaken.sum() > 0.5:  # it knows other classes than the data's
+            self.names, mistaken = (), torch.zeros_like(mistaken)
         return wanted, mistaken
 
     def _verdict(self, missing: list[int], known: int, width: int) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ganzoo.contract import Measured, first, map_tensors
 from ganzoo.data import cache_folder, to_field, to_uint8
-from ganzoo.errors import choices
+from ganzoo.errors import UserError, choices
 from ganzoo.fields import Field
 from ganzoo.model.inference import joined
 from ganzoo.reference import Reference
@@ -116,7 +116,7 @@ class ImageFeatures:
 
     def _key(self, extractor: nn.Module, what: str, n: int | None) -> str:
         does = (extractor.sha256, getattr(extractor, "protocol", {})) if getattr(extractor, "sha256", "") else ""
-        key = (VERSION, self.reference.fingerprint, self.real, self.field.range, n, does, what)
+        key = (VERSION, torch.__version__, self.reference.fingerprint, self.real, self.field.range, n, does, what)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
     def kept(self, extractor: nn.Module, what: str, compute: Any, n: int | None = None) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class ImageFeatures:
         if found is None:
             found = compute()
             if sum(getattr(array, "nbytes", 0) for array in found.values()) <= LARGEST:
-                with suppress(OSError), atomic(path) as file:  # keeping it is only a courtesy
+                with suppress(OSError, UserError), atomic(path) as file:  # keeping it is only a courtesy
                     np.savez(file, **found)
         return found
 

@@ -17,6 +17,7 @@ CHUNK = 2000
 PERCENTILE = 0.01  # of unseen real images: what is nearer to a training image than that is near
 BOUND = 0.1  # of the generated images being near, from which on it is named
 TIMES = 3.0  # what nearness to unseen images explains
+ENOUGH = 200  # images: with fewer, chance alone would make a tenth of them near too often
 
 
 class Memorisation:
@@ -28,7 +29,8 @@ class Memorisation:
     new images of the data's distribution and 1 for copies; `ratio` is the median of d over that of held-out images;
     `unseen` is the share that lies as near to a held-out image. Blurred or collapsed images may be near to both. If
     they were no nearer to seen images than to unseen ones, `share` could be at most N / M `unseen`, with N training
-    and M held-out images. So the verdict is given where `share` is 0.1 or more, and more than three times that.
+    and M held-out images. So the verdict is given where `share` is 0.1 or more, and more than three times that, of
+    200 images or more, against as many held out.
 
     Images are quantised, and averaged down where they are larger than `size`. The time grows as
     samples x training images x pixels x (2 shift + 1)^2: 10 s for 2,000 against 10,000 of 28x28 on one core.
@@ -76,7 +78,8 @@ class Memorisation:
         }
         explained = values["unseen"] * len(self.seen) / len(self._unseen)
         verdict = ""
-        if values["share"] >= BOUND and values["share"] > TIMES * explained:
+        enough = len(images) >= ENOUGH and len(self._unseen) >= ENOUGH
+        if enough and values["share"] >= BOUND and values["share"] > TIMES * explained:
             verdict = (
                 f"memorising: {share(values['share'])} of the samples are nearer to a training image than "
                 f"{share(1 - PERCENTILE)} of unseen real images are"

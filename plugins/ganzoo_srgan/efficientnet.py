@@ -82,6 +82,7 @@ class EfficientNetMaps(ContentNetwork):
         super().__init__(in_range, 1)
         path = _file(lite)
         self.sha256 = digest(path)
+        self.protocol["maps"] = f"Lite{lite}, stage {stage}"
         self.network = _network(lite, stage)
         fix(self.network, lambda: _folded(unpickled(path), self.network))
         self.train(False)

@@ -54,6 +54,7 @@ class Vgg19(ContentNetwork):
             raise ValueError(f"layer is {layer!r}, but should be one of {known}")
         block, number = int(match[1]), int(match[2])
         super().__init__(in_range, 2 ** (block - 1))
+        self.protocol["maps"] = f"{layer}, {'behind' if activated else 'before'} the ReLU"
         from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
 
         convolutions = sum(PLAN[: block - 1]) + number

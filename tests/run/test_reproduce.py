@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import ganzoo
 from ganzoo import plugins
 from ganzoo.cli import reproduce as command
 from ganzoo.cli.app import app
@@ -335,3 +337,38 @@ def test_a_killed_command_leaves_nothing_running_and_goes_on(tmp_path: Path) -> 
     time.sleep(1)
     assert last(next(tmp_path.rglob("checkpoints/index.json"))) == stopped, "nothing trains on"
     assert last(started(stopped + 1)) > stopped
+
+
+def test_later_evaluations_do_not_stand_in_for_the_trainings_own(tmp_path: Path) -> None:
+    claim = one(tmp_path, CLAIM.replace("metric: circle.radius_std", "metric: circle.sectors\nbetter: higher"))
+    spec = claim.spec(plugins.installed())
+    task = reproduce.task(claim, spec, 0, tmp_path / "out")
+    reproduce.run([task], 1, lambda _: None)
+    found = reproduce.line(claim, spec, task)
+    assert found is not None
+    last, best = (found[when]["values"]["circle.sectors"] for when in ("last", "best"))
+    assert best > last or found["best"]["step"] == 6, "of equal numbers the later is the best"
+    run = ganzoo.open(task.folder)
+    run.keep(run.evaluate(n=7))
+    assert reproduce.line(claim, spec, task) == found
+
+
+def test_two_commands_do_not_train_one_folder(tmp_path: Path) -> None:
+    claim = one(tmp_path)
+    task = reproduce.task(claim, claim.spec(plugins.installed()), 0, tmp_path / "out")
+    with reproduce._held(task) as free:
+        assert free
+        with pytest.raises(UserError, match=r"another process trains .*seed_0"):
+            reproduce.run([task], 1, lambda _: None)
+    assert not task.folder.exists()
+
+
+def test_seeds_of_other_protocols_and_missing_seeds_are_seen(tmp_path: Path) -> None:
+    old, new = ({"fid": {"versions": {"torch": v}}} for v in ("1", "2"))
+    lines = [ledger_line("group/a", 0, 1.0, protocol=old), ledger_line("group/a", 1, 3.0, protocol=new)]
+    found = reproduce.current(lines)
+    assert list(found["group/a"]) == [1]
+    claim = ranked(tmp_path, "a", None)
+    row = claim_tables.table([claim], {"group/a": {1: lines[1]}})[1]
+    assert row[5].startswith("1 of 2")
+    assert math.isnan(claim_tables.deviation([math.inf, math.inf]))

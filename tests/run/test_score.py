@@ -17,6 +17,7 @@ from ganzoo.cli import app
 from ganzoo.errors import UserError
 from ganzoo.run.compare import compare, curves, differences
 from ganzoo.run.folder import RunFolder
+from ganzoo.run.lock import locked, subject
 from ganzoo.run.session import resume, train
 from tests.zoo import written
 
@@ -152,10 +153,85 @@ def test_comparing_runs(runs, tmp_path) -> None:
     assert mean == pytest.approx(sum(row.values[NAME]) / 2) and spread is not None and spread > 0
     (best,) = compare(runs, ["quality"], best=True)
     assert all(b <= v for b, v in zip(best.values[NAME], row.values[NAME], strict=True))
-    curves(runs, [NAME], tmp_path / "curves.png")
+    curves(runs, row.protocols, tmp_path / "curves.png")
     assert Image.open(tmp_path / "curves.png").width > 100
     with pytest.raises(UserError, match=r"no metric 'qualty' \(there are quality\[fashion_cnn\]"):
         compare(runs, ["qualty"])
+
+
+def test_one_seed_is_no_spread_and_a_step_without_records_is_none(tmp_path, runs) -> None:
+    twin = shutil.copytree(runs[0], tmp_path / "twin")
+    with pytest.raises(UserError, match=r"run0 and .*twin are the same model with the same seed"):
+        compare([runs[0], twin])
+    lines = (twin / "evaluations.jsonl").read_text().splitlines(keepends=True)
+    (twin / "evaluations.jsonl").write_text(lines[0])
+    with pytest.raises(UserError, match="no metric records at its last checkpoint, of step 4"):
+        compare([twin])
+
+
+def test_runs_that_differ_in_what_trains_them_are_no_seeds_of_one_model() -> None:
+    def hashed(**overrides) -> str:
+        model = ganzoo.load("dcgan/fashion_mnist_sample", overrides)
+        return subject("m", locked(model.blueprint), 0)["config"]
+
+    plain = hashed()
+    assert plain == hashed(**{"train.seed": 7, "parts.fid": "metric.fid"})
+    assert len({plain, hashed(**{"optimizer.lr": 1e-5}), hashed(**{"players.G.ema": 0.9})}) == 3
+    content = {"parts.E": "extractor.fashion_cnn"}
+    seen = {**content, "parts.mse": "loss.mse", "players.G.minimize.seen": "mse(E(fake).features, E(real).features)"}
+    assert hashed(**content) == plain != hashed(**seen)
+
+
+PAIRED = """
+data:
+  use: data.random
+  count: 40
+  fields: {low: {kind: image, shape: [3, 16, 16]}, real: {kind: image, shape: [3, 16, 16]}}
+parts:
+  G: {use: generator.unet, width: 4, like: real, eval_dropout: true, init_scale: 0.5}
+  l1: loss.l1
+  mae: metric.mae
+flow: {fake: "G(low)"}
+players: {G: {minimize: {near: "l1(fake, real)"}}}
+optimizer: optimizer.adam
+evaluate: {every: 2, n: 20, values: {error: "mae(fake, real)"}}
+train: {steps: 2, batch: 4, precision: fp32}
+"""
+
+
+def test_pairs_are_of_the_data_that_the_record_names(tmp_path) -> None:
+    train(written(tmp_path, PAIRED).blueprint, tmp_path / "run", plugins.installed(), True)
+    run = ganzoo.open(tmp_path / "run")
+    (record,) = run.evaluate()
+    assert record.protocol["inputs"]["data"] == "data.random" and len(record.protocol["inputs"]["fingerprint"]) > 8
+    assert record == run.evaluate()[0]
+    assert record.values != run.evaluate(seed=1)[0].values, "dropout follows the seed"
+    with pytest.raises(UserError, match=r"mae\(fake, real\) reads low, real of the model's own data"):
+        run.evaluate(against="held_out")
+
+
+def test_metrics_say_what_they_cannot_measure(runs) -> None:
+    run = ganzoo.open(runs[0])
+    assert list(run.evaluate(["metric.fid"])[0].values) == ["metric_fid[fashion_cnn]"]
+    with pytest.raises(UserError, match=r"precision_recall\(fake, E\): .*neighbours"):
+        run.evaluate(["precision_recall"], n=3)
+
+
+def test_a_metric_that_fails_does_not_end_training(tmp_path, capsys) -> None:
+    model = written(
+        tmp_path, MODEL, parts__pr="metric.precision_recall", evaluate__n=3, evaluate__values__pr="pr(fake, E)"
+    )
+    train(model.blueprint, tmp_path / "run", plugins.installed(), True)
+    assert "nothing could be measured at step 4" in capsys.readouterr().err
+    assert not RunFolder(tmp_path / "run").evaluated() and list((tmp_path / "run/checkpoints").glob("*4.pt"))
+
+
+def test_a_label_that_is_not_asked_for_is_no_argument(tmp_path) -> None:
+    fields = "real: {kind: image, shape: [1, 28, 28]}, label: {kind: label, classes: [cat, dog]}"
+    text = MODEL.replace("real: {kind: image, shape: [1, 28, 28]}", fields)
+    train(written(tmp_path, text).blueprint, tmp_path / "run", plugins.installed(), True)
+    with pytest.raises(UserError, match="needs label, which fake does not depend on"):
+        ganzoo.open(tmp_path / "run").evaluate(["intra_fid"])
 
 
 def test_unlike_protocols_are_refused_with_the_difference(tmp_path, runs) -> None:
