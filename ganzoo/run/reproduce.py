@@ -100,7 +100,8 @@ def run(tasks: Iterable[Task], jobs: int, say: Callable[[str], None] = print, co
         what = f"{task.claim.said.model}, seed {task.seed}"
         say(f"{what}: {f'goes on from step {task.last}' if task.last else 'starts'}; log {_log(task)}")
         with _held(task) as free:
-            problem = _train(task, more, running) if free else Problem(f"another process trains {task.folder}")
+            taken = Problem(f"another process trains {task.folder}", hint="wait for it, or give another --out")
+            problem = _train(task, more, running) if free else taken
         if problem:
             problems.append(problem)
         say(f"{what}: {problem.message if problem else task.notes.get('failed', 'finished')}")

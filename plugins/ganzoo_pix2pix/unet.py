@@ -104,5 +104,6 @@ def _halvings(size: Sequence[int]) -> int:
     if count < least:
         near = multiples(size, 2**least)
         shallow = f", or write `downs: {count}`" if count >= 2 else ""
-        raise ValueError(f"in_size {size[0]}x{size[1]} can be halved {count} times only; {near} would do{shallow}")
+        times = f"{count} time" if count == 1 else f"{count} times"
+        raise ValueError(f"in_size {size[0]}x{size[1]} can be halved only {times}; {near} would do{shallow}")
     return count
