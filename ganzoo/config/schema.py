@@ -34,7 +34,7 @@ class Keep:
     last: int = 1
     every: int | None = None
     best: str | None = None
-    mode: Literal["min", "max"] = "min"
+    mode: Literal["min", "max"] | None = None
 
 
 @dataclass

@@ -136,13 +136,15 @@ class Inference:
         """
         given = given or {}
         chunk = self.together(values, given)
+        full = self.batch_of(values) is not None  # the last chunk is filled up, for its statistics are of as many
         make = self.program.filled if HOLE in given else self.program.value
         getters = [make(value) for value in values]
         found: list[list[Any]] = []
         with self.evaluating(key[0] if isinstance(key[0], int) else 0):
             for index, start in enumerate(range(0, n, chunk)):
-                size = min(chunk, n - start)
-                rows = {k: v[start : start + size].to(self.device) for k, v in given.items()}
+                wanted = min(chunk, n - start)
+                size = chunk if full and start else wanted
+                rows = {k: v[torch.arange(start, start + size) % n].to(self.device) for k, v in given.items()}
                 hole = rows.pop(HOLE, None)
                 draws = draw.Draws((*key, index), self.device, least=chunk)
                 fields = Given(self.blueprint.fields, rows, size, (*key, index), self.device)
@@ -150,15 +152,23 @@ class Inference:
                 turn.hole = hole
                 turn.cache.update({k: v for k, v in rows.items() if k in self.blueprint.spec.flow})
                 with draw.using(draws):
-                    found.append([map_tensors(lambda t: t.cpu(), get(turn)) for get in getters])
+                    found.append([cut(get(turn), size, wanted) for get in getters])
         return [joined([piece[i] for piece in found]) for i in range(len(values))]
 
     def together(self, values: Iterable[Value], given: Mapping[str, Any] | None = None) -> int:
-        """How many samples are computed at once.
+        """How many samples are computed at once: with batch statistics as many as in training.
 
-        A network with batch statistics sees as many as in training, where the paper's way of sampling is that of
-        training; of images larger than the data's there are fewer, so that they fit into memory.
+        Of images larger than the data's there are fewer, so that they fit into memory.
         """
+        batch = self.batch_of(values)
+        if batch is not None:
+            return batch
+        usual = max((field.size for field in self.blueprint.fields.values() if field.kind == "image"), default=1)
+        largest = max((v[0].numel() for v in (given or {}).values() if getattr(v, "ndim", 0) == 4), default=1)
+        return max(1, CHUNK * usual // max(usual, largest))
+
+    def batch_of(self, values: Iterable[Value]) -> int | None:
+        """The batch of training, if a network has batch statistics: the paper's way of sampling is that of training."""
         spec = self.blueprint.spec
         graph = Graph(spec)
         needed = {name for value in values for name in graph.of(value)}
@@ -166,9 +176,12 @@ class Inference:
         for name in sorted(needed & spec.parts.keys()):
             if spec.parts[name].eval_bn == "batch":
                 return next((p.batch for p in players if name in p.trains and p.batch), None) or spec.train.batch
-        usual = max((field.size for field in self.blueprint.fields.values() if field.kind == "image"), default=1)
-        largest = max((v[0].numel() for v in (given or {}).values() if getattr(v, "ndim", 0) == 4), default=1)
-        return max(1, CHUNK * usual // max(usual, largest))
+        return None
+
+
+def cut(output: Any, size: int, wanted: int) -> Any:
+    """What belongs to the first `wanted` of `size` samples, on the CPU."""
+    return map_tensors(lambda t: (t[: len(t) * wanted // size] if t.ndim and wanted < size else t).cpu(), output)
 
 
 def joined(pieces: list[Any]) -> Any:

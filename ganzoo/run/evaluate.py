@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import ganzoo
-from ganzoo.config.spec import Part, Value
+from ganzoo.config.spec import Part, Spec, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import Measured, first
 from ganzoo.errors import Problem, UserError
@@ -168,5 +168,18 @@ def flat(records: list[Record]) -> dict[str, float]:
 
 def named(name: str | None, values: Mapping[str, float]) -> float | None:
     """A number by its name, or by that without an extractor, ``fid`` for ``fid[fashion_cnn]``, if only one is meant."""
-    short = [value for key, value in values.items() if re.sub(r"\[.*?\]", "", key) == name]
+    short = [value for key, value in values.items() if _short(key) == name]
     return values.get(name or "", short[0] if len(short) == 1 else None)
+
+
+def mode_of(name: str, spec: Spec, parts: Mapping[str, Any]) -> str:
+    """Whether a number is best when smallest, ``min``, or largest, ``max``, which metrics say of theirs."""
+    value = spec.metrics.get(_short(name).partition(".")[0])
+    if value is None or not isinstance(value.expr, Call):
+        return "min"
+    return "max" if getattr(parts[root(value.expr.func) or ""], "better", "lower") == "higher" else "min"
+
+
+def _short(name: str) -> str:
+    """A name without extractors: ``kid.mean`` for ``kid[fashion_cnn].mean``."""
+    return re.sub(r"\[.*?\]", "", name)

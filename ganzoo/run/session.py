@@ -22,7 +22,7 @@ from ganzoo.model.build import Blueprint, reading
 from ganzoo.model.inference import Inference
 from ganzoo.registry import Registry
 from ganzoo.run import callbacks, checkpoint, lock, warm
-from ganzoo.run.evaluate import Record, evaluate, flat, named
+from ganzoo.run.evaluate import Record, evaluate, flat, mode_of, named
 from ganzoo.run.events import RunInfo
 from ganzoo.run.folder import RunFolder
 from ganzoo.run.pictures import describe, picture
@@ -262,7 +262,8 @@ class Session:
         keep = self.spec.train.keep
         value = named(keep.best, values)
         if value is not None and value == value:
-            better = self.best is None or (value < self.best if keep.mode == "min" else value > self.best)
+            mode = keep.mode or mode_of(keep.best or "", self.spec, self.trainer.parts)
+            better = self.best is None or (value < self.best if mode == "min" else value > self.best)
             if better:
                 self.best, self.due = value, True
                 self.best_file = checkpoint.name(self.trainer.step)

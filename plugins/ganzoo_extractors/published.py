@@ -27,9 +27,12 @@ class _Engine(ColourExtractor):
 
     side: int
 
-    def __init__(self, in_range: Range, grey: Grey):
+    def __init__(self, in_range: Range, grey: Grey, quantise: bool):
         super().__init__(in_range, grey)
         self.protocol["resized"] = f"to {self.side}x{self.side}, bilinear as TensorFlow 1.x"
+        self.quantise = quantise
+        if not quantise:
+            self.protocol["quantised"] = "no"
 
     def hold(self, make: Callable[[], nn.Module], published: Published, path: str | None) -> nn.Module:
         """The network with its weights, which is given no others first."""
@@ -43,17 +46,19 @@ class _Engine(ColourExtractor):
         return network
 
     def pixels(self, x: Tensor) -> Tensor:
-        """Whole numbers in [0, 255], resized; gradients pass as if nothing had been rounded."""
+        """From 0 to 255, rounded or not, then resized; gradients pass as if nothing had been rounded."""
         from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x as resize
 
         x = 255 * self.colour(x).clamp(0, 1)
-        return resize(x + (x.round() - x).detach(), (self.side, self.side), align_corners=False)
+        if self.quantise:
+            x = x + (x.round() - x).detach()
+        return resize(x, (self.side, self.side), align_corners=False)
 
 
 class Inception(_Engine):
     """The Inception network of FID, KID and the Inception Score: ``B 3 H W -> features B 2048, logits B 1008``.
 
-    Images become 8-bit and are resized to 299x299 as TensorFlow 1.x did it; the logits are without their bias, as the
+    Images become 8-bit, and are resized to 299x299 as TensorFlow 1.x did it; the logits are without their bias, as the
     Inception Score has them. The weights (91 MB) lie where torch-fidelity keeps them;
     ``python -m ganzoo_extractors.published inception`` fetches them. Always in evaluation mode; gradients reach the
     images; the weights are constants.
@@ -64,6 +69,7 @@ class Inception(_Engine):
         in_range: The values of black and white in the images.
         weights: Their file, if it is not at ``$TORCH_HOME/hub/checkpoints/weights-inception-2015-12-05-6726825d.pth``.
         grey: What becomes of grey images: refused, or their channel repeated three times, which every record says.
+        quantise: Whether images become 8-bit; false for path lengths, whose steps are smaller than that.
 
     Raises:
         ValueError: `in_range` is not known, the weights are absent or do not fit, or (when
@@ -72,8 +78,8 @@ class Inception(_Engine):
 
     side = 299
 
-    def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse"):
-        super().__init__(in_range, grey)
+    def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse", quantise: bool = True):
+        super().__init__(in_range, grey, quantise)
         self.network = self.hold(_inception, INCEPTION, weights)
         self.train(False)
 
@@ -89,7 +95,7 @@ class Inception(_Engine):
 class Vgg16(_Engine):
     """The network of improved precision and recall: ``B 3 H W -> features B 4096``.
 
-    VGG-16 trained on ImageNet, the second fully connected layer behind its ReLU. Images become 8-bit and are resized
+    VGG-16 trained on ImageNet, the second fully connected layer behind its ReLU. Images become 8-bit, and are resized
     to 224x224 as TensorFlow 1.x did it. The weights (528 MB) lie where torch-fidelity keeps them;
     ``python -m ganzoo_extractors.published vgg16`` fetches them. Always in evaluation mode; gradients reach the images;
     the weights are constants.
@@ -100,6 +106,7 @@ class Vgg16(_Engine):
         in_range: The values of black and white in the images.
         weights: Their file, if it is not at ``$TORCH_HOME/hub/checkpoints/vgg16-397923af.pth``.
         grey: What becomes of grey images: refused, or their channel repeated three times, which every record says.
+        quantise: Whether images become 8-bit; false for path lengths, whose steps are smaller than that.
 
     Raises:
         ValueError: `in_range` is not known, the weights are absent or do not fit, or (when
@@ -108,8 +115,8 @@ class Vgg16(_Engine):
 
     side = 224
 
-    def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse"):
-        super().__init__(in_range, grey)
+    def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse", quantise: bool = True):
+        super().__init__(in_range, grey, quantise)
         from torchvision.models import vgg16  # type: ignore[import-untyped]
 
         self.network = self.hold(vgg16, VGG16, weights)

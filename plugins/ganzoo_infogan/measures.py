@@ -14,6 +14,8 @@ class Information:
     Paper: arXiv:1606.03657 eq. 5 and figure 1.
     """
 
+    better = "higher"
+
     def __call__(self, logit: Tensor, label: Tensor) -> float:
         """`logit` is ``B K``; `label` the code that each image was made from, ``B`` or one-hot."""
         chosen = logit.double().log_softmax(1).gather(1, _index(label)[:, None])
@@ -27,6 +29,8 @@ class MajorityMatch:
 
     Paper: arXiv:1606.03657 section 7.2 (its 5 % error on MNIST is 1 minus this).
     """
+
+    better = "higher"
 
     def __call__(self, logit: Tensor, label: Tensor) -> float:
         """`logit`: the code, as logits or one-hot, ``B K``; `label`: the classes, ``B``, or their logits."""

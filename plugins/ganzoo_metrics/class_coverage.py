@@ -41,6 +41,8 @@ class ClassCoverage(ImageFeatures):
         ValueError: `real` is no image of the reference, or the extractor gives no `logits`.
     """
 
+    better = "higher"
+
     def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None):
         super().__init__(reference, real, n_real)
         labels = [name for name, field in reference.fields.items() if field.kind == "label"]

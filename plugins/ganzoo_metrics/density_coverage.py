@@ -38,6 +38,8 @@ class DensityCoverage(ImageFeatures):
         ValueError: `real` is no image of the reference, or `k` is below 1 or not below the number of real images.
     """
 
+    better = "higher"
+
     def __init__(self, reference: Reference, real: str = "real", k: int = 5, n_real: int | None = None):
         super().__init__(reference, real, n_real)
         if k < 1:

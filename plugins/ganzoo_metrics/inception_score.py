@@ -29,6 +29,8 @@ class InceptionScore(ImageFeatures):
             fewer samples than splits.
     """
 
+    better = "higher"
+
     def __init__(self, reference: Reference, real: str = "real", splits: int = 10):
         super().__init__(reference, real)
         if splits < 1:

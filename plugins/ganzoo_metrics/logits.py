@@ -21,5 +21,7 @@ class ClassAccuracy:
     Source: arXiv:1708.07747 section 4.
     """
 
+    better = "higher"
+
     def __call__(self, logit: Tensor, label: Tensor) -> float:
         return (logit.argmax(1) == label).double().mean().item()

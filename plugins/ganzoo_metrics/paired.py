@@ -103,6 +103,8 @@ class Psnr(_Paired):
             too small or without such a channel.
     """
 
+    better = "higher"
+
     def measure(self, fake: Tensor, real: Tensor) -> Tensor:
         return -10 * (fake - real).square().flatten(1).mean(1).log10()
 
@@ -127,6 +129,7 @@ class Ssim(_Paired):
             smaller than 11x11 without the border, or without such a channel.
     """
 
+    better = "higher"
     least = WINDOW
 
     def measure(self, fake: Tensor, real: Tensor) -> Tensor:

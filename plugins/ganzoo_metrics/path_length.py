@@ -32,7 +32,8 @@ class PathLength:
         discard: The percentiles below and above which distances are left out; null keeps all.
 
     Raises:
-        ValueError: epsilon or a percentile is impossible, or (when called) `z` are no vectors, or fewer than two.
+        ValueError: epsilon or a percentile is impossible, or (when called) `z` are no vectors, or fewer than two, or E
+            rounds images to 8 bits, which hides such steps.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class PathLength:
 
     def dry(self, generator: Callable[[Tensor], Tensor], z: Tensor, extractor: nn.Module) -> Tensor:
         """Whether all three fit together."""
+        _sees_small_steps(extractor)
         return first(extractor(generator(z)))
 
     def __call__(self, generator: Callable[[Tensor], Tensor], z: Tensor, extractor: nn.Module) -> Measured:
@@ -56,6 +58,7 @@ class PathLength:
 
         if z.ndim != 2 or len(z) < 2:
             raise ValueError(f"two latent vectors or more are needed, not {'x'.join(map(str, z.shape))}")
+        _sees_small_steps(extractor)
         between = batch_slerp_any if self.interpolation == "slerp" else batch_lerp
         ends = generator(z), generator(between(z, z.roll(-1, 0), self.epsilon))
         held = next((t for t in (*extractor.buffers(), *extractor.parameters())), z)
@@ -70,3 +73,8 @@ class PathLength:
             high = np.percentile(found, self.discard[1], method="higher")
             found = found[(low <= found) & (found <= high)]
         return Measured({"mean": float(found.mean()), "std": float(found.std())}, {"quantised": "no", **engine()})
+
+
+def _sees_small_steps(extractor: nn.Module) -> None:
+    if getattr(extractor, "quantise", False):
+        raise ValueError("the extractor rounds images to 8 bits, which hides such steps; give it `quantise: false`")

@@ -28,6 +28,8 @@ class Modes:
         ValueError: the data is no mixture.
     """
 
+    better = "higher"
+
     def __init__(self, data: Any, within: float = 3.0):
         if not hasattr(data, "centers"):
             raise ValueError("the data has no modes to count")

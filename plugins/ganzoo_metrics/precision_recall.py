@@ -32,6 +32,8 @@ class PrecisionRecall(ImageFeatures):
         ValueError: `real` is no image of the reference, or (when called) a side has no k neighbours.
     """
 
+    better = "higher"
+
     def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None, neighborhood: int = 3):
         super().__init__(reference, real, n_real)
         if neighborhood < 1:

@@ -32,6 +32,8 @@ class RPrecision:
             caption has too few that differ from it.
     """
 
+    better = "higher"
+
     def __init__(self, candidates: int = 10, seed: int = 0):
         if candidates < 2:
             raise ValueError(f"candidates is {candidates}, but should be at least 2")

@@ -49,6 +49,8 @@ class Tstr:
         UserError: (when called) the data holds nothing out.
     """
 
+    better = "higher"
+
     def __init__(
         self,
         data: Any,

@@ -394,6 +394,14 @@ def test_published_extractors_are_the_engines(extractor: Any, name: str, tmp_pat
     assert len(ours.sha256) == 64 and not ours.state_dict() and not list(ours.parameters())
     side = 299 if extractor is Inception else 224
     assert ours.protocol == {"resized": f"to {side}x{side}, bilinear as TensorFlow 1.x"}
+    nearly = images.detach() + 0.4 / 127.5
+    fine = extractor((-1.0, 1.0), weights=str(path), quantise=False)
+    assert torch.equal(ours(nearly).features, given.features) and fine.protocol["quantised"] == "no"
+    assert not torch.equal(fine(nearly).features, given.features)
+    path_length = PathLength()
+    path_length.dry(lambda z: nearly, torch.zeros(2, 8), fine)
+    with pytest.raises(ValueError, match="give it `quantise: false`"):
+        path_length(lambda z: nearly, torch.zeros(2, 8), ours)
 
 
 class Colours(Random):

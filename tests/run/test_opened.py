@@ -198,6 +198,9 @@ train: {batch: 8, steps: 2}
     opened = ganzoo.open(run.path)
     both, half = opened.compute("G(z)", z=z), opened.compute("G(z)", z=z[4:])
     assert torch.equal(both[4:], half)
+    six, filled = opened.compute("G(z)", z=z[:6]), opened.compute("G(z)", z=torch.cat([z[4:6], z[:2]]))
+    assert torch.equal(six, torch.cat([both[:4], filled[:2]])), "the last chunk has as many for its statistics"
+    assert torch.equal(opened.sample(6), opened.sample(8)[:6])
 
 
 def test_fewer_large_images_are_computed_at_once(lonely) -> None:

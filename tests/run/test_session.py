@@ -151,6 +151,22 @@ def test_the_best_checkpoint_is_kept_and_can_be_opened(tmp_path) -> None:
     assert ganzoo.open(folder.path).step == 10
 
 
+def test_whether_more_is_better_is_what_the_metric_says(tmp_path) -> None:
+    text = """
+data: {use: data.random, count: 40, fields: {real: {kind: image, shape: [3, 16, 16]}}}
+parts: {psnr: metric.psnr, mae: metric.mae}
+evaluate: {every: 1, n: 8, values: {psnr: "psnr(fake, real)", mae: "mae(fake, real)"}}
+"""
+    text = "extends: base/images.yaml\n" + text.replace("parts: {", "parts: {G: {width: 4}, D: {width: 4}, ")
+    for name, best in (("psnr", max), ("mae", min)):
+        (tmp_path / name).mkdir()
+        model = written(tmp_path / name, text, train__keep={"best": name}, train__steps=4, train__batch=8)
+        folder, _ = train(model.blueprint, tmp_path / name / "run", plugins.installed(), True)
+        found = [r["values"][name] for r in folder.evaluated() if name in r["values"]]
+        assert len(found) == 4 and min(found) < max(found)
+        assert json.loads((folder.checkpoints / "index.json").read_text())["value"] == best(found)
+
+
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, monkeypatch, capsys) -> None:
     from ganzoo.train.loop import Trainer
 
