@@ -43,8 +43,8 @@ def alone() -> Iterator[None]:
 
 
 def rank() -> int:
-    """The number of this process, from 0."""
-    return dist.get_rank() if _ready() else 0
+    """The number of this process among those that compute together, from 0."""
+    return dist.get_rank() if _ready() and not _alone else 0
 
 
 def start(device: str = "auto", timeout: float = 600.0) -> torch.device:

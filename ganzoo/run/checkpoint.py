@@ -110,8 +110,8 @@ def set_aside(folder: RunFolder, step: int) -> None:
 
 def clear(folder: RunFolder) -> None:
     """Delete the checkpoints of a training that begins again."""
-    for path in every(folder):
-        path.unlink()
+    for path in [*every(folder), folder.checkpoints / "index.json"]:
+        path.unlink(missing_ok=True)
 
 
 def name(step: int) -> str:

@@ -174,10 +174,12 @@ def named(name: str | None, values: Mapping[str, float]) -> float | None:
 
 def mode_of(name: str, spec: Spec, parts: Mapping[str, Any]) -> str:
     """Whether a number is best when smallest, ``min``, or largest, ``max``, which metrics say of theirs."""
-    value = spec.metrics.get(_short(name).partition(".")[0])
+    metric, _, number = _short(name).partition(".")
+    value = spec.metrics.get(metric)
     if value is None or not isinstance(value.expr, Call):
         return "min"
-    return "max" if getattr(parts[root(value.expr.func) or ""], "better", "lower") == "higher" else "min"
+    better = getattr(parts[root(value.expr.func) or ""], "better", "lower")
+    return "max" if (better.get(number) if isinstance(better, Mapping) else better) == "higher" else "min"
 
 
 def _short(name: str) -> str:

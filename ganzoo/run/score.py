@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ def score(
         raise UserError(Problem(f"{run.name} names no metrics", hint=f"ask for some: --metrics NAME, of {known}"))
     blueprint = build.draw_up(spec, run.fields, measuring=True)
     if against is not None:
-        _takes_reference(blueprint)
+        _take_reference(blueprint, asked)
     with build.reading(spec.against or spec.data):
         _same_fields(spec, blueprint)
         return evaluate(run.inference_of(blueprint, run.load(blueprint)))
@@ -107,20 +107,43 @@ def _key(metric: str) -> str:
     return metric.replace(".", "_")
 
 
-def _takes_reference(blueprint: build.Blueprint) -> None:
-    """Refuse to measure against other data what compares samples with the inputs that they were made from."""
-    for value in blueprint.spec.metrics.values():
+def _take_reference(blueprint: build.Blueprint, asked: Collection[str]) -> None:
+    """Leave out what is not measured against a reference, but knows only the model's own data, or none.
+
+    Raises:
+        UserError: it was asked for by name, or nothing is left.
+    """
+    metrics = blueprint.spec.metrics
+    for name, value in list(metrics.items()):
         assert isinstance(value.expr, Call)
         part = blueprint.spec.parts[root(value.expr.func) or ""]
+        if "reference" in blueprint.args[part.path]:
+            continue
+        if name not in asked and len(metrics) > 1:
+            del metrics[name]
+            continue
         inputs = reads(blueprint, value, repeatable=False)
-        if inputs and "reference" not in blueprint.args[part.path]:
-            message = f"{value.text} reads {', '.join(sorted(inputs))} of the model's own data, not of --against"
-            raise UserError(Problem(message, hint="say where other data is: data.root=FOLDER"))
+        if inputs or "data" in blueprint.args[part.path]:
+            what = ", ".join(sorted(inputs)) or "the rows"
+            message, hint = f"{value.text} reads {what} of the model's own data, not of --against", "data.root=FOLDER"
+            raise UserError(Problem(message, hint=f"say where other data is: {hint}"))
+        hint = "leave it out, or name others: --metrics NAME"
+        raise UserError(Problem(f"{value.text} measures against no data, so --against says nothing to it", hint=hint))
 
 
 def _extractor(run: Run) -> tuple[str, dict[str, Any]]:
-    """The name of the model's extractor; or, with the override that adds it, the default one for what it samples."""
-    own = [name for name, part in run.spec.parts.items() if part.kind == "extractor"]
+    """The name of the extractor that the model is measured with; or, with the override that adds it, the default one.
+
+    Raises:
+        UserError: there are several, or none for what the model samples.
+    """
+    graph = Graph(run.spec)
+    taught = {name for phase in run.spec.phases.values() for p in phase.players.values() for name in graph.of_player(p)}
+    used = dict.fromkeys(name for value in run.spec.metrics.values() for name in graph.of(value) if name not in taught)
+    own = [name for name in used if name in run.spec.parts and run.spec.parts[name].kind == "extractor"]
+    if len(own) > 1:
+        hint = f"write the whole call: evaluate.values.NAME='NAME(…, {own[0]})' parts.NAME=metric.NAME"
+        raise UserError(Problem(f"the model is measured with several extractors, {', '.join(own)}", hint=hint))
     if own:
         return own[0], {}
     shapes = [field.shape for field in run.fields.values() if field.kind == "image"]

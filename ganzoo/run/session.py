@@ -199,7 +199,7 @@ class Session:
         else:
             warm.start(self.spec, self.trainer.parts)
             self.trainer.restart_averages()
-            self.counted = 0
+            self.counted, self.best, self.best_file, self.due, self.alarms = 0, None, None, False, []
             if self.first:
                 self.folder.cut_back(0)
                 self.health.recall(self.folder.records())

@@ -33,7 +33,7 @@ class Contrastive:
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         x, y = normalize(x.flatten(1), dim=1), normalize(y.flatten(1), dim=1)
         every_x, every_y = batch_rows(x), batch_rows(y)
-        first = rank() * len(x) if len(every_x) > len(x) else 0
+        first = rank() * len(x)
         own = torch.arange(first, first + len(x), device=x.device)
         there = cross_entropy(x @ every_y.T / self.temperature, own)
         back = cross_entropy(y @ every_x.T / self.temperature, own)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
+from ganzoo_metrics.images import nowhere
 from ganzoo_metrics.features import ImageFeatures, logits_of
 
 FEW = 0.25  # of its share among real images, mistakes apart: below, a class is nearly missing
@@ -41,7 +42,7 @@ class ClassCoverage(ImageFeatures):
         ValueError: `real` is no image of the reference, or the extractor gives no `logits`.
     """
 
-    better = "higher"
+    better = {"classes": "higher", "total_variation": "lower"}
 
     def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None):
         super().__init__(reference, real, n_real)
@@ -55,7 +56,7 @@ class ClassCoverage(ImageFeatures):
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
         if not torch.isfinite(fake).all():
-            return Measured({"classes": float("nan"), "total_variation": float("nan")}, self.protocol())
+            return nowhere("classes", "total_variation", protocol=self.protocol())
         logits = self.of(fake, extractor, logits_of)
         counts = torch.bincount(logits.argmax(1), minlength=logits.shape[1]).double()
         wanted, mistaken = self._recognised(extractor, logits.shape[1])

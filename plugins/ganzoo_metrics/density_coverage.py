@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
-from ganzoo_metrics.images import share
+from ganzoo_metrics.images import nowhere, share
 
 CHUNK = 1000
 BOUND = 0.1  # of the coverage that perfect samples would have
@@ -50,7 +50,7 @@ class DensityCoverage(ImageFeatures):
         n = self.n_real or min(len(fake), len(self.reference))
         protocol = {**self.protocol(n), "k": self.k}
         if not torch.isfinite(fake).all():
-            return Measured({"density": float("nan"), "coverage": float("nan")}, protocol)
+            return nowhere("density", "coverage", protocol=protocol)
         real = self.of_real(extractor, n)
         density, coverage = density_coverage(real, self.of(fake, extractor), self.k)
         verdict = ""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
-from ganzoo_metrics.images import field_of, unit
+from ganzoo_metrics.images import field_of, nowhere, unit
 from ganzoo_metrics.similarity import ms_ssim, scales
 
 CHUNK = 64
@@ -41,6 +41,8 @@ class Diversity(ImageFeatures):
             reference has none, or images are smaller than 11x11.
     """
 
+    better = {"ms_ssim": "lower", "spread": "higher"}
+
     def __init__(
         self,
         reference: Reference,
@@ -54,7 +56,7 @@ class Diversity(ImageFeatures):
         if pairs < 1:
             raise ValueError(f"pairs is {pairs}, but should be at least 1")
         self.classes, self.pairs, self.seed = classes, pairs, seed
-        self._real: dict[tuple[str, bool], dict[int, tuple[float, float]]] = {}
+        self._real: dict[str, dict[int, tuple[float, float]]] = {}
 
     def dry(self, fake: Tensor, extractor: nn.Module | None = None, label: Tensor | None = None) -> Tensor:
         """Whether images are large enough and the extractor takes them."""
@@ -68,7 +70,7 @@ class Diversity(ImageFeatures):
         protocol = self.protocol() | {"pairs": self.pairs, "scales": scales(fake), "draw_seed": self.seed}
         protocol |= {"n_real": self._n_real(), "within": "all" if label is None else "classes"}
         if not torch.isfinite(fake).all():
-            return Measured(dict.fromkeys(names, float("nan")), protocol)
+            return nowhere(*names, protocol=protocol)
         of_fake = self._alike(fake, None if label is None else label.flatten().cpu(), extractor)
         of_real = self._of_real(extractor, label is not None)
         known = sorted(of_fake.keys() & of_real.keys())
@@ -94,15 +96,18 @@ class Diversity(ImageFeatures):
         return self.n_real or min(MOST, len(self.reference))
 
     def _of_real(self, extractor: nn.Module | None, within: bool) -> dict[int, tuple[float, float]]:
-        key = (getattr(extractor, "sha256", ""), within)
-        if key not in self._real:
-            rows = list(self.reference.batches(self._n_real()))
-            label = None
-            if within:
-                field_of(self.reference.fields, self.classes, "label")
-                label = torch.cat([some[self.classes] for some in rows])
-            self._real[key] = self._alike(torch.cat([some[self.real] for some in rows]), label, extractor)
-        return self._real[key]
+        key = self._key(extractor, "pairs within classes" if within else "pairs", self._n_real())
+        if key in self._real:
+            return self._real[key]
+        rows = list(self.reference.batches(self._n_real()))
+        label = None
+        if within:
+            field_of(self.reference.fields, self.classes, "label")
+            label = torch.cat([some[self.classes] for some in rows])
+        found = self._alike(torch.cat([some[self.real] for some in rows]), label, extractor)
+        if extractor is None or getattr(extractor, "sha256", ""):  # another may have learnt since
+            self._real[key] = found
+        return found
 
     def _alike(
         self, images: Tensor, label: Tensor | None, extractor: nn.Module | None

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.contract import Measured, first, map_tensors
+from ganzoo.contract import first, map_tensors
 from ganzoo.data import cache_folder, to_field, to_uint8
-from ganzoo.errors import UserError, choices
-from ganzoo.fields import Field
+from ganzoo.errors import UserError
 from ganzoo.model.inference import joined
 from ganzoo.reference import Reference
 from ganzoo.run.folder import atomic
+from ganzoo_metrics.images import field_of
 from ganzoo_metrics.moments import Moments
 
 CHUNK = 500
@@ -47,11 +47,8 @@ class ImageFeatures:
     """
 
     def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None):
-        images = {name: field for name, field in reference.fields.items() if field.kind == "image"}
-        if real not in images:
-            raise ValueError(f"the data has no image '{real}' ({choices(real, images) or 'it has no images'})")
         self.reference, self.real, self.n_real = reference, real, n_real
-        self.field: Field = images[real]
+        self.field = field_of(reference.fields, real, "image")
         self._moments: dict[str, Moments] = {}
 
     def dry(self, fake: Tensor, extractor: nn.Module) -> Tensor:
@@ -101,9 +98,12 @@ class ImageFeatures:
             return found.arrays()
 
         key = self._key(extractor, "moments", self.n_real)
-        if key not in self._moments:
-            self._moments[key] = Moments.from_arrays(self.kept(extractor, "moments", compute))
-        return self._moments[key]
+        if key in self._moments:
+            return self._moments[key]
+        found = Moments.from_arrays(self.kept(extractor, "moments", compute))
+        if getattr(extractor, "sha256", ""):  # another may have learnt since
+            self._moments[key] = found
+        return found
 
     def protocol(self, n: int | None = None) -> dict[str, Any]:
         """What the number depends on, beside the extractor."""
@@ -114,8 +114,8 @@ class ImageFeatures:
         """The reference's rows, `n` or `n_real`, some at a time."""
         return self.reference.batches(n or self.n_real, CHUNK)
 
-    def _key(self, extractor: nn.Module, what: str, n: int | None) -> str:
-        does = (extractor.sha256, getattr(extractor, "protocol", {})) if getattr(extractor, "sha256", "") else ""
+    def _key(self, extractor: nn.Module | None, what: str, n: int | None) -> str:
+        does = getattr(extractor, "sha256", ""), getattr(extractor, "protocol", {})
         key = (VERSION, torch.__version__, self.reference.fingerprint, self.real, self.field.range, n, does, what)
         return hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
@@ -149,12 +149,6 @@ def engine() -> dict[str, str]:
     import torch_fidelity  # here, because that takes seconds
 
     return {"engine": f"torch-fidelity {torch_fidelity.__version__}"}
-
-
-def nowhere(*names: str) -> Measured:
-    """What is said of images that are not finite: no number has a value, be it one or several of these names."""
-    nan = float("nan")
-    return Measured(dict.fromkeys(names, nan) if names else nan, {}, "some generated values are not finite")
 
 
 def _stored(path: Path) -> dict[str, Any] | None:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured
-from ganzoo_metrics.features import ImageFeatures, nowhere
+from ganzoo_metrics.features import ImageFeatures
+from ganzoo_metrics.images import nowhere
 from ganzoo_metrics.moments import Moments, moments_distance
 
 
@@ -31,7 +32,7 @@ class Fid(ImageFeatures):
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
         if not torch.isfinite(fake).all():
-            return nowhere()
+            return nowhere(protocol=self.protocol())
         found = Moments.of(self.of(fake, extractor))
         few = f"{found.count} samples for {len(found.mean)} features: the distance is far too large"
         distance = moments_distance(self.moments_of_real(extractor), found)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ganzoo.contract import Measured
 from ganzoo.data import to_uint8
 from ganzoo.errors import choices
 from ganzoo.fields import Field
@@ -33,3 +35,9 @@ def unit(images: Tensor, range: tuple[float, float] | None, dtype: torch.dtype =
 def share(part: float) -> str:
     """A share in words, ``97 %``, or ``0.4 %`` where it is small."""
     return f"{100 * part:.0f} %" if part >= 0.01 or part == 0 else f"{100 * part:.1g} %"
+
+
+def nowhere(*names: str, protocol: Mapping[str, Any] = {}) -> Measured:
+    """What is said of images that are not finite: no number has a value, be it one or several of these names."""
+    nan = float("nan")
+    return Measured(dict.fromkeys(names, nan) if names else nan, protocol, "some generated values are not finite")

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
-from ganzoo_metrics.features import ImageFeatures, engine, logits_of, nowhere
+from ganzoo_metrics.features import ImageFeatures, engine, logits_of
+from ganzoo_metrics.images import nowhere
 
 
 class InceptionScore(ImageFeatures):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
-from ganzoo_metrics.images import field_of
+from ganzoo_metrics.images import field_of, nowhere
 from ganzoo_metrics.moments import frechet_distance
 
 LISTED = 20
@@ -45,7 +44,7 @@ class IntraFid(ImageFeatures):
 
     def __call__(self, fake: Tensor, extractor: nn.Module, label: Tensor) -> Measured:
         if not torch.isfinite(fake).all():
-            return Measured({"mean": float("nan"), "worst": float("nan")}, self.protocol())
+            return nowhere("mean", "worst", protocol=self.protocol())
         label = label.flatten().cpu()
         if len(label) != len(fake):
             raise ValueError(f"{len(fake)} images have {len(label)} labels, but one each is needed")
@@ -56,11 +55,10 @@ class IntraFid(ImageFeatures):
         if not counted:
             raise ValueError("no class has two samples or more, generated and real")
         fewest = min(int(counts[1][k]) for k in counted)
-        if fewest <= of_fake.shape[1]:
-            message = f"{fewest} samples of a class for {of_fake.shape[1]} features: its distance is far too large"
-            warnings.warn(message, stacklevel=2)
+        few = f"{fewest} samples of a class for {of_fake.shape[1]} features: its distance is far too large"
         found = {self.names[k]: frechet_distance(of_real[real_label == k], of_fake[label == k]) for k in counted}
         worst = max(found, key=lambda name: found[name])
         values = {"mean": sum(found.values()) / len(found), "worst": found[worst]}
         values |= found if len(found) <= LISTED else {"worst_class": float(self.names.index(worst))}
-        return Measured(values, {**self.protocol(), "classes": len(found)})
+        protocol = {**self.protocol(), "classes": len(found)}
+        return Measured(values, protocol, few if fewest <= of_fake.shape[1] else "")

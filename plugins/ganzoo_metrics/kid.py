@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
-from ganzoo_metrics.features import ImageFeatures, engine, nowhere
+from ganzoo_metrics.features import ImageFeatures, engine
+from ganzoo_metrics.images import nowhere
 
 
 class Kid(ImageFeatures):

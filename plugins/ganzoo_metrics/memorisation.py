@@ -11,7 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
-from ganzoo_metrics.images import field_of, share, unit
+from ganzoo_metrics.images import field_of, nowhere, share, unit
 
 CHUNK = 2000
 PERCENTILE = 0.01  # of unseen real images: what is nearer to a training image than that is near
@@ -49,6 +49,8 @@ class Memorisation:
         UserError: (when called) the data holds nothing out.
     """
 
+    better = {"share": "lower", "ratio": "higher", "unseen": "lower"}
+
     def __init__(self, data: Any, real: str = "real", n_fake: int = 2000, shift: int = 1, size: int = 32):
         self.field = field_of(data.fields, real, "image")
         height, width = (min(side, size) for side in self.field.shape[1:])
@@ -63,7 +65,7 @@ class Memorisation:
     def __call__(self, fake: Tensor) -> Measured:
         fake = fake[: self.n_fake]
         if not torch.isfinite(fake).all():
-            return Measured(dict.fromkeys(("share", "ratio", "unseen"), float("nan")), self.protocol())
+            return nowhere("share", "ratio", "unseen", protocol=self.protocol(len(fake)))
         images = self._small(fake)
         to_seen = self._to_seen(images)
         near = self._of_unseen.quantile(PERCENTILE)
@@ -84,11 +86,12 @@ class Memorisation:
                 f"memorising: {share(values['share'])} of the samples are nearer to a training image than "
                 f"{share(1 - PERCENTILE)} of unseen real images are"
             )
-        return Measured(values, self.protocol(), verdict)
+        return Measured(values, self.protocol(len(fake)), verdict)
 
-    def protocol(self) -> dict[str, Any]:
+    def protocol(self, n_fake: int) -> dict[str, Any]:
         """What the numbers depend on."""
         return {
+            "n_fake": n_fake,
             "trained_on": self.seen.fingerprint,
             "unseen": self.unseen.fingerprint,
             "n_trained_on": len(self.seen),

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
-from ganzoo_metrics.images import unit
+from ganzoo_metrics.images import nowhere, unit
 from ganzoo_metrics.similarity import WINDOW, ssim
 
 CHUNK = 64
@@ -69,7 +69,7 @@ class _Paired:
         if len(fake) != len(real):
             raise ValueError(f"{len(fake)} images cannot be compared with {len(real)}")
         if not torch.isfinite(fake).all():
-            return Measured(float("nan"), protocol)
+            return nowhere(protocol=protocol)
         pairs = zip(fake.split(CHUNK), real.split(CHUNK), strict=True)
         found = torch.cat([self.measure(self._seen(x), self._seen(y)) for x, y in pairs])
         return Measured(found.mean().item(), protocol)
@@ -191,6 +191,6 @@ class Perceptual(ImageFeatures):
         if fake.shape != real.shape:
             raise ValueError(f"images of {tuple(fake.shape)} and {tuple(real.shape)} cannot be compared")
         if not torch.isfinite(fake).all():
-            return Measured(float("nan"), protocol)
+            return nowhere(protocol=protocol)
         x, y = (normalize(self.of(images, extractor).double(), dim=1) for images in (fake, real))
         return Measured((x - y).square().sum(1).mean().item(), protocol)

@@ -63,6 +63,8 @@ class CircleFit:
         ValueError: the data is no circle.
     """
 
+    better = {"sectors": "higher"}
+
     def __init__(self, data: Any, sectors: int = 36):
         if not hasattr(data, "radius"):
             raise ValueError("the data is no circle")

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from ganzoo.contract import Measured
 from ganzoo.data import to_field, to_uint8
 from ganzoo.reference import Reference
-from ganzoo_metrics.images import field_of, share
+from ganzoo_metrics.images import field_of, nowhere, share
 
 CHUNK = 500
 BOUND = 0.5  # of what real samples teach: below, it is named
@@ -79,8 +79,7 @@ class Tstr:
             raise ValueError(f"{len(fake)} samples have {len(label)} labels, but one each is needed")
         n_real = min(len(fake), len(self.seen))
         if not torch.isfinite(fake).all():
-            names = ("tstr", "trtr", "ratio", "trts")
-            return Measured(dict.fromkeys(names, float("nan")), self.protocol(n_real))
+            return nowhere("tstr", "trtr", "ratio", "trts", protocol=self.protocol(n_real))
         generated = (self._quantised(fake[:n_real].cpu()), label[:n_real].flatten().cpu())
         unseen = self._rows(self.unseen, None)
         if n_real not in self._real:
@@ -103,6 +102,7 @@ class Tstr:
             "trained_on": self.seen.fingerprint,
             "unseen": self.unseen.fingerprint,
             "n_trained_on": n_real,
+            "n_fake": n_real,
             "n_unseen": len(self.unseen),
             "field": self.real,
             "epochs": self.epochs,

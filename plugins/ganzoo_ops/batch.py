@@ -29,7 +29,7 @@ class Mismatch:
             raise ValueError("a batch of 1 has no other row to take; it needs 2")
         order = batch_rows(draw.uniform(n, device=x.device)).argsort()
         source = torch.empty_like(order).scatter(0, order, order.roll(1))
-        return rows[source[rank() * n : (rank() + 1) * n] if len(rows) > n else source]
+        return rows[source[rank() * n : (rank() + 1) * n]]
 
 
 class Mix:

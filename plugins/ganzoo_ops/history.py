@@ -42,7 +42,7 @@ class History(nn.Module):
             return x.detach()
         chances = draw.uniform(len(x), 2, device=x.device)
         every, chances = distributed.every_row(x.detach()), distributed.every_row(chances)
-        start = distributed.rank() * len(x) if len(every) > len(x) else 0
+        start = distributed.rank() * len(x)
         given = torch.cat([self._exchanged(*row) for row in zip(every.split(1), chances.split(1), strict=True)])
         return given[start : start + len(x)]
 

@@ -118,12 +118,31 @@ def test_against_other_data(runs, tmp_path) -> None:
     assert record.protocol["real"] == "data.image_folder" and record.protocol["n_real"] == 3
     (record,) = run.evaluate(against="fashion_mnist_sample:held_out")
     assert (record.protocol["real"], record.protocol["n_real"]) == ("data.fashion_mnist_sample", 2000)
+    added = ["evaluate.values.seen=memorisation(fake)", "parts.memorisation=metric.memorisation"]
+    assert [r.metric for r in run.evaluate(against="held_out", overrides=added)] == [NAME]
+    with pytest.raises(UserError, match="reads the rows of the model's own data, not of --against"):
+        run.evaluate(["seen"], against="held_out", overrides=added)
+    noise = ["evaluate.values.right=accuracy(D(fake), 0)", "parts.accuracy=metric.accuracy"]
+    with pytest.raises(UserError, match="measures against no data, so --against says nothing to it"):
+        run.evaluate(["right"], against="held_out", overrides=noise)
     with pytest.raises(UserError, match=r"'fashionmnist' is no folder, no data component, and no split"):
         run.evaluate(against="fashionmnist")
     with pytest.raises(UserError, match=r"has real 1x32x32 in .*but the run has 1x28x28.*size"):
         run.evaluate(against="fashion_mnist_sample", overrides=["evaluate.against.size=32"])
     with pytest.raises(UserError, match=r"cannot be changed in a run.*evaluate"):
         run.evaluate(overrides=["parts.G.width=8"])
+
+
+def test_a_metric_goes_through_what_measures_the_model_not_through_what_teaches_it(tmp_path) -> None:
+    text = MODEL.replace("  E: ", "  T: extractor.fashion_cnn\n  mse: loss.mse\n  E: ")
+    taught = {"players.G.minimize.seen": "mse(T(fake).features, T(real).features)", "train.steps": 2}
+    run, _ = train(written(tmp_path, text, **taught).blueprint, tmp_path / "one", plugins.installed(), True)
+    (record,) = ganzoo.open(run.path).evaluate(["kid"])
+    assert record.protocol["expression"] == "kid(fake, E)"
+    taught |= {"parts.F": "extractor.fashion_cnn", "evaluate.values.other": "fid(fake, F)"}
+    run, _ = train(written(tmp_path, text, **taught).blueprint, tmp_path / "two", plugins.installed(), True)
+    with pytest.raises(UserError, match="the model is measured with several extractors, E, F"):
+        ganzoo.open(run.path).evaluate(["kid"])
 
 
 def test_a_checkpoint_alone_is_evaluated_against_given_data(runs, tmp_path) -> None:
