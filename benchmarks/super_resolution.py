@@ -15,8 +15,8 @@ import argparse
 import numpy as np
 import torch
 from ganzoo_data.photos import Photos
+from ganzoo_extractors.efficientnet_maps import EfficientNetMaps
 from ganzoo_metrics.paired import Perceptual, Psnr, Ssim
-from ganzoo_srgan.efficientnet import EfficientNetMaps
 from PIL import Image
 from torch import Tensor
 

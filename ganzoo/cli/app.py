@@ -1,4 +1,7 @@
-"""The entry point: commands, and what becomes of errors. Exit codes: 0 ok, 1 training failed, 2 user error."""
+"""The entry point: commands, and what becomes of errors.
+
+Exit codes: 0 ok, 1 training failed, 2 user error, 130 interrupted.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models before training: check, explain, fill."""
+"""Models before training: check, explain, fill, doctor."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def sample(
         inputs[rows], across = opened.in_rows(rows, n)
     lengths = [len(item) for item in inputs.values() if hasattr(item, "shape")]
     n = n or max(lengths, default=64)
-    found = opened.sample(n, seed, value, **{name: _stacked(name, item, n) for name, item in inputs.items()})
+    found = opened.sample(n, seed, value, **{name: _stacked(item, n) for name, item in inputs.items()})
     _write(
         opened,
         found,
@@ -193,7 +193,7 @@ def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any
     return found
 
 
-def _stacked(name: str, item: Any, n: int) -> Any:
+def _stacked(item: Any, n: int) -> Any:
     """Images given for sampling: as many rows as are wanted, repeating what there is."""
     if isinstance(item, list) and item and isinstance(item[0], tuple):
         import torch

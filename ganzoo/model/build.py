@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -67,12 +67,15 @@ class Blueprint:
         """A component made with its complete arguments."""
         return factory.make(component, self.factories[component.path], self.args[component.path])
 
-    def build(self, device: torch.device | str) -> dict[str, Any]:
-        """The parts for real. Each starts from a seed of its own, so that changing one leaves the others alone."""
+    def build(self, device: torch.device | str, names: Collection[str] | None = None) -> dict[str, Any]:
+        """The parts for real, or those of these names.
+
+        Each starts from a seed of its own, so that changing one leaves the others alone.
+        """
         parts = {}
         for name, part in self.spec.parts.items():
-            if name not in self.parts:
-                continue  # a metric of data that is not here
+            if name not in self.parts or (names is not None and name not in names):
+                continue  # a metric of data that is not here, or not needed
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(draw.seed_of(self.spec.train.seed, "init", name))
                 parts[name] = self.put_on(part, self.make(part))

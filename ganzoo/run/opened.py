@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ class Run:
         self.name: str = header["name"]
         self.config: dict[str, Any] = header["config"]
         self.fields = {name: Field.from_json(stored) for name, stored in self.config["locked"]["fields"].items()}
+        self._loaded: dict[str, Any] = {}
         self.spec = config.from_plain(self.name, self.config, str(self.checkpoint.path), registry)
 
     @property
@@ -72,16 +73,21 @@ class Run:
     def blueprint(self) -> Blueprint:
         return build.draw_up(self.spec, self.fields)
 
-    @cached_property
+    @property
     def parts(self) -> dict[str, Any]:
         """The parts by name, plain ``nn.Module`` in evaluation mode, with averaged weights where those are kept."""
-        return self.load(self.blueprint)
+        return self._parts_of(self.blueprint.parts)
 
-    def load(self, blueprint: Blueprint) -> dict[str, Any]:
-        """A blueprint's parts with this run's weights; parts that the run does not have are as they were built."""
+    def _parts_of(self, names: Collection[str]) -> dict[str, Any]:
+        """These parts, each loaded once: sampling needs no network that only taught, nor its weights."""
+        self._loaded |= self.load(self.blueprint, [name for name in names if name not in self._loaded])
+        return {name: part for name, part in self._loaded.items() if name in names}
+
+    def load(self, blueprint: Blueprint, names: Collection[str]) -> dict[str, Any]:
+        """Parts of a blueprint with this run's weights; parts that the run does not have are as they were built."""
         state = self.checkpoint.state
         averages = {} if self.raw else averaged(state)
-        parts = blueprint.build(self.device)
+        parts = blueprint.build(self.device, names)
         for name, part in parts.items():
             if isinstance(part, nn.Module):
                 if name in state["parts"]:
@@ -89,9 +95,9 @@ class Run:
                 part.eval().requires_grad_(False)
         return parts
 
-    @cached_property
-    def inference(self) -> Inference:
-        return self.inference_of(self.blueprint, self.parts)
+    def inference(self, equation: Value) -> Inference:
+        """Inference over the parts that an equation needs."""
+        return self.inference_of(self.blueprint, self._parts_of(Graph(self.spec).of(equation)))
 
     def inference_of(self, blueprint: Blueprint, parts: dict[str, Any]) -> Inference:
         """Inference over parts that hold this run's weights."""
@@ -160,7 +166,7 @@ class Run:
         for name, tensor in inputs.items():
             if len(tensor) != n:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
-        return self.inference.compute([equation], n, (seed, "sample"), inputs)[0]
+        return self.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
 
     def field(self, name: str) -> Field | None:
         """What an input is: a data field, or a named value that is an image, in the range of the data's images."""

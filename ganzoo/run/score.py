@@ -56,7 +56,9 @@ def score(
         _take_reference(blueprint, asked)
     with build.reading(spec.against or spec.data):
         _same_fields(spec, blueprint)
-        return evaluate(run.inference_of(blueprint, run.load(blueprint)))
+        graph = Graph(spec)
+        needed = {name for value in spec.metrics.values() for name in graph.of(value)}
+        return evaluate(run.inference_of(blueprint, run.load(blueprint, needed)))
 
 
 def _written(name: str, run: Run) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ganzoo import plugins
-from ganzoo.registry import Entry, Registry
+from ganzoo.registry import Registry
 from ganzoo.testing.checks import check_component
 from ganzoo.testing.inputs import Example
 
@@ -20,12 +20,7 @@ __all__ = ["Example", "components", "conforms"]
 def components(dist: str | None = None, registry: Registry | None = None) -> list[str]:
     """The names of every component, or of those that one distribution adds."""
     entries = registry if registry is not None else plugins.installed()
-    return [name_of(entry) for entry in entries if dist is None or entry.plugin.dist == dist]
-
-
-def name_of(entry: Entry) -> str:
-    """The bare name; with its distribution if that is not ganzoo and the name may be claimed twice."""
-    return entry.id
+    return [entry.id for entry in entries if dist is None or entry.plugin.dist == dist]
 
 
 def conforms(name: str, registry: Registry | None = None, **args: Any) -> None:

@@ -459,6 +459,10 @@ def _metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) 
     numbers = values.values() if isinstance(values, Mapping) else [values]
     assert all(isinstance(v, float) and math.isfinite(v) for v in numbers), f"{entry.id} gives {values}"
     json.dumps(dict(protocol))
+    better = getattr(metric, "better", "lower")
+    said = {**better} if isinstance(better, Mapping) else {"": better}
+    assert set(said.values()) <= {"lower", "higher"}, f"{entry.id}: better is {better}, not lower or higher"
+    assert set(said) <= {"", *(values if isinstance(values, Mapping) else ())}, f"{entry.id} gives no {sorted(said)}"
 
 
 def _of_images(source: Any) -> bool:

@@ -55,7 +55,9 @@ class Feed:
     Args:
         data: The data component, or None for models without data.
         seed: Of the shuffling.
-        parts: This process's (index, count) of the equal parts that every batch is cut into.
+        device: Where batches go.
+        rank: Which of the `world` equal parts of every batch this process takes.
+        world: How many processes there are.
     """
 
     def __init__(self, data: Any, seed: int, device: torch.device, rank: int = 0, world: int = 1):

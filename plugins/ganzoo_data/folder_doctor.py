@@ -44,7 +44,7 @@ def of_folder(root: Path, limit: int, sized: bool = False) -> list[Finding]:
         *_copies(listing),
         *_contents(listing, seen, limit),
         *few(len(listing.files)),
-        *_others(root, listing),
+        *_others(root),
     ]
     return found
 
@@ -162,7 +162,7 @@ def _contents(listing: Listing, seen: Survey, limit: int) -> list[Finding]:
     return found
 
 
-def _others(root: Path, listing: Listing) -> list[Finding]:
+def _others(root: Path) -> list[Finding]:
     """Files that are no images by their names."""
     kinds = Counter(
         p.suffix.lower() or "no suffix"

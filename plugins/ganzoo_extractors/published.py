@@ -18,6 +18,7 @@ INCEPTION = Published(
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
     "6726825d",
 )
+VGG19 = Published("vgg19", "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", "dcbb9e9d")
 VGG16 = Published("vgg16", "https://download.pytorch.org/models/vgg16-397923af.pth", "397923af")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -146,7 +147,7 @@ def _inception() -> nn.Module:
 
 def main() -> None:
     """Fetch the published weights of one extractor. Source: ganzoo's own."""
-    known = {"inception": INCEPTION, "vgg16": VGG16}
+    known = {published.extractor: published for published in (INCEPTION, VGG16, VGG19)}
     parser = argparse.ArgumentParser(prog="python -m ganzoo_extractors.published", description=main.__doc__)
     parser.add_argument("extractor", choices=known)
     published = known[parser.parse_args().extractor]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured
 from ganzoo.reference import Reference
-from ganzoo_metrics.images import nowhere
 from ganzoo_metrics.features import ImageFeatures, logits_of
+from ganzoo_metrics.images import nowhere
 
 FEW = 0.25  # of its share among real images, mistakes apart: below, a class is nearly missing
 CHANCE = 1e-6  # below this, so few cannot be chance
@@ -42,7 +42,7 @@ class ClassCoverage(ImageFeatures):
         ValueError: `real` is no image of the reference, or the extractor gives no `logits`.
     """
 
-    better = {"classes": "higher", "total_variation": "lower"}
+    better: ClassVar = {"classes": "higher", "total_variation": "lower"}
 
     def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None):
         super().__init__(reference, real, n_real)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +41,7 @@ class Diversity(ImageFeatures):
             reference has none, or images are smaller than 11x11.
     """
 
-    better = {"ms_ssim": "lower", "spread": "higher"}
+    better: ClassVar = {"ms_ssim": "lower", "spread": "higher"}
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Diversity(ImageFeatures):
         return self.n_real or min(MOST, len(self.reference))
 
     def _of_real(self, extractor: nn.Module | None, within: bool) -> dict[int, tuple[float, float]]:
-        key = self._key(extractor, "pairs within classes" if within else "pairs", self._n_real())
+        key = self._key(extractor, f"pairs {extractor is None} {within}", self._n_real())
         if key in self._real:
             return self._real[key]
         rows = list(self.reference.batches(self._n_real()))
@@ -105,7 +105,7 @@ class Diversity(ImageFeatures):
             field_of(self.reference.fields, self.classes, "label")
             label = torch.cat([some[self.classes] for some in rows])
         found = self._alike(torch.cat([some[self.real] for some in rows]), label, extractor)
-        if extractor is None or getattr(extractor, "sha256", ""):  # another may have learnt since
+        if extractor is None or getattr(extractor, "sha256", None):  # another may have learnt since
             self._real[key] = found
         return found
 

@@ -16,7 +16,7 @@ class Accuracy:
 
 
 class ClassAccuracy:
-    """The share of class logits ``B K`` whose largest is that of the label ``B``: ``accuracy(C(real), label)``.
+    """The share of class logits ``B K`` whose largest is that of the label ``B``: ``class_accuracy(C(real), label)``.
 
     Source: arXiv:1708.07747 section 4.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -49,7 +49,7 @@ class Memorisation:
         UserError: (when called) the data holds nothing out.
     """
 
-    better = {"share": "lower", "ratio": "higher", "unseen": "lower"}
+    better: ClassVar = {"share": "lower", "ratio": "higher", "unseen": "lower"}
 
     def __init__(self, data: Any, real: str = "real", n_fake: int = 2000, shift: int = 1, size: int = 32):
         self.field = field_of(data.fields, real, "image")

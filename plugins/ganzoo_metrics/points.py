@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -63,7 +63,7 @@ class CircleFit:
         ValueError: the data is no circle.
     """
 
-    better = {"sectors": "higher"}
+    better: ClassVar = {"sectors": "higher"}
 
     def __init__(self, data: Any, sectors: int = 36):
         if not hasattr(data, "radius"):

@@ -143,11 +143,12 @@ class Captions(ImageFolder):
 
     def embeddings(self, captions: list[list[str]]) -> np.ndarray:
         """The mean embedding of each image's captions, float32 ``N width``; from the cache if they are there."""
-        key = hashlib.blake2b(repr((self.encoder, captions)).encode("utf-8", "replace"), digest_size=16).hexdigest()
+        entry = plugins.installed().find(self.encoder or "", ("encoder",))
+        by = (entry.id, entry.plugin.dist, entry.plugin.version)
+        key = hashlib.blake2b(repr((by, captions)).encode("utf-8", "replace"), digest_size=16).hexdigest()
         path = cache_folder() / "texts" / f"{key}.npy"
         with suppress(OSError, ValueError):
             return np.load(path)
-        entry = plugins.installed().find(self.encoder or "", ("encoder",))
         embedded = made(entry)([caption for several in captions for caption in several])
         if embedded.shape[1] != self.width:
             raise UserError(f"{entry.id} gives {embedded.shape[1]} numbers; write `width: {embedded.shape[1]}`")

@@ -9,7 +9,9 @@ import torch
 from ganzoo_data.made_up import Random
 from ganzoo_metrics.class_coverage import ClassCoverage, missing_classes
 from ganzoo_metrics.density_coverage import DensityCoverage, density_coverage, expected_coverage
+from ganzoo_extractors.base import Extracted
 from ganzoo_metrics.diversity import Diversity
+from ganzoo_metrics.fid import Fid
 from ganzoo_metrics.intra_fid import IntraFid
 from ganzoo_metrics.memorisation import Memorisation
 from ganzoo_metrics.moments import frechet_distance
@@ -192,6 +194,36 @@ def test_copies_are_named_and_new_images_are_not() -> None:
     assert Memorisation(data, shift=0)(seen).values["ratio"] == pytest.approx(0, abs=1e-3)
     with pytest.raises(ValueError, match="shift is 16"):
         Memorisation(data, shift=16)
+
+
+def test_a_network_without_a_hash_is_asked_again() -> None:
+    """It may have learnt since, so what it said of the real images is not kept."""
+
+    class Learner(Means):
+        sha256 = ""
+        gain = 1.0
+
+        def forward(self, x: torch.Tensor) -> Extracted:
+            return Extracted(*(self.gain * t for t in super().forward(x)))
+
+    data, learner = blobs(), Learner()
+    real, _ = rows(data)
+    diversity, fid = Diversity(reference(data), pairs=100), Fid(reference(data))
+    alone = diversity(real)
+    before = [dict(diversity(real, learner).values), fid(real, learner).values]
+    learner.gain = 3.0
+    again = [dict(diversity(real.clone(), learner).values), fid(real.clone(), learner).values]
+    assert before[0]["spread"] == pytest.approx(1, abs=1e-6) == again[0]["spread"]
+    assert before[1] == pytest.approx(0, abs=1e-9) == again[1]
+    assert diversity(real) == alone
+
+
+def test_records_say_how_many_samples_were_looked_at() -> None:
+    data = blobs()
+    real, label = rows(data)
+    twice = torch.cat([real, real]), torch.cat([label, label])
+    assert Tstr(data, epochs=1, least=1)(*twice).protocol["n_fake"] == 400
+    assert Memorisation(data, n_fake=50)(real).protocol["n_fake"] == 50
 
 
 def test_diversity_of_equal_images_and_of_the_data() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ import ganzoo
 from ganzoo import plugins
 from ganzoo.errors import UserError
 from ganzoo.fields import Field
+from ganzoo.model.build import Blueprint
 from ganzoo.run import checkpoint
 from ganzoo.run.session import train
 from tests.zoo import written
@@ -66,6 +68,24 @@ def test_samples_from_a_checkpoint_alone(lonely) -> None:
 def test_more_samples_begin_with_the_same(lonely) -> None:
     run = ganzoo.open(lonely)
     assert torch.allclose(run.sample(64)[:64], run.sample(100)[:64], atol=1e-6)
+
+
+def test_sampling_loads_only_what_it_needs(lonely, monkeypatch) -> None:
+    asked: list[set[str]] = []
+    build = Blueprint.build
+
+    def noted(self: Blueprint, device: Any, names: Any = None) -> dict[str, Any]:
+        found = build(self, device, names)
+        asked.append(set(found))
+        return found
+
+    monkeypatch.setattr(Blueprint, "build", noted)
+    run = ganzoo.open(lonely)
+    run.sample(2)
+    run.sample(2)
+    run.compute("judged", real=torch.zeros(2, 1, 8, 8))
+    assert asked == [{"Z", "C", "join", "G"}, set(), {"D"}]
+    assert run.parts["D"] is run.parts["D"] and {"G", "Z", "D"} <= run.parts.keys()
 
 
 def test_parts_are_plain_modules_with_averages_where_kept(lonely) -> None:
@@ -192,8 +212,9 @@ show: []
 train: {batch: 8, steps: 2}
 """
     run, _ = train(written(tmp_path, text).blueprint, tmp_path / "run", plugins.installed(), True)
-    inference = ganzoo.open(run.path).inference
-    assert inference.together([inference.blueprint.spec.flow["fake"]]) == 4
+    opened = ganzoo.open(run.path)
+    fake = opened.spec.flow["fake"]
+    assert opened.inference(fake).together([fake]) == 4
     z = torch.randn(8, 4)
     opened = ganzoo.open(run.path)
     both, half = opened.compute("G(z)", z=z), opened.compute("G(z)", z=z[4:])
@@ -207,7 +228,7 @@ def test_fewer_large_images_are_computed_at_once(lonely) -> None:
     opened = ganzoo.open(lonely)
     real = opened.spec.flow["judged"]
     sizes = {8: 64, 16: 16, 64: 1, 512: 1, 4: 64}
-    found = {side: opened.inference.together([real], {"real": torch.zeros(2, 1, side, side)}) for side in sizes}
+    found = {side: opened.inference(real).together([real], {"real": torch.zeros(2, 1, side, side)}) for side in sizes}
     assert found == sizes
 
 

@@ -1,4 +1,4 @@
-"""The content network of the paper."""
+"""The content network of SRGAN."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import re
 from pathlib import Path
 
 import torch
-from ganzoo_extractors.base import Features
-from ganzoo_extractors.weights import digest, fix, unpickled
 from torch import Tensor, nn
 
-from ganzoo_srgan.content import ContentNetwork
+from ganzoo_extractors.base import Features
+from ganzoo_extractors.content import ContentNetwork
+from ganzoo_extractors.published import MEAN, STD, VGG19
+from ganzoo_extractors.weights import digest, fix, unpickled
 
 PLAN = (2, 2, 4, 4, 4)  # convolutions before each max pooling
-URL, DIGEST = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", "dcbb9e9d"
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Vgg19(ContentNetwork):
@@ -62,7 +61,7 @@ class Vgg19(ContentNetwork):
         with torch.random.fork_rng(devices=[]):
             self.network = make_layers(cfgs["E"], batch_norm=False)[:depth]
         on_meta = any(tensor.is_meta for tensor in self.network.parameters())
-        path = _find(weights, fetch=not on_meta)
+        path = _file(weights, fetch=not on_meta)
         if path is not None:
             self.sha256 = digest(path)
         fix(self.network, lambda: _of_features(unpickled(path), self.network) if path is not None else {})
@@ -74,21 +73,17 @@ class Vgg19(ContentNetwork):
         return Features(self.network((self.unit(x) - self.mean) / self.std).flatten(1))
 
 
-def _find(weights: str | None, fetch: bool) -> Path | None:
+def _file(weights: str | None, fetch: bool) -> Path | None:
     """The file of weights; None where it is not there yet and need not be."""
-    if weights is not None:
-        return Path(weights)
-    kept = Path(torch.hub.get_dir()) / "checkpoints" / URL.rpartition("/")[2]
-    if not kept.is_file() and fetch:
-        kept.parent.mkdir(parents=True, exist_ok=True)
+    if weights is None and not VGG19.path.is_file():
+        if not fetch:
+            return None
         try:
-            torch.hub.download_url_to_file(URL, str(kept), DIGEST)
+            VGG19.fetch()
         except (OSError, RuntimeError) as error:
             how = "write `weights: FILE`, or take extractor.efficientnet_maps, whose weights ship in a package"
-            raise ValueError(f"{URL} cannot be fetched ({error}); {how}") from error
-    if kept.is_file() and not digest(kept).startswith(DIGEST):
-        raise ValueError(f"{kept} is damaged: its sha256 does not begin with {DIGEST}; remove it")
-    return kept if kept.is_file() else None
+            raise ValueError(f"{VGG19.url} cannot be fetched ({error}); {how}") from error
+    return VGG19.find(weights)
 
 
 def _of_features(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:

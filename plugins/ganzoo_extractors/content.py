@@ -1,13 +1,14 @@
-"""What the content networks share: colour images that leave a feature map, and maps laid flat."""
+"""What the content networks share: colour images that leave a feature map."""
 
 from __future__ import annotations
 
-from ganzoo_extractors.base import Extractor, Range
 from torch import Tensor
+
+from ganzoo_extractors.base import Extractor, Range
 
 
 class ContentNetwork(Extractor):
-    """An extractor whose features are maps, laid flat channel by channel. Source: ganzoo's own.
+    """An extractor whose features are maps, so that images have a smallest size. Source: ganzoo's own.
 
     Args:
         in_range: The values of black and white in the images.

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from ganzoo_extractors.base import Features
-from ganzoo_extractors.weights import digest, fix, unpickled
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from ganzoo_srgan.content import ContentNetwork
+from ganzoo_extractors.base import Features
+from ganzoo_extractors.content import ContentNetwork
+from ganzoo_extractors.weights import digest, fix, unpickled
 
 # Of every stage: kernel, stride, how much wider inside, channels, blocks.
 STAGES = (
