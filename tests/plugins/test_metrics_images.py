@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 from ganzoo_data.made_up import Random
+from ganzoo_extractors.base import Extracted
 from ganzoo_metrics.class_coverage import ClassCoverage, missing_classes
 from ganzoo_metrics.density_coverage import DensityCoverage, density_coverage, expected_coverage
-from ganzoo_extractors.base import Extracted
 from ganzoo_metrics.diversity import Diversity
 from ganzoo_metrics.fid import Fid
 from ganzoo_metrics.intra_fid import IntraFid
