@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from ganzoo_layers import Verdict, doubling_path, initialise, to_range
+from ganzoo_layers import Verdict, at_least, doubling_path, initialise, to_range
 from torch import Tensor, nn
 
 
@@ -79,8 +79,7 @@ class Discriminator(nn.Module):
     ):
         super().__init__()
         height, breadth = in_size
-        if min(in_size) < 4:
-            raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 4")
+        at_least(in_size, 4)
         channels = in_channels
         layers: list[nn.Module] = []
         for level in range(6):

@@ -11,6 +11,7 @@ from ganzoo_layers import (
     Projection,
     Verdict,
     activation,
+    at_least,
     halvings,
     initialise,
     norm,
@@ -71,8 +72,7 @@ class Discriminator(nn.Module):
     ):
         super().__init__()
         height, breadth = in_size
-        if min(height, breadth) < 4:
-            raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 4")
+        at_least(in_size, 4)
         layers: list[nn.Module] = []
         channels = in_channels
         padding = (kernel - 1) // 2

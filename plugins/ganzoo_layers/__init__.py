@@ -13,7 +13,7 @@ from ganzoo_layers.blocks import (
 )
 from ganzoo_layers.conditional import ClassNorm, Projection, agree, class_norm, in_turn, through, verdict
 from ganzoo_layers.labels import one_hot
-from ganzoo_layers.sizes import doubling_path, halvings, multiples, of_size
+from ganzoo_layers.sizes import at_least, doubling_path, halvings, multiples, of_size
 
 __all__ = [
     "Activation",
@@ -25,6 +25,7 @@ __all__ = [
     "Verdict",
     "activation",
     "agree",
+    "at_least",
     "class_norm",
     "doubling_path",
     "halvings",

@@ -60,6 +60,17 @@ def multiples(size: Sequence[int], step: int) -> str:
     return " or ".join(dict.fromkeys(f"{height}x{width}" for height, width in (lower, upper)))
 
 
+def at_least(size: Sequence[int], least: int) -> None:
+    """Refuse a size that a network's halvings would leave nothing of.
+
+    Raises:
+        ValueError: a side is below `least`.
+    """
+    if min(size) < least:
+        height, width = size
+        raise ValueError(f"in_size {height}x{width} is too small: both sides should be at least {least}")
+
+
 def of_size(images: Tensor, size: Sequence[int]) -> None:
     """Let only images of one size pass: for networks whose last layer spans the map.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_layers import Norm, Projection, Verdict, norm, verdict
+from ganzoo_layers import Norm, Projection, Verdict, at_least, norm, verdict
 from torch import Tensor, nn
 
 from ganzoo_resnet.blocks import initialise, widths
@@ -87,8 +87,7 @@ class Discriminator(nn.Module):
     ):
         super().__init__()
         side = max(in_size)
-        if min(in_size) < 4:
-            raise ValueError(f"in_size {in_size[0]}x{in_size[1]} is too small: both sides should be at least 4")
+        at_least(in_size, 4)
         downs, smallest = 1, min(in_size) // 2
         while side // 2**downs > base and smallest >= 2:
             downs, smallest = downs + 1, smallest // 2

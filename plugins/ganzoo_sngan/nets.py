@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from ganzoo_layers import Norm, Verdict, activation, doubling_path, halvings, initialise, norm, to_range
+from ganzoo_layers import Norm, Verdict, activation, at_least, doubling_path, halvings, initialise, norm, to_range
 from torch import Tensor, nn
 
 
@@ -72,8 +72,7 @@ class Discriminator(nn.Module):
     ):
         super().__init__()
         height, breadth = in_size
-        if min(in_size) < 8:
-            raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 8")
+        at_least(in_size, 8)
         channels = in_channels
         layers: list[nn.Module] = []
         for level in range(halvings(in_size)):

@@ -1,15 +1,32 @@
-"""The discriminator of both stages."""
+"""The discriminator of both stages, and what it shares with that of GAN-CLS."""
 
 from __future__ import annotations
 
 import torch
-from ganzoo_layers import Verdict, halvings, initialise, of_size
+from ganzoo_layers import Verdict, at_least, halvings, initialise, of_size
 from torch import Tensor, nn
 
 from ganzoo_stackgan.stage_two import tiled
 
 
-class Discriminator(nn.Module):
+class TextDiscriminator(nn.Module):
+    """What those of texts share: maps of the image joined with the text. Source: arXiv:1605.05396 section 4."""
+
+    channels_last = True
+    size: tuple[int, int]
+    see: nn.Module
+    compress: nn.Module
+    joint: nn.Module
+    head: nn.Module
+
+    def forward(self, x: Tensor, text: Tensor) -> Verdict:
+        of_size(x, self.size)
+        seen = self.see(x)
+        features = self.joint(torch.cat([seen, tiled(self.compress(text), seen)], 1))
+        return Verdict(self.head(features).flatten(), features.flatten(1))
+
+
+class Discriminator(TextDiscriminator):
     """An image halved to maps near 4x4, joined with the condition: ``B C H W, B text -> Verdict``.
 
     Channels start at `width` and double with every halving; beyond 8 times `width`, 3x3 convolutions halve them again.
@@ -28,13 +45,10 @@ class Discriminator(nn.Module):
         ValueError: the image is smaller than 4x4, or (when called) images of another size.
     """
 
-    channels_last = True
-
     def __init__(self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 0):
         super().__init__()
         self.size = height, breadth = in_size
-        if min(in_size) < 4:
-            raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 4")
+        at_least(in_size, 4)
         layers: list[nn.Module] = []
         channels = in_channels
         for level in range(max(halvings(in_size), 1)):
@@ -51,12 +65,6 @@ class Discriminator(nn.Module):
         self.joint = nn.Sequential(*_normed(channels + (embedding or text_dim), channels))
         self.head = nn.Conv2d(channels, 1, (height, breadth))
         initialise(self, "normal", 0.02)
-
-    def forward(self, x: Tensor, text: Tensor) -> Verdict:
-        of_size(x, self.size)
-        seen = self.see(x)
-        features = self.joint(torch.cat([seen, tiled(self.compress(text), seen)], 1))
-        return Verdict(self.head(features).flatten(), features.flatten(1))
 
 
 def _normed(channels: int, out: int) -> list[nn.Module]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-from ganzoo_layers import Verdict, doubling_path, halvings, initialise, of_size, to_range
+from ganzoo_layers import at_least, doubling_path, halvings, initialise, to_range
 from torch import Tensor, nn
 
-from ganzoo_stackgan.stage_two import tiled
+from ganzoo_stackgan.discriminator import TextDiscriminator
 
 
 class Generator(nn.Module):
@@ -60,7 +60,7 @@ class Generator(nn.Module):
         return self.grow(torch.cat([z, self.compress(text)], 1))
 
 
-class Discriminator(nn.Module):
+class Discriminator(TextDiscriminator):
     """An image halved to maps near 4x4, joined with the compressed text: ``B C H W, B text -> Verdict``.
 
     Paper: arXiv:1605.05396 section 4, with the widths of the authors' code and the residual block that it means.
@@ -76,15 +76,12 @@ class Discriminator(nn.Module):
         ValueError: the image is smaller than 4x4, or (when called) images of another size.
     """
 
-    channels_last = True
-
     def __init__(
         self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 256
     ):
         super().__init__()
         self.size = height, breadth = in_size
-        if min(in_size) < 4:
-            raise ValueError(f"in_size {height}x{breadth} is too small: both sides should be at least 4")
+        at_least(in_size, 4)
         count = max(halvings(in_size), 1)
         layers: list[nn.Module] = []
         channels = in_channels
@@ -101,12 +98,6 @@ class Discriminator(nn.Module):
         )
         self.head = nn.Conv2d(channels, 1, (height, breadth))
         initialise(self, "normal", 0.02)
-
-    def forward(self, x: Tensor, text: Tensor) -> Verdict:
-        of_size(x, self.size)
-        seen = self.see(x)
-        features = self.joint(torch.cat([seen, tiled(self.compress(text), seen)], 1))
-        return Verdict(self.head(features).flatten(), features.flatten(1))
 
 
 class Bottleneck(nn.Module):

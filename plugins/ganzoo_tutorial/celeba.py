@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganzoo_layers import Verdict, activation, doubling_path, norm, to_range
+from ganzoo_layers import Verdict, activation, at_least, doubling_path, norm, to_range
 from torch import Tensor, nn
 
 
@@ -72,8 +72,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, in_channels: int, in_size: tuple[int, int], capacity: int = 16):
         super().__init__()
-        if min(in_size) < 16:
-            raise ValueError(f"in_size {in_size[0]}x{in_size[1]} is too small: both sides should be at least 16")
+        at_least(in_size, 16)
         layers: list[nn.Module] = []
         channels = in_channels
         for level in range(4):
