@@ -76,6 +76,18 @@ class Field:
             raise UserError(f"there is no class '{text}'" + (f" ({near})" if near else ""))
         return names[text.lower()]
 
+    def labels(self, name: str, numbers: torch.Tensor) -> torch.Tensor:
+        """Numbers of classes as they are computed with.
+
+        Raises:
+            UserError: there is no such class.
+        """
+        count = len(self.classes)
+        wrong = (numbers < 0) | (numbers >= count) | (numbers != numbers.long())
+        if count and bool(wrong.any()):
+            raise UserError(f"{name}: there is no class {numbers[wrong][0].item():g}; they go from 0 to {count - 1}")
+        return numbers.long()
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -41,7 +41,8 @@ class Reference:
         """
         rows = self.source if self.split == "train" else self.source.held_out()
         if rows is None:
-            raise UserError(f"{self.name} holds nothing out of training; measure against its split `train`")
+            how = "folders do with `holdout: 0.1`, and what measures against a split takes `train` too"
+            raise UserError(f"{self.name} holds nothing out of training; {how}")
         return rows
 
     def __len__(self) -> int:

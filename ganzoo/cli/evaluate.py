@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -72,7 +73,13 @@ def compare(
 ) -> None:
     """Runs side by side, mean and spread over seeds; numbers of different protocols are refused."""
     from ganzoo.run.compare import compare, curves
+    from ganzoo.run.folder import RunFolder
 
+    without = [path for path in runs if RunFolder(path).metrics.exists() and not RunFolder(path).evaluated()]
+    if len(without) < len(runs):
+        for path in without:
+            print(f"left out: {path} has no metric records (`ganzoo evaluate {path}` makes some)", file=sys.stderr)
+        runs = [path for path in runs if path not in without]
     rows = compare(runs, _listed(metrics), best, _listed(across))
     names = list(rows[0].values)
     if picture is not None:

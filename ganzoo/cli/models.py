@@ -67,3 +67,5 @@ def doctor(model: ModelName, overrides: Overrides = None, as_json: Json = False,
         return
     for finding in findings:
         print(finding)
+    if any(getattr(finding, "severity", "") == "error" for finding in findings):
+        raise typer.Exit(2)

@@ -10,7 +10,7 @@ import typer
 
 from ganzoo import api, config, launch
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
-from ganzoo.errors import UserError
+from ganzoo.errors import GanzooError, UserError, choices
 from ganzoo.registry import Registry
 
 AT_ONCE = 2**27  # numbers in the images of a folder that are held together with what is made of them
@@ -103,7 +103,10 @@ def sample(
     as_json: Json = False,
     code: Code = None,
 ) -> None:
-    """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder."""
+    """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder.
+
+    Images that are given are brought to the size of the data; `compute` keeps theirs.
+    """
     opened = api.open(run, "best" if best else "last", raw, code=code)
     inputs = _inputs(given, opened, resize=True)
     shown = [v.name for v in opened.spec.shown]
@@ -112,7 +115,7 @@ def sample(
         raise UserError(f"{rows} is given twice: as {rows}=… and by --rows {rows}")
     if rows is not None:
         inputs[rows], across = opened.in_rows(rows, n)
-    lengths = [len(item) for item in inputs.values() if hasattr(item, "shape")]
+    lengths = [len(item) for item in inputs.values() if hasattr(item, "shape") or _several(item)]
     n = n or max(lengths, default=64)
     found = opened.sample(n, seed, value, **{name: _stacked(item, n) for name, item in inputs.items()})
     _write(
@@ -166,7 +169,13 @@ def compute(
         import torch
 
         batch = {name: torch.cat([items[i][1] for i in some]) for name, items in files.items()}
-        found = opened.compute(value, n=len(some), seed=seed, **batch, **rest)
+        try:
+            found = opened.compute(value, n=len(some), seed=seed, **batch, **rest)
+        except GanzooError as error:
+            size = "x".join(map(str, next(iter(batch.values())).shape[2:]))
+            hint = "" if resize else "; --resize brings images to the size of the data"
+            done = f"; {len(written)} before it are in {place}" if written else ""
+            raise UserError(f"{stems[some[0]]}, {size}: {error}{hint}{done}") from error
         written += _save(opened, found, place, [stems[i] for i in some])
     _say(written, as_json)
 
@@ -189,8 +198,16 @@ def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any
         name, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"'{text}' is no input (write name=value, such as label=3)")
+        known = [*opened.fields, *opened.spec.flow]
+        if name not in known:
+            raise UserError(f"there is no input '{name}' ({choices(name, known)})")
         found[name] = parse(name, value, opened.field(name), resize)
     return found
+
+
+def _several(item: Any) -> bool:
+    """Whether these are images, or more than one label or caption; of one alone many samples are wanted."""
+    return isinstance(item, list) and (len(item) > 1 or isinstance(item[0], tuple))
 
 
 def _stacked(item: Any, n: int) -> Any:

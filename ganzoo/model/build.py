@@ -372,11 +372,11 @@ def _any(modules: list[nn.Module], kind: type) -> bool:
     return any(isinstance(module, kind) for module in modules)
 
 
-def dry_turn(blueprint: Blueprint, player: str = "", step: int = 0) -> Turn:
-    """A turn with a made-up batch of two on the blueprint's device."""
+def dry_turn(blueprint: Blueprint, player: str = "", step: int = 0, rows: int = DRY_BATCH) -> Turn:
+    """A turn with a made-up batch, of two if not given, on the blueprint's device."""
     draws = draw.Draws((0, "dry", player), blueprint.device)
-    batch = {name: f.batch(DRY_BATCH, blueprint.device) for name, f in blueprint.fields.items()}
-    return Turn(batch, DRY_BATCH, step, draws, player)
+    batch = {name: f.batch(rows, blueprint.device) for name, f in blueprint.fields.items()}
+    return Turn(batch, rows, step, draws, player)
 
 
 class _Unknown(Exception):

@@ -83,6 +83,12 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
     blueprint.computed[phase.name, player.name] = list(turn.cache)
     for name, value in turn.cache.items():
         blueprint.shapes.setdefault(name, _readable(value))
+    train = blueprint.spec.train
+    if not failed and (player.batch or train.batch) == train.accumulate:  # a row at a time: some networks refuse that
+        alone = build.dry_turn(blueprint, player.name, rows=1)
+        alone.player = player.name
+        with draw.using(alone.draws):
+            failed = None in [_term(term, program, alone, problems) for term in player.terms.values()]
     if failed or total is None or not own:
         return
     _reach(player, total, blueprint, problems)

@@ -48,6 +48,8 @@ def evaluate(inference: Inference) -> list[Record]:
     is what the other arguments read. The name of a metric that goes through an extractor carries it.
     """
     spec = inference.blueprint.spec
+    for value in spec.metrics.values():
+        inference.program.value(value)  # says what is wrong with a call before anything is computed
     once = {name: reads(inference.blueprint, value, repeatable=False) for name, value in spec.metrics.items()}
     found: dict[str, Record] = {}
     for alike in (

@@ -120,7 +120,7 @@ def write(
             elif out.suffix == ".pt":
                 torch.save(tensor, file)
             else:
-                np.savetxt(file, tensor.flatten(1).numpy(), delimiter=",")
+                np.savetxt(file, tensor.reshape(len(tensor) if tensor.ndim else 1, -1).numpy(), delimiter=",")
         return [out]
     if out.suffix:
         if out.suffix.lower() not in IMAGES:

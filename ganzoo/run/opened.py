@@ -218,11 +218,13 @@ class Run:
         known = [*self.fields, *self.spec.flow]
         if name not in known:
             raise UserError(f"there is no input '{name}' ({choices(name, known)})")
+        field = self.fields.get(name)
         if isinstance(item, torch.Tensor):
             if item.ndim == 0:
                 raise UserError(f"{name} has no rows; give a tensor of n …")
+            if field is not None and field.kind == "label":
+                return field.labels(name, item)
             return item.float() if item.is_floating_point() else item
-        field = self.fields.get(name)
         if field is None or field.kind not in ("label", "text"):
             raise UserError(f"{name} should be a tensor")
         items = item if isinstance(item, list | tuple) else [item] * n

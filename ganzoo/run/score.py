@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,29 +74,50 @@ def _written(name: str, run: Run) -> dict[str, Any]:
         more = f"; the model itself has {own}" if own else ""
         raise UserError(Problem(f"{p.message}{more}", hint=p.hint) for p in error.problems) from None
     part = _free(entry.name, spec)
-    found: dict[str, Any] = {f"parts.{part}": {"use": entry.id}}
+    images = [field for field, f in run.fields.items() if f.kind == "image"]
+    inputs = {name for name in Graph(spec).needs([spec.sample]) if name in run.fields}
+    targets = [name for name in images if name not in inputs] or images  # what a sample should be, or be like
+    like = {"like": targets[0]} if len(images) > 1 and len(targets) == 1 else {}
+    takes = factory.arguments(entry.load())
+    use: dict[str, Any] = {"use": entry.id, **(like if "in_range" in takes else {})}
+    if "real" in takes and "real" not in images and len(targets) == 1:
+        use["real"] = targets[0]
+    found: dict[str, Any] = {f"parts.{part}": use}
+    wanted = {
+        key: parameter
+        for key, parameter in (forward_of(entry.load()) or {}).items()
+        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+    }
     arguments = []
-    for key, parameter in (forward_of(entry.load()) or {}).items():
-        if parameter.default is not inspect.Parameter.empty or parameter.kind is parameter.VAR_KEYWORD:
-            continue
+    for key in wanted:
         if key == "extractor":
             expression, extractor = _extractor(run)
-            found |= extractor
+            found |= {path: {**extractor[path], **like} for path in extractor}
         elif key == "fake":
             expression = spec.sample
+        elif key == "real":
+            if all(run.fields[name].kind == "label" for name in inputs):
+                message = (
+                    f"{entry.id} compares each sample with the image that it should be, and {spec.sample} has none"
+                )
+                raise UserError(Problem(message, hint="it is for models that make an image from another"))
+            if len(targets) != 1:
+                hint = f"say which: evaluate.values.NAME='NAME({spec.sample}, …)' parts.NAME={entry.id}"
+                raise UserError(Problem(f"{entry.id} needs one image of {', '.join(targets)}", hint=hint))
+            expression = targets[0]
         elif key in run.fields:
             expression = key
             if run.fields[key].kind == "label" and key not in Graph(spec).needs([spec.sample]):
                 hint = "it is for models that are asked for a class"
                 raise UserError(Problem(f"{entry.id} needs {key}, which {spec.sample} does not depend on", hint=hint))
         else:
-            kinds = {"real": "image"}
-            same = [field for field, f in run.fields.items() if f.kind == kinds.get(key, key)]
+            same = [field for field, f in run.fields.items() if f.kind == key]
             if len(same) != 1:
-                example = f"evaluate.values.{entry.name}='{entry.name}({key}=…)' parts.{entry.name}={entry.id}"
-                raise UserError(
-                    Problem(f"{entry.id} needs {key}, and nothing of that name is there", hint=f"write {example}")
-                )
+                call = f"{entry.name}({', '.join(wanted)})"
+                example = f"evaluate.values.{entry.name}='{call}' parts.{entry.name}={entry.id}"
+                hint = "" if key == "label" else f"write {example}, with what these are here"
+                message = f"{entry.id} needs {key}, and nothing of that name is there"
+                raise UserError(Problem(message, hint=hint))
             expression = same[0]
         arguments.append(expression)
     found[f"evaluate.values.{_key(name)}"] = f"{part}({', '.join(arguments)})"

@@ -326,8 +326,11 @@ class Session:
         """What the metrics say; none where they cannot be computed, for which training does not end."""
         try:
             return evaluate(self.inference())
-        except (GanzooError, ValueError) as error:
-            self.console.say(f"warning: nothing could be measured at step {self.trainer.step}: {error}")
+        except Lost:
+            raise
+        except Exception as error:  # of any metric, of whoever wrote it
+            what = str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
+            self.console.say(f"warning: nothing could be measured at step {self.trainer.step}: {what}")
             return []
 
     def checkpoint(self) -> None:
@@ -484,7 +487,7 @@ def resume(
     session = Session(blueprint, folder, registry, device, quiet)
     if stored.step >= session.trainer.total:
         wanted = f", and --steps {steps} is no more than that" if steps else ""
-        hint = f"`--steps {2 * stored.step}` trains on"
+        hint = "" if "phases" in plain else f"`--steps {2 * stored.step}` trains on"
         raise UserError(Problem(f"{run} is finished: it has {stored.step} steps{wanted}", hint=hint))
     session.restore(stored)
     if session.first and not quiet:

@@ -101,7 +101,13 @@ def gaussian_distance(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tens
 
 
 def _root(covariance: Tensor) -> Tensor:
-    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
+    symmetric = (covariance + covariance.T) / 2
+    try:
+        values, vectors = torch.linalg.eigh(symmetric)
+    except torch.linalg.LinAlgError:  # its algorithm may fail where the rank is low; the older, slower one does not
+        from scipy.linalg import eigh
+
+        values, vectors = (torch.from_numpy(found) for found in eigh(symmetric.numpy(), driver="ev"))
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
 

@@ -24,7 +24,7 @@ from torch.nn.functional import normalize
 
 from ganzoo import plugins
 from ganzoo.data import Arrays, cache_folder
-from ganzoo.errors import UserError
+from ganzoo.errors import Problem, UserError
 from ganzoo.fields import Field
 from ganzoo.run.captions import encoder as made
 
@@ -170,7 +170,9 @@ class Captions(ImageFolder):
             try:
                 several = np.atleast_2d(np.load(file, allow_pickle=False))
             except (OSError, ValueError) as error:
-                raise UserError(f"{printable(file)}: the embeddings of {path} cannot be read: {error}") from error
+                hint = "`encoder: encoder.minilm` with `width: 384` makes them of captions"
+                message = f"{printable(file)}: the embeddings of {path} cannot be read: {error}"
+                raise UserError(Problem(message, hint=hint)) from error
             if several.shape[1:] != row.shape or not len(several):
                 raise UserError(f"{printable(file)} is {several.shape}, but should be captions x {self.width}")
             row[:] = several.mean(0)

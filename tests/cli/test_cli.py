@@ -195,13 +195,18 @@ def test_images_in_and_out(ganzoo) -> None:
     assert ganzoo("sample", "run", "-n", "4", "--out", "grid.jpg").code == 0
     Image.new("RGB", (12, 10)).save(folder / "other size.png")
     result = ganzoo("compute", "run", "judged", "real=photos", "--out", "judged")
-    assert result.code == 1
-    assert "real 1x3x10x12" in result.err
+    assert result.code == 2 and "--resize brings images to the size of the data" in result.err
+    assert "other size, 10x12: " in result.err and "real 1x3x10x12" in result.err
     assert ganzoo("compute", "run", "judged", "real=photos", "--resize", "--out", "all.npy").code == 0
     assert np.load("all.npy").shape == (4,)
     assert "cannot be read as an image" in ganzoo("compute", "run", "judged", "real=m.yaml").err
     assert "needs real, an image" in ganzoo("compute", "run", "judged").err
     assert "is no input" in ganzoo("sample", "run", "real").err
+    assert "there is no input 'rael' (did you mean 'real'?)" in ganzoo("sample", "run", "rael=1").err
+    assert ganzoo("sample", "run", "real=photos", "--value", "judged", "--out", "four.npy").code == 0
+    assert np.load("four.npy").shape == (4,), "as many as are given"
+    assert ganzoo("compute", "run", "adv.d(judged, D(fake))", "real=photos/photo 0.png", "--out", "one.csv").code == 0
+    assert np.loadtxt("one.csv").shape == ()
 
 
 def test_images_are_read_upright_and_with_all_their_bits(ganzoo) -> None:
@@ -359,6 +364,34 @@ def test_profile_for_people_and_machines(ganzoo, monkeypatch) -> None:
         assert piece in result.out
     report = json.loads(ganzoo("profile", "gan/circle", *SMALL, "--steps", "2", "--json").out)
     assert report["steps"] == 2 and set(report["players"]) == {"G", "D"}
+
+
+def test_runs_without_records_are_left_out_of_a_comparison(ganzoo, tmp_path) -> None:
+    text = PICTURES + "evaluate: {n: 8, every: 1, values: {right: 'accuracy(D(fake), 0)'}}\n"
+    (tmp_path / "m.yaml").write_text(text.replace("parts: {", "parts: {accuracy: metric.accuracy, "))
+    (tmp_path / "plain.yaml").write_text(PICTURES)
+    for name in ("m", "plain"):
+        assert ganzoo("train", f"{name}.yaml", "--out", f"runs/{name}", "--quiet").code == 0
+    result = ganzoo("compare", "runs/m", "runs/plain")
+    assert result.code == 0 and "right" in result.out and "left out: runs/plain has no metric records" in result.err
+    assert "has no metric records" in ganzoo("compare", "runs/plain").err
+
+
+def test_what_the_doctor_finds_broken_is_an_error(ganzoo, tmp_path) -> None:
+    (tmp_path / "photos").mkdir()
+    for index in range(3):
+        Image.new("RGB", (32, 32), (index, 0, 0)).save(tmp_path / f"photos/{index}.png")
+    command = ("doctor", "dcgan/pytorch", "data.root=photos", "data.size=32")
+    assert ganzoo(*command).code == 0
+    (tmp_path / "photos/3.png").write_bytes(b"no image")
+    result = ganzoo(*command)
+    assert result.code == 2 and "error: 1 images cannot be read: 3.png" in result.out
+
+
+def test_a_batch_of_one_is_refused_before_training_where_a_network_needs_more(ganzoo) -> None:
+    result = ganzoo("check", "dcgan/fashion_mnist_sample", "train.batch=1")
+    assert result.code == 2 and "Expected more than 1 value per channel" in result.err
+    assert ganzoo("check", "pix2pix/openmoji", "train.batch=1").code == 0
 
 
 def test_profile_mistakes(ganzoo) -> None:

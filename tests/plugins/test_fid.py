@@ -135,7 +135,7 @@ def test_the_split_is_a_choice_and_nan_is_no_number() -> None:
     assert against(data, Means(), real, "held_out") == pytest.approx(0, abs=1e-12)
     assert against(data, Means(), real) > 1e-6
     assert np.isnan(against(data, Means(), real * float("nan")))
-    with pytest.raises(UserError, match="measure against its split `train`"):
+    with pytest.raises(UserError, match="what measures against a split takes `train` too"):
         against(held, Means(), real, "held_out")
     with pytest.raises(ValueError, match=r"no image 'rael'.*did you mean 'real'"):
         Fid(Reference(data, "data.random"), real="rael")
@@ -197,3 +197,14 @@ def test_features_of_the_same_images_are_computed_once() -> None:
     del fake
     gc.collect()
     assert len(features._remembered) < held
+
+
+def test_the_root_of_a_covariance_that_the_fast_algorithm_cannot_decompose(monkeypatch) -> None:
+    a, b = (torch.randn(30, 8, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    found = frechet_distance(a, b)
+
+    def fails(matrix: torch.Tensor) -> None:
+        raise torch.linalg.LinAlgError("the algorithm failed to converge")
+
+    monkeypatch.setattr(torch.linalg, "eigh", fails)
+    assert frechet_distance(a, b) == pytest.approx(found, rel=1e-9) and found > 0.1

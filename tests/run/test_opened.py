@@ -232,6 +232,14 @@ def test_fewer_large_images_are_computed_at_once(lonely) -> None:
     assert found == sizes
 
 
+def test_numbers_of_classes_are_checked(lonely) -> None:
+    run = ganzoo.open(lonely)
+    assert torch.equal(run.sample(2, label=torch.tensor([2.0, 0.0])), run.sample(2, label=[2, 0]))
+    for wrong in ([3, 0], [-1, 0], [0.5, 0]):
+        with pytest.raises(UserError, match=r"label: there is no class .*; they go from 0 to 2"):
+            run.sample(2, label=torch.tensor(wrong))
+
+
 def test_names_of_classes_that_are_numbers_are_what_is_meant() -> None:
     numbered, named = Field("label", (), classes=("1", "2", "03")), Field("label", (), classes=("cat", "dog"))
     assert [numbered.label(text) for text in ("1", "2", "03")] == [0, 1, 2]

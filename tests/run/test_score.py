@@ -165,6 +165,18 @@ def test_resuming_forgets_records_of_later_steps(tmp_path) -> None:
     assert RunFolder(tmp_path / "run").evaluated() == records
 
 
+class Broken:
+    def __call__(self, fake: torch.Tensor) -> float:
+        raise torch.linalg.LinAlgError("it did not converge")
+
+
+def test_no_failing_metric_ends_a_training(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("ganzoo_metrics.fid.Fid.__call__", lambda self, fake, extractor: Broken()(fake))
+    folder, reason = train(written(tmp_path, MODEL).blueprint, tmp_path / "run", plugins.installed(), False)
+    assert reason == "finished" and list(folder.checkpoints.glob("step_*4.pt"))
+    assert "nothing could be measured at step 2: _LinAlgError: it did not converge" in capsys.readouterr().err
+
+
 def test_comparing_runs(runs, tmp_path) -> None:
     (row,) = compare(runs)
     assert len(row.values[NAME]) == 2 and row.runs == [str(path) for path in runs]
@@ -199,6 +211,16 @@ def test_runs_that_differ_in_what_trains_them_are_no_seeds_of_one_model() -> Non
     content = {"parts.E": "extractor.fashion_cnn"}
     seen = {**content, "parts.mse": "loss.mse", "players.G.minimize.seen": "mse(E(fake).features, E(real).features)"}
     assert hashed(**content) == plain != hashed(**seen)
+
+
+def test_a_metric_is_called_as_its_parameters_are_named_and_says_what_it_lacks(runs) -> None:
+    run = ganzoo.open(runs[0])
+    with pytest.raises(UserError, match="psnr compares each sample with the image.*, and fake has none"):
+        run.evaluate(["psnr"])
+    with pytest.raises(UserError, match=r"needs generator, .*'path_length\(generator, z, extractor\)'"):
+        run.evaluate(["path_length"])
+    with pytest.raises(UserError, match=r"command line.*path_length takes .*missing a required argument: 'z'"):
+        run.evaluate(overrides=["evaluate.values.p=path_length(generator=G)", "parts.path_length=metric.path_length"])
 
 
 PAIRED = """
