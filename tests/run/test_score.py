@@ -215,7 +215,7 @@ def test_runs_that_differ_in_what_trains_them_are_no_seeds_of_one_model() -> Non
 
 def test_a_metric_is_called_as_its_parameters_are_named_and_says_what_it_lacks(runs) -> None:
     run = ganzoo.open(runs[0])
-    with pytest.raises(UserError, match="psnr compares each sample with the image.*, and fake has none"):
+    with pytest.raises(UserError, match=r"psnr compares each sample with the image.*, and fake has none"):
         run.evaluate(["psnr"])
     with pytest.raises(UserError, match=r"needs generator, .*'path_length\(generator, z, extractor\)'"):
         run.evaluate(["path_length"])
