@@ -135,9 +135,9 @@ def registered() -> Iterator[str]:
     del torch_fidelity.registry.FEATURE_EXTRACTORS_REGISTRY["fashion-cnn"]
 
 
-def assert_same(found: dict[str, float], wanted: dict[str, float]) -> None:
+def assert_same(found: dict[str, float], wanted: dict[str, float], rel: float = 1e-6) -> None:
     assert sorted(found) == sorted(wanted)
-    assert found == pytest.approx(wanted, rel=1e-6, abs=1e-6)
+    assert found == pytest.approx(wanted, rel=rel, abs=1e-6)
 
 
 # -- the same numbers --------------------------------------------------------------------------------------------------
@@ -440,7 +440,7 @@ def test_inception_as_the_plain_command_has_it(tmp_path) -> None:
     fake = sets[0].batch(torch.arange(16), torch.device("cpu"))["real"]
     found = measured(Reference(sets[1], "data.random"), fake, Inception((-1.0, 1.0), str(path)), subset_size=12)
     wanted = json.loads(done.stdout)
-    assert_same(found, wanted)
+    assert_same(found, wanted, rel=1e-5)  # the engine takes the root of a product of rank 15 among 2,048 dimensions
     assert found["frechet_inception_distance"] > 0.01 and found["inception_score_mean"] > 1.001
 
 

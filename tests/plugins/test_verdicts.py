@@ -154,7 +154,7 @@ def test_an_honest_model_is_neither_collapsed_nor_memorising(say: Say, tmp_path:
     settings = {"train.precision": "bf16", "plugins.tensorboard": False}
     run = ganzoo.load("dcgan/fashion_mnist_sample", settings).train(tmp_path / "run")
     for n in (1000, 2000):
-        said = say(ganzoo.open(run, device="cpu").sample(n))
+        said = say(run.sample(n))
         assert not verdicts(said)
     assert 1 < said["fid"].values < 25
     assert said["class_coverage"].values["classes"] == 10
