@@ -93,7 +93,9 @@ def _made_from(folder: Any, registry: Registry) -> str:
 def sample(
     run: RunPath,
     given: Given = None,
-    n: Annotated[int | None, typer.Option("-n", min=1, help="How many; 64, or as many as are given.")] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", min=1, help="How many; 64, or as many as are given (of images at most 64).")
+    ] = None,
     seed: Seed = 0,
     out: Out = None,
     value: Annotated[str | None, typer.Option("--value", help="Another value than the model's own.")] = None,
@@ -115,8 +117,7 @@ def sample(
         raise UserError(f"{rows} is given twice: as {rows}=… and by --rows {rows}")
     if rows is not None:
         inputs[rows], across = opened.in_rows(rows, n)
-    lengths = [len(item) for item in inputs.values() if hasattr(item, "shape") or _several(item)]
-    n = n or max(lengths, default=64)
+    n = n or max((count for item in inputs.values() if (count := _count(item))), default=64)
     found = opened.sample(n, seed, value, **{name: _stacked(item, n) for name, item in inputs.items()})
     _write(
         opened,
@@ -205,9 +206,14 @@ def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any
     return found
 
 
-def _several(item: Any) -> bool:
-    """Whether these are images, or more than one label or caption; of one alone many samples are wanted."""
-    return isinstance(item, list) and (len(item) > 1 or isinstance(item[0], tuple))
+def _count(item: Any) -> int:
+    """How many samples an input asks for; 0 of one label or caption alone, of which many are wanted."""
+    if hasattr(item, "shape"):
+        return len(item)
+    if not isinstance(item, list):
+        return 0
+    images = isinstance(item[0], tuple)
+    return min(len(item), 64) if images else len(item) if len(item) > 1 else 0
 
 
 def _stacked(item: Any, n: int) -> Any:
