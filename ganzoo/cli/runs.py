@@ -10,7 +10,7 @@ import typer
 
 from ganzoo import api, config, launch
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
-from ganzoo.errors import GanzooError, UserError, choices
+from ganzoo.errors import GanzooError, UserError
 from ganzoo.registry import Registry
 
 AT_ONCE = 2**27  # numbers in the images of a folder that are held together with what is made of them
@@ -199,21 +199,16 @@ def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any
         name, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"'{text}' is no input (write name=value, such as label=3)")
-        known = [*opened.fields, *opened.spec.flow]
-        if name not in known:
-            raise UserError(f"there is no input '{name}' ({choices(name, known)})")
+        opened.check_input(name)
         found[name] = parse(name, value, opened.field(name), resize)
     return found
 
 
 def _count(item: Any) -> int:
     """How many samples an input asks for; 0 of one label or caption alone, of which many are wanted."""
-    if hasattr(item, "shape"):
-        return len(item)
-    if not isinstance(item, list):
-        return 0
-    images = isinstance(item[0], tuple)
-    return min(len(item), 64) if images else len(item) if len(item) > 1 else 0
+    if isinstance(item, list):
+        return min(len(item), 64) if isinstance(item[0], tuple) else len(item) * (len(item) > 1)
+    return len(item) if hasattr(item, "shape") else 0
 
 
 def _stacked(item: Any, n: int) -> Any:

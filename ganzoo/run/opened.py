@@ -80,7 +80,9 @@ class Run:
 
     def _parts_of(self, names: Collection[str]) -> dict[str, Any]:
         """These parts, each loaded once: sampling needs no network that only taught, nor its weights."""
-        self._loaded |= self.load(self.blueprint, [name for name in names if name not in self._loaded])
+        missing = [name for name in names if name in self.spec.parts and name not in self._loaded]
+        if missing:
+            self._loaded |= self.load(self.blueprint, missing)
         return {name: part for name, part in self._loaded.items() if name in names}
 
     def load(self, blueprint: Blueprint, names: Collection[str]) -> dict[str, Any]:
@@ -183,6 +185,12 @@ class Run:
             return None
         return Field("image", tuple(found.shape[1:]), image_range(self.fields))
 
+    def check_input(self, name: str) -> None:
+        """Raises UserError where that is neither a data field nor a named value."""
+        known = [*self.fields, *self.spec.flow]
+        if name not in known:
+            raise UserError(f"there is no input '{name}' ({choices(name, known)})")
+
     def in_rows(self, name: str, n: int | None = None) -> tuple[torch.Tensor, int]:
         """`n` labels, ten of each class if not given, class after class; and how many of each.
 
@@ -215,9 +223,7 @@ class Run:
 
     def input(self, name: str, item: Any, n: int) -> torch.Tensor:
         """One input as a tensor with its batch."""
-        known = [*self.fields, *self.spec.flow]
-        if name not in known:
-            raise UserError(f"there is no input '{name}' ({choices(name, known)})")
+        self.check_input(name)
         field = self.fields.get(name)
         if isinstance(item, torch.Tensor):
             if item.ndim == 0:

@@ -83,11 +83,8 @@ def _written(name: str, run: Run) -> dict[str, Any]:
     if "real" in takes and "real" not in images and len(targets) == 1:
         use["real"] = targets[0]
     found: dict[str, Any] = {f"parts.{part}": use}
-    wanted = {
-        key: parameter
-        for key, parameter in (forward_of(entry.load()) or {}).items()
-        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
-    }
+    parameters = (forward_of(entry.load()) or {}).values()
+    wanted = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
     arguments = []
     for key in wanted:
         if key == "extractor":
@@ -147,8 +144,8 @@ def _take_reference(blueprint: build.Blueprint, asked: Collection[str]) -> None:
         inputs = reads(blueprint, value, repeatable=False)
         if inputs or "data" in blueprint.args[part.path]:
             what = ", ".join(sorted(inputs)) or "the rows"
-            message, hint = f"{value.text} reads {what} of the model's own data, not of --against", "data.root=FOLDER"
-            raise UserError(Problem(message, hint=f"say where other data is: {hint}"))
+            message = f"{value.text} reads {what} of the model's own data, not of --against"
+            raise UserError(Problem(message, hint="say where other data is: data.root=FOLDER"))
         hint = "leave it out, or name others: --metrics NAME"
         raise UserError(Problem(f"{value.text} measures against no data, so --against says nothing to it", hint=hint))
 

@@ -18,8 +18,8 @@ INCEPTION = Published(
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
     "6726825d",
 )
-VGG19 = Published("vgg19", "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", "dcbb9e9d")
 VGG16 = Published("vgg16", "https://download.pytorch.org/models/vgg16-397923af.pth", "397923af")
+VGG19 = Published("vgg19", "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", "dcbb9e9d")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

@@ -165,13 +165,11 @@ def test_resuming_forgets_records_of_later_steps(tmp_path) -> None:
     assert RunFolder(tmp_path / "run").evaluated() == records
 
 
-class Broken:
-    def __call__(self, fake: torch.Tensor) -> float:
+def test_no_failing_metric_ends_a_training(tmp_path, monkeypatch, capsys) -> None:
+    def fails(metric: object, fake: torch.Tensor, extractor: torch.nn.Module) -> float:
         raise torch.linalg.LinAlgError("it did not converge")
 
-
-def test_no_failing_metric_ends_a_training(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("ganzoo_metrics.fid.Fid.__call__", lambda self, fake, extractor: Broken()(fake))
+    monkeypatch.setattr("ganzoo_metrics.fid.Fid.__call__", fails)
     folder, reason = train(written(tmp_path, MODEL).blueprint, tmp_path / "run", plugins.installed(), False)
     assert reason == "finished" and list(folder.checkpoints.glob("step_*4.pt"))
     assert "nothing could be measured at step 2: _LinAlgError: it did not converge" in capsys.readouterr().err
