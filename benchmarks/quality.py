@@ -18,7 +18,7 @@ from ganzoo_metrics.fid import Fid
 
 import ganzoo
 from benchmarks import harness
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 
 SAMPLES = 10_000
 

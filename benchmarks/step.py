@@ -43,7 +43,7 @@ class Loop:
             self.trained = list(self.G.parameters())
 
     def optimizer(self, like: Trainer, player: str, network: nn.Module) -> torch.optim.Adam:
-        settings = like.seats[player].optimizer.defaults
+        settings = like.players[player].optimizer.defaults
         self.rate = settings["lr"]
         return torch.optim.Adam(network.parameters(), settings["lr"], settings["betas"], fused=True)
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 import ganzoo
 from benchmarks.text_to_image import energy
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 
 RANGE = (-1.0, 1.0)
 

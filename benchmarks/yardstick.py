@@ -16,7 +16,7 @@ from ganzoo_metrics.fid import Fid
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 
 RANGE = (0.0, 1.0)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.hookspecs import hookimpl
+from ganzoo.registry.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from ganzoo.api import load, open
     from ganzoo.contract import Measured, Scales, first, ignores
-    from ganzoo.fields import Field
+    from ganzoo.data.fields import Field
 
 __version__ = "0.1.0"
 __all__ = ["Field", "Measured", "Scales", "first", "hookimpl", "ignores", "load", "open"]
@@ -21,7 +21,7 @@ _LAZY = {
     "ignores": "ganzoo.contract",
     "Measured": "ganzoo.contract",
     "Scales": "ganzoo.contract",
-    "Field": "ganzoo.fields",
+    "Field": "ganzoo.data.fields",
 }
 
 

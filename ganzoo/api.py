@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ganzoo import config, plugins
+from ganzoo import config
 from ganzoo.config import compose
 from ganzoo.config.spec import Component
 from ganzoo.errors import Problem, UserError
-from ganzoo.registry import Registry
+from ganzoo.registry import Registry, plugins
 
 
 class Model:
@@ -81,7 +81,7 @@ class Model:
 
     def locked(self) -> dict[str, Any]:
         """The config with every default and fact filled."""
-        from ganzoo.run.lock import locked
+        from ganzoo.run.provenance import locked
 
         return locked(self.blueprint)
 
@@ -91,7 +91,7 @@ class Model:
         Raises:
             UserError: the files are not there, or the data component cannot examine itself.
         """
-        from ganzoo.model.build import load_factories, make_data, reading
+        from ganzoo.model.blueprint import load_factories, make_data, reading
 
         data = make_data(self.spec.data, load_factories(self.spec))
         if not hasattr(data, "diagnose"):
@@ -105,7 +105,7 @@ class Model:
         Raises:
             UserError: the model is wrong, there is no such phase, or its data is not there.
         """
-        from ganzoo import distributed
+        from ganzoo.parallel import distributed
         from ganzoo.train.profile import profile
 
         with self._where_data_is():
@@ -118,7 +118,7 @@ class Model:
             UserError: the model is wrong, or the folder is taken.
             Diverged: training produced NaN or infinity.
         """
-        from ganzoo.run.session import train
+        from ganzoo.run.start import train
 
         with self._where_data_is():
             return train(self.blueprint, out, self.registry, quiet)

@@ -13,8 +13,9 @@ from ganzoo_points.points import Circle, Ring
 from torchvision.models.vgg import cfgs, make_layers
 
 import ganzoo.testing
-from ganzoo import api, plugins
-from ganzoo.reference import Reference
+from ganzoo import api
+from ganzoo.data.reference import Reference
+from ganzoo.registry import plugins
 from tests.plugins.images import fill, write_cifar, write_set
 
 LABELLED = Random({"real": {"kind": "image", "shape": [1, 28, 28]}, "label": {"kind": "label"}}, count=20)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ganzoo import api, hookspecs, plugins
+from ganzoo import api
 from ganzoo.cli.app import app
 from ganzoo.config import schema
 from ganzoo.model import factory
-from ganzoo.registry import KINDS
+from ganzoo.registry import KINDS, hookspecs, plugins
 from ganzoo.testing.inputs import Example
 from tests.test_packaging import blocks
 

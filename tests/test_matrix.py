@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from ganzoo import api, plugins
+from ganzoo import api
 from ganzoo.errors import UserError
+from ganzoo.model.calls import call_signature
 from ganzoo.model.factory import arguments
-from ganzoo.model.program import call_signature
+from ganzoo.registry import plugins
 from ganzoo.testing.inputs import small
 from tests.zoo import trainer
 
@@ -179,7 +180,7 @@ def train_two_steps(cell: Cell, base: Path) -> None:
     tr = trainer(api.Model(base, overrides(cell)))
     tr.advance()
     tr.advance()
-    losses = tr.ledger.read()
+    losses = tr.meters.read()
     assert losses
     assert all(map(math.isfinite, losses.values())), losses
     assert tr.finite()

@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from ganzoo import explain, plugins
 from ganzoo.config import compose
 from ganzoo.config.static import Graph
+from ganzoo.model import explain
+from ganzoo.registry import plugins
 from tests.zoo import MODELS, full, lasting, small
 
 BUNDLED = {e.id for e in plugins.installed() if e.facts.get("bundled")}
@@ -62,6 +63,6 @@ def test_steps_on_its_own_data(name: str, tmp_path) -> None:
 
 
 def _records(folder) -> list[dict]:
-    from ganzoo.run.folder import RunFolder
+    from ganzoo.store.folder import RunFolder
 
     return RunFolder(folder).records()

@@ -140,7 +140,8 @@ def test_the_plugin_page_works_as_written(tmp_path: Path) -> None:
 def test_data_from_the_plugin_page(tmp_path: Path) -> None:
     """The data component of docs/plugins.md keeps a data component's promises."""
     text = next(content for name, _, content in blocks(DOCS.read_text()) if name.endswith("stripes.py"))
-    from ganzoo import plugins, testing
+    from ganzoo import testing
+    from ganzoo.registry import plugins
 
     code = tmp_path / "stripes.py"
     hook = (

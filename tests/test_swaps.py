@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from ganzoo.errors import UserError
-from ganzoo.model.program import call_signature
+from ganzoo.model.calls import call_signature
 from tests.test_matrix import LOSSES, REGISTRY, REGULARIZERS
 from tests.zoo import small
 

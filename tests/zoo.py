@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganzoo import api, plugins
+from ganzoo import api
 from ganzoo.config import compose
 from ganzoo.errors import UserError
+from ganzoo.registry import plugins
 from ganzoo.train.loop import Trainer
 
 MODELS = list(compose.models(plugins.installed()))

@@ -4,8 +4,8 @@ import numpy as np
 from torch import Tensor, nn
 
 import ganzoo
-from ganzoo.data import Arrays
-from ganzoo.fields import Field
+from ganzoo.data.arrays import Arrays
+from ganzoo.data.fields import Field
 
 
 class Upsampling(nn.Module):

@@ -14,9 +14,9 @@ from typing import Any
 
 import typer
 
-from ganzoo import launch
 from ganzoo.cli import data, evaluate, inspect, models, profile, reproduce, runs, start
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
+from ganzoo.parallel import launch
 
 app = typer.Typer(
     add_completion=False,
@@ -87,7 +87,7 @@ def _speaks(cause: bool = True) -> bool:
     """Whether this process is the one that reports its error: of several, only one does."""
     if launch.world() == 1:
         return True
-    from ganzoo import distributed
+    from ganzoo.parallel import distributed
 
     return distributed.speaks(cause)
 

@@ -72,8 +72,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Runs side by side, mean and spread over seeds; numbers of different protocols are refused."""
-    from ganzoo.run.compare import compare, curves
-    from ganzoo.run.folder import RunFolder
+    from ganzoo.evaluation.compare import compare, curves
+    from ganzoo.store.folder import RunFolder
 
     without = [path for path in runs if RunFolder(path).metrics.exists() and not RunFolder(path).evaluated()]
     if len(without) < len(runs):

@@ -98,8 +98,8 @@ def show(
             raise
         registry.find(name if "." in name else f"{name}.{name}")  # its message names components that are near
         raise error from None
-    from ganzoo import explain
     from ganzoo.api import Model
+    from ganzoo.model import explain
 
     blueprint = Model(name, (), registry).blueprint
     if as_json:

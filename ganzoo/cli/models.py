@@ -38,7 +38,7 @@ def explain(
 ) -> None:
     """Say who trains what, values in order, terms with weights, shapes and parameter counts."""
     loaded = api.Model(model, overrides or (), api.registry(code))
-    from ganzoo import explain
+    from ganzoo.model import explain
 
     if diagram:
         print(explain.diagram(loaded.spec), end="")
@@ -51,7 +51,7 @@ def explain(
 def fill(model: ModelName, overrides: Overrides = None, as_json: Json = False, code: Code = None) -> None:
     """Print the model with every default and fact written out."""
     locked = api.Model(model, overrides or (), api.registry(code)).locked()
-    from ganzoo.run.folder import dump_yaml
+    from ganzoo.store.files import dump_yaml
 
     if as_json:
         print_json(locked)

@@ -12,7 +12,7 @@ import typer
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, print_json
 from ganzoo.errors import Problem, UserError
-from ganzoo.run import claim_tables, claims
+from ganzoo.reproduction import claims, tables
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="a claim, group/name, or a group")]
 Seeds = Annotated[str | None, typer.Option("--seeds", metavar="N,N", help="Instead of the claim's own, such as 0,1,2.")]
@@ -50,12 +50,12 @@ def reproduce(
 
 def rewrite(page: Path, known: dict[str, claims.Claim], registry: Any) -> None:
     """The page's tables, from what the ledgers hold."""
-    claim_tables.write_page(page, known.values(), *held(known, registry))
+    tables.write_page(page, known.values(), *held(known, registry))
 
 
-def held(known: dict[str, claims.Claim], registry: Any) -> tuple[claim_tables.Found, list[str]]:
+def held(known: dict[str, claims.Claim], registry: Any) -> tuple[tables.Found, list[str]]:
     """What the ledgers hold, and the claims whose models have other settings by now."""
-    from ganzoo.run import reproduce
+    from ganzoo.reproduction import reproduce
 
     found: dict[str, dict[int, dict[str, Any]]] = {}
     for ledger in {claim.ledger for claim in known.values()}:
@@ -84,7 +84,7 @@ def _lines(
     wanted: list[claims.Claim], seeds: list[int], out: Path, jobs: int | None, code: Path | None, registry: Any
 ) -> list[dict[str, Any]]:
     """What each seed gave, after training what is not finished (nothing, if no jobs may run)."""
-    from ganzoo.run import reproduce
+    from ganzoo.reproduction import reproduce
 
     here = [c for c in wanted if c.said.needs == "cpu"]
     if len(here) < len(wanted) and reproduce.has_cuda():
@@ -102,7 +102,7 @@ def _lines(
 
 
 def _tell(wanted: list[claims.Claim], lines: list[dict[str, Any]], record: bool, as_json: bool) -> None:
-    from ganzoo.run import reproduce
+    from ganzoo.reproduction import reproduce
 
     for ledger in sorted({claim.ledger for claim in wanted}) if record else ():
         mine = [line for line in lines if any(c.name == line["claim"] and c.ledger == ledger for c in wanted)]
@@ -112,4 +112,4 @@ def _tell(wanted: list[claims.Claim], lines: list[dict[str, Any]], record: bool,
         return
     found = reproduce.current(lines)
     for group in claims.groups(wanted).values():
-        print("\n" + claim_tables.section(group, found))
+        print("\n" + tables.section(group, found))

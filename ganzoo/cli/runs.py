@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ganzoo import api, config, launch
+from ganzoo import api, config
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
 from ganzoo.errors import GanzooError, UserError
+from ganzoo.parallel import launch
 from ganzoo.registry import Registry
 
 AT_ONCE = 2**27  # numbers in the images of a folder that are held together with what is made of them
@@ -54,13 +55,13 @@ def resume(
 ) -> None:
     """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
     registry = api.registry(code)
-    from ganzoo.run.session import resume
+    from ganzoo.run.start import resume
 
     _ended(*resume(run, registry, steps, quiet or as_json, moved or ()), registry, as_json)
 
 
 def _ended(folder: Any, reason: str, registry: Registry, as_json: bool) -> None:
-    from ganzoo import distributed
+    from ganzoo.parallel import distributed
 
     first = distributed.rank() == 0
     if as_json and first:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from ganzoo.config.expression import Call, root
 from ganzoo.config.spec import Spec
 from ganzoo.errors import Problem, choices
-from ganzoo.expression import Call, root
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from ganzoo.config import typecheck
+from ganzoo.config.expression import HOLE, ExpressionError, parse
 from ganzoo.config.spec import Component, Value
 from ganzoo.config.tree import Node, shown
 from ganzoo.errors import Problem, UserError, did_you_mean
-from ganzoo.expression import HOLE, ExpressionError, parse
 from ganzoo.registry import Registry
 
 _HOLDS = {

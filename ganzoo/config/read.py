@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Literal
 
 from ganzoo.config import schema, typecheck
+from ganzoo.config.expression import called
 from ganzoo.config.players import PlayerReader
 from ganzoo.config.spec import RESERVED, Part, Spec, Value
 from ganzoo.config.tree import Node
 from ganzoo.errors import UserError, choices, did_you_mean
-from ganzoo.expression import called
 
 PART_KINDS = (
     *("generator", "discriminator", "encoder", "extractor", "adversarial", "loss"),

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganzoo.config.expression import Expr, Scaled, names
 from ganzoo.config.schema import About, Ema, Evaluate, Show, Train
 from ganzoo.errors import Origin
-from ganzoo.expression import Expr, Scaled, names
 from ganzoo.registry import Entry
 
 RESERVED = {"n": "the batch size", "step": "the step"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ganzoo.config import limits
+from ganzoo.config.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
 from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
 from ganzoo.errors import Origin, Problem, choices, did_you_mean
-from ganzoo.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
 from ganzoo.registry import KINDS
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-from ganzoo import draw
+from ganzoo.config.expression import Call, arguments, root
 from ganzoo.config.spec import Component, Phase, Player, Spec, Term
 from ganzoo.contract import first, shape_of
+from ganzoo.data.fields import Field
 from ganzoo.errors import EvaluationError, Problem, UserError
-from ganzoo.expression import Call, arguments, root
-from ganzoo.fields import Field
 from ganzoo.model import build, modes
-from ganzoo.model.build import DRY_BATCH, Blueprint
+from ganzoo.model.blueprint import DRY_BATCH, Blueprint, dry_turn, no_meta, note
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
 from ganzoo.model.program import Program
+from ganzoo.parallel import draw
 
 
 def check(spec: Spec, fields: dict[str, Field] | None = None) -> Blueprint:
@@ -71,7 +71,7 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
     modes.for_phase(blueprint.parts, blueprint.spec.parts, phase)
     modes.freeze(modes.parameters(blueprint.parts, blueprint.parts), set(map(id, own)))
     program = _program(blueprint)
-    turn = build.dry_turn(blueprint, player.name)
+    turn = dry_turn(blueprint, player.name)
     turn.player = player.name
     total: torch.Tensor | None = None
     failed = False
@@ -85,7 +85,7 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
         blueprint.shapes.setdefault(name, _readable(value))
     train = blueprint.spec.train
     if not failed and (player.batch or train.batch) == train.accumulate:  # a row at a time: some networks refuse that
-        alone = build.dry_turn(blueprint, player.name, rows=1)
+        alone = dry_turn(blueprint, player.name, rows=1)
         alone.player = player.name
         with draw.using(alone.draws):
             failed = None in [_term(term, program, alone, problems) for term in player.terms.values()]
@@ -102,9 +102,9 @@ def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> t
         problems += error.problems
         return None
     except EvaluationError as error:
-        if turn.draws.device.type == "meta" and build.no_meta(error):
+        if turn.draws.device.type == "meta" and no_meta(error):
             raise
-        build.note(error, problems)
+        note(error, problems)
         return None
     if not isinstance(loss, torch.Tensor) or loss.ndim:
         shape = f"has the shape {_readable(loss)}" if isinstance(loss, torch.Tensor) else f"is {shape_of(loss)}"
@@ -144,7 +144,7 @@ def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
     """What is shown, sampled or measured must compute too."""
     spec = blueprint.spec
     program = _program(blueprint)
-    turn = build.dry_turn(blueprint, "show")
+    turn = dry_turn(blueprint, "show")
     turn.player = ""
     values = [*spec.shown, *([spec.score] if spec.score else [])]
     if spec.sample in spec.flow:
@@ -156,9 +156,9 @@ def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
             except UserError as error:
                 problems += error.problems
             except EvaluationError as error:
-                if blueprint.device.type == "meta" and build.no_meta(error):
+                if blueprint.device.type == "meta" and no_meta(error):
                     raise
-                build.note(error, problems)
+                note(error, problems)
         _metrics(blueprint, turn, problems)
 
 
@@ -177,7 +177,7 @@ def _metrics(blueprint: Blueprint, turn: Any, problems: list[Problem]) -> None:
         except UserError as error:
             problems += error.problems
         except EvaluationError as error:
-            build.note(error, problems)
+            note(error, problems)
 
 
 def _readable(value: Any) -> str:

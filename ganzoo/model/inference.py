@@ -9,16 +9,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganzoo import distributed, draw
+from ganzoo.config.expression import HOLE
 from ganzoo.config.spec import Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import first, map_tensors
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError, choices
-from ganzoo.expression import HOLE
-from ganzoo.fields import Field
-from ganzoo.model.build import Blueprint
+from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import set_mode
-from ganzoo.model.program import Program, Turn
+from ganzoo.model.program import Program
+from ganzoo.model.turn import Turn
+from ganzoo.parallel import distributed, draw
 
 CHUNK = 64
 

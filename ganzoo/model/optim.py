@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from ganzoo.config.spec import Component, Player
 from ganzoo.errors import Problem, UserError
 from ganzoo.model import factory
-from ganzoo.model.build import Blueprint
+from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import parameters
 
 

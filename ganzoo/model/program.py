@@ -2,74 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
-from typing import Any, get_origin, get_type_hints
+from typing import Any
 
 import torch
 from torch import nn
 
-from ganzoo import draw
+from ganzoo.config.expression import HOLE, Attr, Call, Const, Expr, Name, Scaled, Seq, has_hole, names, root
 from ganzoo.config.spec import Value
-from ganzoo.contract import Scales, first, ignored, map_tensors, shape_of
+from ganzoo.contract import first, ignored, shape_of
 from ganzoo.errors import EvaluationError, GanzooError, UserError
-from ganzoo.expression import HOLE, Attr, Call, Const, Expr, Name, Scaled, Seq, has_hole, names, root
+from ganzoo.model.calls import as_float, call_signature, full_precision, mentions, takes_tensor
+from ganzoo.model.calls import zipped as zipped_call
+from ganzoo.model.turn import Getter, Turn
 
 FULL_PRECISION = ("adversarial", "loss", "regularizer", "metric")
 ZIPPED = ("adversarial", "loss")
-
-Getter = Callable[["Turn"], Any]
-
-
-class Turn:
-    """The values of one player's turn: its batch, its draws, and what was computed so far.
-
-    Where `seen` is a list, adversarial losses add to it what they are given: the part, ``d`` or ``g``, the arguments.
-    """
-
-    __slots__ = ("batch", "cache", "draws", "hole", "n", "player", "seen", "shared", "step")
-
-    def __init__(
-        self,
-        batch: Mapping[str, Any],
-        n: int,
-        step: int,
-        draws: draw.Draws | None,
-        player: str = "",
-        shared: Shared | None = None,
-    ):
-        self.batch = batch
-        self.n = n
-        self.step = step
-        self.draws = draws
-        self.player = player
-        self.shared = shared
-        self.cache: dict[str, Any] = {}
-        self.hole: Any = None
-        self.seen: list[tuple[Any, str, dict[str, Any]]] | None = None
-
-
-class Shared:
-    """Values computed once a step. The player that trains their producers gets them with their graph."""
-
-    def __init__(self, names: frozenset[str], turn: Turn, enter: Callable[[str], Any]):
-        self.names = names
-        self.turn = turn
-        self.enter = enter
-        self.detached: dict[str, Any] = {}
-
-    def get(self, name: str, compute: Getter, player: str, with_graph: bool) -> Any:
-        if name not in self.turn.cache:
-            self.turn.player = player  # who is named if it fails
-            with self.enter(name), draw.using(self.turn.draws):
-                compute(self.turn)
-        if with_graph:
-            return self.turn.cache[name]
-        if name not in self.detached:
-            self.detached[name] = map_tensors(torch.Tensor.detach, self.turn.cache[name])
-        return self.detached[name]
 
 
 class Program:
@@ -232,10 +181,10 @@ class Program:
                 kwargs[parameter] = self._argument(given, spec.annotation, zipped, full)
             else:
                 args.append(self._argument(given, spec.annotation, zipped, full))
-        run = _full_precision(target, self.autocast) if kind in FULL_PRECISION else target
+        run = full_precision(target, self.autocast) if kind in FULL_PRECISION else target
         if zipped:
             whole = {name for name, spec in signature.parameters.items() if not takes_tensor(spec.annotation)}
-            run = _zipped(run, [name in whole for name in signature.parameters], whole)
+            run = zipped_call(run, [name in whole for name in signature.parameters], whole)
 
         side = call.func.field if kind == "adversarial" and isinstance(call.func, Attr) else None
         order = list(signature.parameters)
@@ -265,9 +214,9 @@ class Program:
             return self._function(expr, full)
         if isinstance(expr, Name) and expr.id not in self.flow and self.kind(expr.id) is not None:
             part = self.part(expr.id)
-            if _mentions(annotation, nn.Module):
+            if mentions(annotation, nn.Module):
                 return lambda turn: part
-            if _mentions(annotation, torch.Tensor) and not _mentions(annotation, Callable):
+            if mentions(annotation, torch.Tensor) and not mentions(annotation, Callable):
                 raise UserError(f"a tensor is needed where the part {expr.id} stands: call it, {expr.id}(…)")
             return lambda turn: lambda *args, **kwargs: first(part(*args, **kwargs))
         get = self.compile(expr)
@@ -285,7 +234,7 @@ class Program:
         inner = _Filled(self, set(fixed)).compile(expr)
 
         def make(turn: Turn) -> Any:
-            known = {piece: _float(get(turn)) if full else get(turn) for piece, get in getters.items()}
+            known = {piece: as_float(get(turn)) if full else get(turn) for piece, get in getters.items()}
 
             def function(hole: Any) -> Any:
                 call = Turn({}, turn.n, turn.step, turn.draws, turn.player)
@@ -341,98 +290,6 @@ def _fields(func: Expr) -> list[str]:
 
 def _nothing(turn: Turn) -> None:
     return None
-
-
-def _zipped(run: Callable[..., Any], whole_args: list[bool], whole_names: set[str]) -> Callable[..., Any]:
-    """A loss over lists (several batches, averaged) and scales (summed).
-
-    Outputs become their first field, but for the parameters that ask for something else than a tensor.
-    """
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        every = (*args, *kwargs.values())
-        for kind in (list, Scales):
-            lengths = {len(a) for a in every if isinstance(a, kind)}
-            if len(lengths) > 1:
-                raise ValueError(f"arguments of different lengths: {sorted(lengths)}")
-            if lengths:
-                results = [
-                    call(
-                        *(a[i] if isinstance(a, kind) else a for a in args),
-                        **{key: a[i] if isinstance(a, kind) else a for key, a in kwargs.items()},
-                    )
-                    for i in range(lengths.pop())
-                ]
-                return sum(results) / (len(results) if kind is list else 1)
-        return run(
-            *(a if i < len(whole_args) and whole_args[i] else first(a) for i, a in enumerate(args)),
-            **{key: a if key in whole_names else first(a) for key, a in kwargs.items()},
-        )
-
-    return call
-
-
-def _full_precision(run: Callable[..., Any], autocast: str | None) -> Callable[..., Any]:
-    if autocast is None:
-        return run
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with torch.autocast(autocast, enabled=False):
-            return run(*map(_float, args), **{key: _float(a) for key, a in kwargs.items()})
-
-    return call
-
-
-def _float(value: Any) -> Any:
-    return map_tensors(lambda t: t.float() if t.is_floating_point() else t, value)
-
-
-@cache
-def _resolved(function: Any) -> inspect.Signature:
-    signature = inspect.signature(function)
-    try:
-        hints = get_type_hints(function)
-    except Exception:  # a plugin's annotation may not resolve; its parameters then count as tensors
-        return signature
-    parameters = [p.replace(annotation=hints.get(p.name, p.annotation)) for p in signature.parameters.values()]
-    return signature.replace(parameters=parameters)
-
-
-def call_signature(target: Any, name: str = "") -> inspect.Signature:
-    """What a part (its ``forward`` or ``__call__``) or a method takes, annotations resolved, without ``self``.
-
-    Raises:
-        UserError: it cannot be called.
-    """
-    if isinstance(target, nn.Module):
-        return bound(type(target).forward)
-    if inspect.ismethod(target):
-        return bound(target.__func__)
-    if inspect.isfunction(target) or inspect.isbuiltin(target):
-        return _resolved(target)
-    if not callable(target):
-        raise UserError(f"{name} cannot be called")
-    return bound(type(target).__call__)
-
-
-def bound(function: Any) -> inspect.Signature:
-    signature = _resolved(function)
-    return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-
-def takes_tensor(annotation: Any) -> bool:
-    """Whether a parameter wants one tensor: annotated so, or not annotated."""
-    return annotation is inspect.Parameter.empty or _mentions(annotation, torch.Tensor)
-
-
-def _mentions(annotation: Any, wanted: Any) -> bool:
-    if isinstance(annotation, str):
-        return wanted.__name__ in annotation
-    if annotation is Callable or get_origin(annotation) is Callable:  # its own arguments do not count
-        return wanted is Callable
-    if isinstance(annotation, type):
-        return issubclass(annotation, wanted)
-    return any(_mentions(a, wanted) for a in getattr(annotation, "__args__", ()) if not isinstance(a, list))
 
 
 def _context(value: Value, turn: Turn, error: Exception) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganzoo.hookspecs import hookimpl
-from ganzoo.run.evaluate import Record
+from ganzoo.evaluation.records import Record
+from ganzoo.registry.hookspecs import hookimpl
 from ganzoo.run.events import RunInfo
-from ganzoo.run.folder import RunFolder, atomic
-from ganzoo.run.lock import subject
+from ganzoo.run.provenance import subject
+from ganzoo.store.files import atomic
+from ganzoo.store.folder import RunFolder
 
 
 class Log:

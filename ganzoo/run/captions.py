@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from ganzoo.data.fields import Field
 from ganzoo.errors import Problem, UserError
-from ganzoo.fields import Field
 from ganzoo.registry import Entry, Registry
 
 

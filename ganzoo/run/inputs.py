@@ -10,12 +10,12 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ganzoo.contract import first
-from ganzoo.data import to_field, to_uint8
+from ganzoo.data.arrays import to_field, to_uint8
+from ganzoo.data.fields import Field
+from ganzoo.data.pixels import MODES, flatten
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
-from ganzoo.pixels import MODES, flatten
-from ganzoo.run.folder import atomic
 from ganzoo.run.pictures import picture
+from ganzoo.store.files import atomic
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 

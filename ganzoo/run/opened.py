@@ -10,25 +10,26 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganzoo import config, distributed, draw
+from ganzoo import config
+from ganzoo.config.expression import ExpressionError, Name, names, parse
 from ganzoo.config.spec import RESERVED, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import first
+from ganzoo.data.fields import Field
 from ganzoo.errors import EvaluationError, Origin, UserError, choices
-from ganzoo.expression import ExpressionError, Name, names, parse
-from ganzoo.fields import Field
+from ganzoo.evaluation.records import Record
 from ganzoo.model import build
-from ganzoo.model.build import Blueprint
+from ganzoo.model.blueprint import Blueprint, dry_turn
 from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
+from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
-from ganzoo.run import checkpoint
 from ganzoo.run.captions import embedded
-from ganzoo.run.evaluate import Record
-from ganzoo.run.folder import RunFolder
-from ganzoo.run.lock import subject
 from ganzoo.run.pictures import image_range
+from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
+from ganzoo.store import checkpoint
+from ganzoo.store.folder import RunFolder
 
 
 def _has_rows(item: Any) -> bool:
@@ -116,7 +117,7 @@ class Run:
         Raises:
             UserError: there is no such metric, it does not fit the model, or data is missing.
         """
-        from ganzoo.run.score import score
+        from ganzoo.evaluation.score import score
 
         return score(self, metrics, against, **settings)
 
@@ -175,7 +176,7 @@ class Run:
         if name in self.fields or name not in self.spec.flow:
             return self.fields.get(name)
         program = Program(self.spec.flow, self.blueprint.parts.__getitem__, self.blueprint.kind, dry=True)
-        turn = build.dry_turn(self.blueprint)
+        turn = dry_turn(self.blueprint)
         try:
             with draw.using(turn.draws), torch.no_grad():
                 found = first(program.value(self.spec.flow[name])(turn))

@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from ganzoo.contract import first
-from ganzoo.data import to_uint8
-from ganzoo.fields import Field
+from ganzoo.data.arrays import to_uint8
+from ganzoo.data.fields import Field
 
 GAP = 2
 LABEL = 14

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ganzoo.run.events import RunInfo
-from ganzoo.run.folder import RunFolder, dump_yaml, write_atomic
+from ganzoo.store.files import dump_yaml, write_atomic
+from ganzoo.store.folder import RunFolder
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }

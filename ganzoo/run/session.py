@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganzoo import config, distributed, launch, plugins
 from ganzoo.config.limits import seconds
 from ganzoo.contract import first
 from ganzoo.errors import Collapsed, Diverged, GanzooError, Lost, Problem, UserError, choices
-from ganzoo.model import dry
-from ganzoo.model.build import Blueprint, reading
+from ganzoo.evaluation.evaluate import evaluate
+from ganzoo.evaluation.records import Record, flat, mode_of, named
+from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.inference import Inference
-from ganzoo.registry import Registry
-from ganzoo.run import callbacks, checkpoint, lock, warm
-from ganzoo.run.evaluate import Record, evaluate, flat, mode_of, named
+from ganzoo.parallel import distributed, launch
+from ganzoo.registry import Registry, plugins
+from ganzoo.run import callbacks, provenance, warm
 from ganzoo.run.events import RunInfo
-from ganzoo.run.folder import RunFolder
+from ganzoo.run.interrupts import Interrupts
 from ganzoo.run.pictures import describe, picture
-from ganzoo.train import budget, precision
+from ganzoo.store import checkpoint
+from ganzoo.store.folder import RunFolder
+from ganzoo.train import budget
 from ganzoo.train.health import PAGE, Health, diversity
 from ganzoo.train.loop import Trainer
 
@@ -48,8 +45,8 @@ class Session:
         self.blueprint, self.spec, self.folder = blueprint, blueprint.spec, folder
         self.trainer = Trainer(blueprint, device)
         self.first = distributed.rank() == 0
-        self.locked = lock.locked(blueprint)
-        self.warmed = 0.0
+        self.locked = provenance.locked(blueprint)
+        self.warmup_seconds = 0.0
         steps = self.trainer.total if self.spec.train.budget is None else None
         self.info = RunInfo(folder.path, self.spec.name, self.locked, steps)
         own: list[Any] = [callbacks.Log(folder), callbacks.Pictures(folder)]
@@ -68,9 +65,7 @@ class Session:
         self.best: float | None = None
         self.best_file: str | None = None
         self.seconds = 0.0
-        self.interrupted = False
-        self.asked = 0.0  # when
-        self.look = 1  # steps between looks at whether any process was interrupted, about a second
+        self.interrupts = Interrupts()
         self.due = False
         self.held: dict[str, torch.Tensor] | None = None
         self.health = Health()
@@ -88,7 +83,7 @@ class Session:
             header = f"# {self.spec.name}, as composed; locked.yaml has every default and fact filled\n"
             self.folder.write_yaml("config.yaml", self.spec.config, header)
             self.folder.write_yaml("locked.yaml", self.locked)
-            self.folder.write_json("environment.json", lock.environment(self.spec, self.trainer.device))
+            self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))
             for line in reports if self.console in self.own else ():
                 self.console.say(line)
 
@@ -116,7 +111,7 @@ class Session:
                 leftover.unlink()
             checkpoint.set_aside(self.folder, self.trainer.step)
             self.folder.write_yaml("locked.yaml", self.locked)
-            self.folder.write_json("environment.json", lock.environment(self.spec, self.trainer.device))
+            self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -127,7 +122,7 @@ class Session:
             Diverged: a term or a parameter was NaN or infinite. The last checkpoint is from before that.
             Lost: another process is gone.
         """
-        with self.interruptible():
+        with self.interrupts.handled():
             return self.trained()
 
     def trained(self) -> str:
@@ -151,7 +146,7 @@ class Session:
                     self.aside(self.evaluation)
                 if self.due or step % settings.checkpoint_every == 0 or last:
                     self.aside(self.checkpoint)
-                if not last and self.stop_asked(step):
+                if not last and self.interrupts.stop(step):
                     reason = "interrupted"
                     if step % settings.checkpoint_every:
                         self.checkpoint()
@@ -183,9 +178,9 @@ class Session:
             torch.cuda.synchronize(self.trainer.device)
         spent = self.seconds + time.monotonic() - self.clock
         if self.trainer.step == budget.WARM:
-            self.warmed = spent
+            self.warmup_seconds = spent
             return
-        step = (spent - self.warmed) / (budget.TIMED - budget.WARM)
+        step = (spent - self.warmup_seconds) / (budget.TIMED - budget.WARM)
         steps = budget.fitting(seconds(allowed), spent, step, budget.TIMED)
         steps = distributed.gather(steps)[0]
         (phase,) = self.spec.phases.values()
@@ -195,7 +190,7 @@ class Session:
         before, self.trainer = self.trainer, Trainer(self.blueprint, self.trainer.device)
         if state is not None:
             self.trainer.load_state_dict(state)
-            self.trainer.ledger.gauges = before.ledger.gauges  # this step is still to be logged
+            self.trainer.meters.diagnostics = before.meters.diagnostics  # this step is still to be logged
         else:
             warm.start(self.spec, self.trainer.parts)
             self.trainer.restart_averages()
@@ -204,7 +199,7 @@ class Session:
                 self.folder.cut_back(0)
                 self.health.recall(self.folder.records())
                 checkpoint.clear(self.folder)
-        self.locked = lock.locked(self.blueprint)
+        self.locked = provenance.locked(self.blueprint)
         self.info = replace(self.info, config=self.locked, steps=steps)
         if self.first:
             self.folder.write_yaml("locked.yaml", self.locked)
@@ -233,15 +228,15 @@ class Session:
         self.clock += time.monotonic() - before
 
     def log(self) -> None:
-        """Read the ledger: the only regular wait for the device."""
+        """Read the meters: the only regular wait for the device."""
         trainer = self.trainer
-        values = trainer.ledger.read() | trainer.rates()
+        values = trainer.meters.read() | trainer.rates()
         now = time.monotonic()
         elapsed, steps = now - self.clock, trainer.step - self.counted
         self.clock, self.counted = now, trainer.step
         self.seconds += elapsed
-        look = min(max(int(steps / max(elapsed, 1e-9)), 1), self.spec.train.log_every)
-        self.look = distributed.gather(look)[0]
+        interval = min(max(int(steps / max(elapsed, 1e-9)), 1), self.spec.train.log_every)
+        self.interrupts.interval = distributed.gather(interval)[0]
         self.improve(values)
         values["epoch"] = round(trainer.feed.epoch, 4)
         values["seconds"] = round(self.seconds, 3)
@@ -335,7 +330,7 @@ class Session:
 
     def checkpoint(self) -> None:
         """Write a checkpoint, unless something in it is not finite."""
-        self.trainer.ledger.check()
+        self.trainer.meters.check()
         if not self.trainer.finite():
             raise Diverged(f"a parameter was not finite at step {self.trainer.step}, though every term was")
         state = self.trainer.state_dict()
@@ -356,7 +351,7 @@ class Session:
             "config": self.locked,
             "fingerprint": self.fingerprint,
             "samples": self.samples,
-            "environment": lock.environment(self.spec, self.trainer.device),
+            "environment": provenance.environment(self.spec, self.trainer.device),
             "averages": sorted(self.trainer.averages()),
             "session": {"best": self.best, "best_file": self.best_file, "seconds": self.seconds},
         }
@@ -380,124 +375,3 @@ class Session:
         if not files:
             return "there is no checkpoint yet, so start again"
         return f"go on from {files[-1]} with: {launch.command('resume', self.folder.path)}"
-
-    # -- interrupts ------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Ctrl-C, or a polite kill, ends the run after the current step; a second Ctrl-C at once.
-
-        Of several processes all end after the same step. Their handlers stay: when one of them fails, torchrun politely
-        kills the others, which may still have something to say or to write.
-        """
-        several = distributed.world() > 1
-
-        def ask(number: int, frame: Any) -> None:
-            if several and (number == signal.SIGTERM or time.monotonic() < self.asked + 3):
-                self.asked, self.interrupted = time.monotonic(), True  # a Ctrl-C may come twice: torchrun passes it on
-                return
-            if self.interrupted:
-                raise KeyboardInterrupt
-            self.asked, self.interrupted = time.monotonic(), True
-            if not several:
-                print("stopping after this step; once more to stop at once", file=sys.stderr)
-
-        try:
-            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not the main thread: somebody else handles signals
-            before = {}
-        try:
-            yield
-        finally:
-            for number, handler in before.items() if not several else ():
-                signal.signal(number, handler)
-
-    def stop_asked(self, step: int) -> bool:
-        if distributed.world() == 1:
-            return self.interrupted
-        return step % self.look == 0 and distributed.agree(self.interrupted)
-
-
-def train(
-    blueprint: Blueprint, out: str | Path | None, registry: Registry, quiet: bool = False
-) -> tuple[RunFolder, str]:
-    """Train a model into a new run folder; the folder and why training stopped.
-
-    Raises:
-        UserError: the folder is taken, or a warm start cannot be read.
-        Diverged: training produced NaN or infinity.
-        Lost: another process is gone.
-    """
-    device = distributed.start(blueprint.spec.train.device, seconds(blueprint.spec.train.timeout))
-    path = RunFolder.claim(out, blueprint.spec.name) if distributed.rank() == 0 else None
-    folder = RunFolder(distributed.gather(path)[0])
-    budget.leave_open(blueprint.spec)
-    try:
-        with reading(blueprint.spec.data):
-            chosen = precision.settle(blueprint, device)
-            session = Session(blueprint, folder, registry, device, quiet)
-        session.begin()
-    except BaseException:
-        with suppress(OSError):  # unless something was written
-            folder.path.rmdir()
-        raise
-    if chosen and session.first and not quiet:
-        session.console.say(chosen)
-    return folder, session.run()
-
-
-def resume(
-    run: str | Path,
-    registry: Registry,
-    steps: int | None = None,
-    quiet: bool = False,
-    moved: Iterable[str] = (),
-) -> tuple[RunFolder, str]:
-    """Go on with a run from its last checkpoint.
-
-    Args:
-        run: The run folder, or an older checkpoint in it; newer ones are then set aside.
-        registry: Finds the components.
-        steps: Train to this step instead of the one the run was made for.
-        quiet: No progress on the console.
-        moved: Where the data or the device is now, such as ``data.root=FOLDER``.
-
-    Raises:
-        UserError: there is nothing to resume, or it cannot be read, or the data has changed.
-        Diverged: training produced NaN or infinity.
-        Lost: another process is gone.
-    """
-    stored = checkpoint.load(checkpoint.locate(run))
-    folder = RunFolder(run)
-    if folder.path.is_file():
-        folder = RunFolder(stored.path.resolve().parent.parent)
-        if not folder.metrics.exists():
-            raise UserError(f"{run} does not lie in a run folder, so there is no run to go on with")
-    plain = stored.header["config"]
-    if steps is not None:
-        if "phases" in plain:
-            raise UserError("this model has phases: --steps has no meaning for it")
-        plain["train"]["steps"] = steps
-    spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry, moved)
-    blueprint = dry.check(spec)
-    budget.leave_open(spec)
-    device = distributed.start(spec.train.device, seconds(spec.train.timeout))
-    if len(set(distributed.gather(stored.step))) > 1:
-        raise UserError(f"the processes see different checkpoints of {run}: they need one folder that all can read")
-    session = Session(blueprint, folder, registry, device, quiet)
-    if stored.step >= session.trainer.total:
-        wanted = f", and --steps {steps} is no more than that" if steps else ""
-        hint = "" if "phases" in plain else f"`--steps {2 * stored.step}` trains on"
-        raise UserError(Problem(f"{run} is finished: it has {stored.step} steps{wanted}", hint=hint))
-    session.restore(stored)
-    if session.first and not quiet:
-        for line in _differences(stored.header["environment"], lock.environment(spec, device)):
-            session.console.say(line)
-    return folder, session.run()
-
-
-def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What has changed since a checkpoint, so that the run goes on, but not bit for bit."""
-    keys = ("ganzoo", "python", "packages", "plugins", "device", "threads", "processes")
-    changed = [f"{key} was {then.get(key)}, is {now[key]}" for key in keys if then.get(key) != now[key]]
-    return [f"not bit for bit as before: {line}" for line in changed]

@@ -11,7 +11,7 @@ from torch import nn
 
 from ganzoo.config.spec import Part, Spec
 from ganzoo.errors import Problem, UserError, choices
-from ganzoo.run import checkpoint
+from ganzoo.store import checkpoint
 
 
 def start(spec: Spec, parts: Mapping[str, Any]) -> list[str]:

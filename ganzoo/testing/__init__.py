@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ganzoo import plugins
-from ganzoo.registry import Registry
+from ganzoo.registry import Registry, plugins
 from ganzoo.testing.checks import check_component
 from ganzoo.testing.inputs import Example
 

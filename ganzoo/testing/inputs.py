@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ganzoo.fields import Field
+from ganzoo.data.fields import Field
 from ganzoo.model.factory import EMPTY, arguments
 
 WIDTHS = {"width": 8, "capacity": 4, "hidden": (8, 8)}
@@ -144,7 +144,7 @@ def images(example: Example, generator: torch.Generator) -> Callable[[Tensor], T
 
 def parameters_of(call: Any) -> dict[str, inspect.Parameter]:
     """What a part or a method takes."""
-    from ganzoo.model.program import call_signature
+    from ganzoo.model.calls import call_signature
 
     return dict(call_signature(call).parameters)
 

@@ -6,7 +6,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from ganzoo.config.spec import Component, Spec
 from ganzoo.model import factory
-from ganzoo.model.build import Blueprint
+from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.optim import make_schedule
 
 WARM, TIMED = 10, 50  # steps: the first ones are slow; after the last the number of steps is fixed

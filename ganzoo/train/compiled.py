@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from ganzoo.config.expression import Call, names, root, walk
 from ganzoo.config.spec import Spec
-from ganzoo.expression import Call, names, root, walk
 
 
 def compile_parts(spec: Spec, parts: Mapping[str, Any]) -> list[str]:

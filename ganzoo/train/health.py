@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import torch
 
+from ganzoo.config.expression import Call, root
 from ganzoo.config.spec import Spec
 from ganzoo.contract import first
-from ganzoo.expression import Call, root
 
 EARLY = 200  # steps: before that, every run may look ill
-LASTING = 200  # steps that a sign lasts before anybody is told
+LASTING = 200  # steps that a sign lasts before it is announced
 MEMORY = 50  # gradients that their running median is of
 ALIKE, APART = 0.1, 4.0  # times the data's own diversity
 PAGE = "docs/troubleshooting.md"
@@ -38,7 +38,7 @@ class Health:
 
     def __init__(self) -> None:
         self.since: dict[str, int] = {}
-        self.told: set[str] = set()
+        self.announced: set[str] = set()
         self.gradients: dict[str, deque[float]] = {}
         self.last: dict[str, float] = {}
         self.started: dict[str, float] = {}  # D's margin when it began to win
@@ -58,9 +58,9 @@ class Health:
         for sign in self.signs(step, values):
             if not sign.present:
                 self.since.pop(sign.name, None)
-                self.told.discard(sign.name)
-            elif step - self.since.setdefault(sign.name, step) >= sign.lasting and sign.name not in self.told:
-                self.told.add(sign.name)
+                self.announced.discard(sign.name)
+            elif step - self.since.setdefault(sign.name, step) >= sign.lasting and sign.name not in self.announced:
+                self.announced.add(sign.name)
                 found.append(sign.text)
         self.last.update(values)
         return found

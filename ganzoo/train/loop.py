@@ -13,22 +13,23 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganzoo import distributed, draw
 from ganzoo.config import static
 from ganzoo.config.spec import Component, Phase, Player, Term
 from ganzoo.contract import first
-from ganzoo.model.build import Blueprint
+from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import for_phase, freeze, parameters
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
-from ganzoo.model.program import Getter, Program, Shared, Turn
-from ganzoo.train import gauges
+from ganzoo.model.program import Program
+from ganzoo.model.turn import Getter, Shared, Turn
+from ganzoo.parallel import distributed, draw
+from ganzoo.train import diagnostics
 from ganzoo.train.compiled import compile_parts
 from ganzoo.train.ema import Average
 from ganzoo.train.feed import Batch, Feed, check_batch
-from ganzoo.train.ledger import Ledger
+from ganzoo.train.meters import Meters
 
 
-class Seat:
+class PlayerState:
     """A player with all it needs to play in a phase: optimizer, schedules, moving average, constraints.
 
     Optimizer and schedules go on from the `before` of an earlier phase if the player trains the same parts with the
@@ -40,7 +41,7 @@ class Seat:
     schedules: Schedules
 
     def __init__(
-        self, player: Player, blueprint: Blueprint, parts: dict[str, Any], steps: int, before: Seat | None = None
+        self, player: Player, blueprint: Blueprint, parts: dict[str, Any], steps: int, before: PlayerState | None = None
     ):
         self.player = player
         self.own = parameters(parts, player.trains)
@@ -104,12 +105,12 @@ class Trainer:
                     self.parts[name] = nn.SyncBatchNorm.convert_sync_batchnorm(part)
         self.every = parameters(self.parts, self.parts)
         self.feed = Feed(blueprint.data, self.train.seed, device, self.rank, self.world)
-        self.ledger = Ledger(device)
+        self.meters = Meters(device)
         self.graph = static.Graph(self.spec)
         self.step = 0
         self.phase_step = 0
-        self.logged = False  # whether gauges are read in this step
-        self.seats: dict[str, Seat] = {}
+        self.logged = False  # whether diagnostics are read in this step
+        self.players: dict[str, PlayerState] = {}
         self.phase: Phase = next(iter(self.spec.phases.values()))
         self.enter(self.phase)
         self.plain = compile_parts(self.spec, self.parts) if self.train.compile else []
@@ -123,11 +124,11 @@ class Trainer:
         """Begin a phase: modes, optimizers, compiled terms."""
         self.phase, self.phase_step = phase, 0
         for name, player in phase.players.items():
-            before = self.seats.get(name)
-            self.seats[name] = Seat(player, self.blueprint, self.parts, self.remaining(name, phase), before)
-        for name, seat in self.seats.items():
-            if seat.ema is not None and name not in phase.players:
-                seat.ema.forget(phase.trained())
+            before = self.players.get(name)
+            self.players[name] = PlayerState(player, self.blueprint, self.parts, self.remaining(name, phase), before)
+        for name, state in self.players.items():
+            if state.ema is not None and name not in phase.players:
+                state.ema.forget(phase.trained())
         for_phase(self.parts, self.spec.parts, phase)
         self.prepare()
 
@@ -152,7 +153,7 @@ class Trainer:
         )
         self.terms: dict[str, list[tuple[Term, Getter, Any]]] = {}
         for name, player in self.phase.players.items():
-            steps = self.seats[name].steps
+            steps = self.players[name].steps
             self.terms[name] = [
                 (
                     term,
@@ -198,13 +199,13 @@ class Trainer:
         for player in waiting:
             self.update(player)
         for name in self.phase.players:
-            self.seats[name].schedules.step()
+            self.players[name].schedules.step()
         self.step += 1
         self.phase_step += 1
         return True
 
     def seed_globals(self) -> None:
-        """Seed what draws outside ``ganzoo.draw``, such as dropout, afresh at every step.
+        """Seed what draws outside ``ganzoo.parallel.draw``, such as dropout, afresh at every step.
 
         Nothing of it needs saving then, and a library that draws while it is imported, once, late, changes nothing.
         """
@@ -237,7 +238,7 @@ class Trainer:
                     yield
                 return
             before = [p for p in self.every if p.requires_grad]
-            freeze(self.every, self.seats[next(iter(owner))].ids)
+            freeze(self.every, self.players[next(iter(owner))].ids)
             yield
             freeze(self.every, set(map(id, before)))
 
@@ -248,9 +249,9 @@ class Trainer:
 
     def evaluate(self, player: Player, repeat: int, batches: list[Batch], shares: list[Shared] | None) -> bool:
         """One player's gradients, its own parameters alone unfrozen; False if none of its terms is due."""
-        seat = self.seats[player.name]
-        freeze(self.every, seat.ids)
-        seat.optimizer.zero_grad(set_to_none=True)
+        state = self.players[player.name]
+        freeze(self.every, state.ids)
+        state.optimizer.zero_grad(set_to_none=True)
         active = [t for t in self.terms[player.name] if self.step % t[0].every == 0]
         names = tuple(f"{player.name}.{term.name}" for term, _, _ in active)
         if not active:
@@ -265,39 +266,41 @@ class Trainer:
                 for term, compute, weight in active:
                     loss = first(compute(turn))
                     if turn.seen:
-                        self.ledger.gauge(f"{player.name}.{term.name}", gauges.sureness(turn.seen), self.step)
+                        self.meters.note(f"{player.name}.{term.name}", diagnostics.confidence(turn.seen), self.step)
                         turn.seen.clear()
-                    factor = weight(seat.schedules.count) if callable(weight) else weight
+                    factor = weight(state.schedules.count) if callable(weight) else weight
                     losses.append(loss)
                     rarer = math.lcm(term.every, player.every) // player.every  # than the player's turns
                     total = total + (term.factor * factor * rarer) * loss
-            self.ledger.add(names, losses, self.step)
+            self.meters.add(names, losses, self.step)
             (total / len(batches) if len(batches) > 1 else total).backward()
         return True
 
     def update(self, player: Player) -> None:
         """One player's step, from the gradients it has."""
-        seat = self.seats[player.name]
-        distributed.average_gradients(seat.own, player.name)
-        norm = nn.utils.clip_grad_norm_(seat.own, player.clip) if player.clip is not None else None
+        state = self.players[player.name]
+        distributed.average_gradients(state.own, player.name)
+        norm = nn.utils.clip_grad_norm_(state.own, player.clip) if player.clip is not None else None
         if self.logged:
-            self.ledger.gauge(player.name, {"gradient": gauges.gradient(seat.own) if norm is None else norm}, self.step)
-        seat.optimizer.step()
-        for constraint, bound in seat.after:
+            self.meters.note(
+                player.name, {"gradient": diagnostics.gradient(state.own) if norm is None else norm}, self.step
+            )
+        state.optimizer.step()
+        for constraint, bound in state.after:
             for part in bound:
                 constraint.after_step(part)
-        if seat.ema is not None:
-            seat.ema.update()
+        if state.ema is not None:
+            state.ema.update()
 
     # -- state -----------------------------------------------------------------------------------------------------
 
     def averages(self) -> dict[str, nn.Module]:
         """The averaged copies, by part."""
-        return {name: part for seat in self.seats.values() if seat.ema for name, part in seat.ema.parts.items()}
+        return {name: part for state in self.players.values() if state.ema for name, part in state.ema.parts.items()}
 
     def rates(self) -> dict[str, float]:
         """The learning rate of each player."""
-        return {f"{name}.lr": self.seats[name].optimizer.param_groups[0]["lr"] for name in self.phase.players}
+        return {f"{name}.lr": self.players[name].optimizer.param_groups[0]["lr"] for name in self.phase.players}
 
     def finite(self) -> bool:
         """Whether every parameter and buffer is finite, on every process. Waits for the device."""
@@ -313,9 +316,9 @@ class Trainer:
 
     def restart_averages(self) -> None:
         """Begin the averages anew, at the parts as they are now."""
-        for seat in self.seats.values():
-            if seat.ema is not None:
-                seat.ema.restart()
+        for state in self.players.values():
+            if state.ema is not None:
+                state.ema.restart()
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs: tensors and plain values."""
@@ -326,21 +329,21 @@ class Trainer:
             "phase_step": self.phase_step,
             "cursor": self.feed.cursor,
             "parts": {n: part.state_dict() for n, part in self.parts.items() if isinstance(part, nn.Module)},
-            "players": {name: seat.state_dict() for name, seat in self.seats.items()},
-            "ledger": self.ledger.state_dict(),
+            "players": {name: state.state_dict() for name, state in self.players.items()},
+            "meters": self.meters.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on exactly from a saved state."""
         for name, saved in state["parts"].items():
             self.parts[name].load_state_dict(saved)
-        self.seats = {}
-        for phase in self.spec.phases.values():  # the seats come to be as they did then
+        self.players = {}
+        for phase in self.spec.phases.values():  # players begin each phase as they did then
             self.enter(phase)
             if phase.name == state["phase"]:
                 break
         for name, saved in state["players"].items():
-            self.seats[name].load_state_dict(saved)
+            self.players[name].load_state_dict(saved)
         self.step, self.phase_step = state["step"], state["phase_step"]
         self.feed.cursor = state["cursor"]
-        self.ledger.load_state_dict(state["ledger"])
+        self.meters.load_state_dict(state["meters"])

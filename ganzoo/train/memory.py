@@ -15,8 +15,8 @@ from ganzoo.train.loop import Trainer
 def held(trainer: Trainer) -> dict[str, dict[str, int]]:
     """Bytes of every part after a step. What parts share is counted with the first of them."""
     states: dict[Any, Any] = {}
-    for seat in trainer.seats.values():
-        states |= seat.optimizer.state
+    for state in trainer.players.values():
+        states |= state.optimizer.state
     averages, seen = trainer.averages(), set[int]()
     found = {}
     for name, part in trainer.parts.items():

@@ -10,8 +10,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from ganzoo import distributed
-from ganzoo.model.build import Blueprint
+from ganzoo.model.blueprint import Blueprint
+from ganzoo.parallel import distributed
 from ganzoo.train.loop import Trainer
 
 SECONDS = 3.0  # of measuring, after the first step of each

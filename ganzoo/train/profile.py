@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 from ganzoo.errors import UserError, choices
-from ganzoo.model.build import Blueprint, reading
+from ganzoo.model.blueprint import Blueprint, reading
 from ganzoo.train import machine, precision, shares
 from ganzoo.train.clock import Clock, Place
 from ganzoo.train.findings import findings
 from ganzoo.train.loop import Trainer
 from ganzoo.train.memory import Saved, held
-from ganzoo.train.watched import Watched
+from ganzoo.train.profiled import ProfiledTrainer
 
 WARM = 2  # steps before any is timed
 CYCLE = 64  # steps; lazy terms that come round later are not waited for
@@ -49,7 +49,7 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
     notes += [settled] if settled is not None else []
     counter = machine.Flops()
     clock = Clock(lambda: counter.total)
-    trainer = Watched(blueprint, device, clock)
+    trainer = ProfiledTrainer(blueprint, device, clock)
     saved = Saved(_constants(trainer), lambda: clock.now.part)
     counted = math.ceil(WARM / cycle) * cycle
     with torch.autograd.set_multithreading_enabled(False):
@@ -71,7 +71,7 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
         "step": {"seconds": seconds, "watched": sum(spent.values()), "flops": sum(flops.values())},
         "ceiling": ceilings,
         "time": {kind: shares.total(spent, what=kind) for kind in shares.KINDS},
-        "players": {name: shares.player(name, spent) for name in trainer.seats},
+        "players": {name: shares.player(name, spent) for name in trainer.players},
         "terms": [shares.term(term, trainer, spent) for terms in trainer.terms.values() for term, _, _ in terms],
         "parts": {
             name: shares.part(name, trainer, spent, flops, ceilings["rate"]) | {"calls": clock.calls[name] / steps}

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
+from ganzoo.config.expression import Call, root, walk
 from ganzoo.config.spec import Spec, Term
-from ganzoo.expression import Call, root, walk
 from ganzoo.train.clock import Place
 from ganzoo.train.loop import Trainer
 

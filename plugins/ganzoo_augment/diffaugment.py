@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 
 Policy = Literal["color", "translation", "cutout"]
 

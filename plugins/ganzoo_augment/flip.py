@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 
 
 class Flip:

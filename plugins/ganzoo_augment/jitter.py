@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 
 
 class Jitter(nn.Module):

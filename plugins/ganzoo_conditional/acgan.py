@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from ganzoo_layers import Verdict, at_least, doubling_path, initialise, to_range
+from ganzoo_layers import DiscriminatorOutput, at_least, doubling_path, initialise, to_range
 from torch import Tensor, nn
 
 
@@ -52,7 +52,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Six 3x3 convolutions, every other of stride 2, channels doubled at each, a logit: ``B C H W -> Verdict``.
+    """Six 3x3 convolutions, every other one halving the image, and a logit: ``B C H W -> DiscriminatorOutput``.
 
     The class is read from its features by ``encoder.class_head``.
 
@@ -92,6 +92,6 @@ class Discriminator(nn.Module):
         self.head: nn.Module = nn.Linear(channels * height * breadth, 1)
         initialise(self, "normal", 0.02)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         features = self.body(x)
-        return Verdict(self.head(features).squeeze(1), features)
+        return DiscriminatorOutput(self.head(features).squeeze(1), features)

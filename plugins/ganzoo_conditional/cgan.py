@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from ganzoo_layers import Initialisation, Maxout, Verdict, agree, initialise, one_hot, to_range
+from ganzoo_layers import DiscriminatorOutput, Initialisation, Maxout, agree, initialise, one_hot, to_range
 from torch import Tensor, nn
 
 
@@ -64,7 +64,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Maxout branches for image and label, joined, one more maxout layer, a logit: ``B *in_shape, B -> Verdict``.
+    """Maxout branches for image and label, joined by another, and a logit: ``B *in_shape, B -> DiscriminatorOutput``.
 
     Called without a label it has no branch for it.
 
@@ -102,9 +102,9 @@ class Discriminator(nn.Module):
         self.head: nn.Module = nn.Linear(joint, 1)
         initialise(self, weight_init, init_scale)
 
-    def forward(self, x: Tensor, label: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, label: Tensor | None = None) -> DiscriminatorOutput:
         features = self.joint(self.label(self.image(x.flatten(1)), label))
-        return Verdict(self.head(features).squeeze(1), features)
+        return DiscriminatorOutput(self.head(features).squeeze(1), features)
 
 
 class _Label(nn.Module):

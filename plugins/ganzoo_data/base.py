@@ -6,8 +6,8 @@ import copy
 import math
 from typing import TYPE_CHECKING, Literal, Self
 
-from ganzoo.data import Arrays
-from ganzoo.fields import Field
+from ganzoo.data.arrays import Arrays
+from ganzoo.data.fields import Field
 
 if TYPE_CHECKING:
     from ganzoo_data.doctor import Finding

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganzoo.data import stated_label
+from ganzoo.data.arrays import stated_label
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.download import fetch
 from ganzoo_data.places import data_folders

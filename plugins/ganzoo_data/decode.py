@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from ganzoo.pixels import flatten, transparent
+from ganzoo.data.pixels import flatten, transparent
 
 Fit = Literal["crop", "stretch", "pad"]
 Half = Literal["left", "right"]

@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from ganzoo.data import stated_label
-from ganzoo.fields import Field
+from ganzoo.data.arrays import stated_label
+from ganzoo.data.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.idx_sets import FASHION, bordered
 from ganzoo_data.places import BUNDLED

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from ganzoo.data import stated_label
+from ganzoo.data.arrays import stated_label
+from ganzoo.data.fields import Field
+from ganzoo.data.pixels import MODES
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
-from ganzoo.pixels import MODES
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit
 from ganzoo_data.survey import Survey

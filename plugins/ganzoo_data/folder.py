@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from ganzoo.data import label_field
+from ganzoo.data.arrays import label_field
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit, Recipe
 from ganzoo_data.doctor import Finding, quick

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from ganzoo.data.pixels import flatten
 from ganzoo.errors import UserError
-from ganzoo.pixels import flatten
 from ganzoo_data.decode import GREY
 from ganzoo_data.doctor import Finding, classes, few, pixels, repeated, spread
 from ganzoo_data.listing import File, Listing, is_image, list_images

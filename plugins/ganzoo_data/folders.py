@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit
 from ganzoo_data.folder import ImageFolder

@@ -9,9 +9,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from ganzoo.data import label_field
+from ganzoo.data.arrays import label_field
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 from ganzoo_data import idx
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.download import fetch

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ganzoo.data import stated_label
+from ganzoo.data.arrays import stated_label
+from ganzoo.data.fields import Field
 from ganzoo.errors import choices
-from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 
 KEYS = {

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from ganzoo.data import label_field
-from ganzoo.fields import Field
+from ganzoo.data.arrays import label_field
+from ganzoo.data.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.places import BUNDLED
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ganzoo.fields import Field
+from ganzoo.data.fields import Field
 from ganzoo_data.base import Split
 from ganzoo_data.openmoji import TILE, OpenMoji
 from ganzoo_data.unpaired import Unpaired

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 from ganzoo_data.words import printable
 
 INDEX = "index.json"

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.npy import NpyWriter
 from ganzoo_data.pack import Counted, read_fields, read_index, write_folder

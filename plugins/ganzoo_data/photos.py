@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganzoo.fields import Field
+from ganzoo.data.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.places import BUNDLED
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganzoo.data import cache_folder
+from ganzoo.data.arrays import cache_folder
 from ganzoo.errors import UserError
 from ganzoo_data.decode import Header, header
 from ganzoo_data.listing import SUFFIXES, draw

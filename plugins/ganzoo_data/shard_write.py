@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ganzoo.data.fields import Field
+from ganzoo.data.pixels import MODES
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
-from ganzoo.pixels import MODES
 from ganzoo_data.pack import Counted, write_folder
 from ganzoo_data.shard_index import scan
 from ganzoo_data.store import cores

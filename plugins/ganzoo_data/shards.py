@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganzoo.data import label_field
+from ganzoo.data.arrays import label_field
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Recipe, decode
 from ganzoo_data.doctor import Finding, quick

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
-from ganzoo.data import cache_folder
+from ganzoo.data.arrays import cache_folder
 from ganzoo.errors import UserError
 from ganzoo_data.decode import Recipe, decode
 from ganzoo_data.listing import Listing

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganzoo.data import cache_folder
+from ganzoo.data.arrays import cache_folder
 from ganzoo.errors import UserError
 from ganzoo_data.decode import GREY, Header, header
 from ganzoo_data.listing import Listing

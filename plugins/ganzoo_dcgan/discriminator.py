@@ -6,22 +6,22 @@ from typing import Literal
 
 from ganzoo_layers import (
     Activation,
+    DiscriminatorOutput,
     Initialisation,
     Norm,
     Projection,
-    Verdict,
     activation,
     at_least,
+    discriminator_output,
     halvings,
     initialise,
     norm,
-    verdict,
 )
 from torch import Tensor, nn
 
 
 class Discriminator(nn.Module):
-    """An image shrunk by convolutions of stride 2, then one linear layer: ``B C H W -> Verdict``.
+    """An image shrunk by convolutions of stride 2, then one linear layer: ``B C H W -> DiscriminatorOutput``.
 
     Channels start at `width` and double with every halving. The first convolution has no norm.
 
@@ -96,8 +96,8 @@ class Discriminator(nn.Module):
         initialise(self, weight_init, init_scale)
         self.projection = Projection(num_classes, features) if num_classes else None
 
-    def forward(self, x: Tensor, label: Tensor | None = None) -> Verdict:
-        return verdict(self.head, self.projection, self.body(x), label)
+    def forward(self, x: Tensor, label: Tensor | None = None) -> DiscriminatorOutput:
+        return discriminator_output(self.head, self.projection, self.body(x), label)
 
 
 def _activated(

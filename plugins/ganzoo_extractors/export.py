@@ -14,8 +14,8 @@ from torch import nn
 
 import ganzoo
 from ganzoo.errors import UserError
-from ganzoo.model.build import load_factories, make_data
-from ganzoo.run.folder import atomic, write_atomic
+from ganzoo.model.blueprint import load_factories, make_data
+from ganzoo.store.files import atomic, write_atomic
 from ganzoo_extractors.weights import FILES
 
 CHUNK = 500

@@ -2,31 +2,32 @@
 
 from ganzoo_layers.blocks import (
     Activation,
+    DiscriminatorOutput,
     Initialisation,
     Maxout,
     Norm,
-    Verdict,
     activation,
     initialise,
     norm,
     to_range,
 )
-from ganzoo_layers.conditional import ClassNorm, Projection, agree, class_norm, in_turn, through, verdict
+from ganzoo_layers.conditional import ClassNorm, Projection, agree, class_norm, discriminator_output, in_turn, through
 from ganzoo_layers.labels import one_hot
 from ganzoo_layers.sizes import at_least, doubling_path, halvings, multiples, of_size
 
 __all__ = [
     "Activation",
     "ClassNorm",
+    "DiscriminatorOutput",
     "Initialisation",
     "Maxout",
     "Norm",
     "Projection",
-    "Verdict",
     "activation",
     "agree",
     "at_least",
     "class_norm",
+    "discriminator_output",
     "doubling_path",
     "halvings",
     "in_turn",
@@ -37,5 +38,4 @@ __all__ = [
     "one_hot",
     "through",
     "to_range",
-    "verdict",
 ]

@@ -13,7 +13,7 @@ Norm = Literal["batch", "instance", "layer", "none"]
 Initialisation = Literal["normal", "uniform", "xavier", "he", "glorot", "orthogonal", "torch"]
 
 
-class Verdict(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """What every discriminator returns: a `logit` for each sample, ``B``, and the `features` it is read from."""
 
     logit: Tensor

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from ganzoo_layers.blocks import Norm, Verdict, norm
+from ganzoo_layers.blocks import DiscriminatorOutput, Norm, norm
 
 
 class ClassNorm(nn.Module):
@@ -84,11 +84,13 @@ class Projection(nn.Module):
         return (self.vectors(label) * features).sum(1)
 
 
-def verdict(head: nn.Module, projection: Projection | None, features: Tensor, label: Tensor | None) -> Verdict:
+def discriminator_output(
+    head: nn.Module, projection: Projection | None, features: Tensor, label: Tensor | None
+) -> DiscriminatorOutput:
     """The logit of a linear head, and with a projection that of the class added: l(h) + <v_label, h>."""
     agree(projection is not None, label)
     logit = head(features).squeeze(1)
-    return Verdict(logit if projection is None else logit + projection(features, label), features)
+    return DiscriminatorOutput(logit if projection is None else logit + projection(features, label), features)
 
 
 def agree(conditional: bool, label: Tensor | None) -> None:

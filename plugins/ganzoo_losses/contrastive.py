@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from ganzoo.distributed import batch_rows, rank
+from ganzoo.parallel.distributed import batch_rows, rank
 
 
 class Contrastive:

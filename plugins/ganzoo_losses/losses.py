@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganzoo.distributed import batch_mean
+from ganzoo.parallel.distributed import batch_mean
 
 
 class L1:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures, logits_of
 from ganzoo_metrics.images import nowhere
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
 from ganzoo_metrics.images import nowhere, share
 

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from ganzoo.contract import first, map_tensors
-from ganzoo.data import cache_folder, to_field, to_uint8
+from ganzoo.data.arrays import cache_folder, to_field, to_uint8
+from ganzoo.data.reference import Reference
 from ganzoo.errors import UserError
 from ganzoo.model.inference import joined
-from ganzoo.reference import Reference
-from ganzoo.run.folder import atomic
+from ganzoo.store.files import atomic
 from ganzoo_metrics.images import field_of
 from ganzoo_metrics.moments import Moments
 

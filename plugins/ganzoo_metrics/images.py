@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ganzoo.contract import Measured
-from ganzoo.data import to_uint8
+from ganzoo.data.arrays import to_uint8
+from ganzoo.data.fields import Field
 from ganzoo.errors import choices
-from ganzoo.fields import Field
 
 
 def field_of(fields: Mapping[str, Field], name: str, *kinds: str) -> Field:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures, engine, logits_of
 from ganzoo_metrics.images import nowhere
 

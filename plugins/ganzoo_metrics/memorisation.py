@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from ganzoo.contract import Measured
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 from ganzoo_metrics.images import field_of, nowhere, share, unit
 
 CHUNK = 2000

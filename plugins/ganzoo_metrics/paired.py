@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from ganzoo.contract import Measured
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
 from ganzoo_metrics.images import nowhere, unit
 from ganzoo_metrics.similarity import WINDOW, ssim

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ganzoo.contract import Measured
-from ganzoo.data import to_field, to_uint8
-from ganzoo.reference import Reference
+from ganzoo.data.arrays import to_field, to_uint8
+from ganzoo.data.reference import Reference
 from ganzoo_metrics.images import field_of, nowhere, share
 
 CHUNK = 500

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from ganzoo_layers import Activation, Initialisation, Maxout, Verdict, activation, initialise, norm, to_range
+from ganzoo_layers import (
+    Activation,
+    DiscriminatorOutput,
+    Initialisation,
+    Maxout,
+    activation,
+    initialise,
+    norm,
+    to_range,
+)
 from torch import Tensor, nn
 
 
@@ -59,7 +68,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Fully connected layers from a flattened sample to one logit: ``B *in_shape -> Verdict``.
+    """Fully connected layers from a flattened sample to one logit: ``B *in_shape -> DiscriminatorOutput``.
 
     Paper: arXiv:1406.2661 section 5 (maxout with dropout).
 
@@ -104,9 +113,9 @@ class Discriminator(nn.Module):
         self.head: nn.Module = nn.Linear(widths[-1], 1)
         initialise(self, weight_init, init_scale)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         features = self.dropout(self.body(x.flatten(1)))
-        return Verdict(self.head(features).squeeze(1), features)
+        return DiscriminatorOutput(self.head(features).squeeze(1), features)
 
 
 def _dense(

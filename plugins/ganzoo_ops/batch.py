@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from ganzoo import draw
-from ganzoo.distributed import batch_rows, rank
+from ganzoo.parallel import draw
+from ganzoo.parallel.distributed import batch_rows, rank
 
 
 class Mismatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganzoo import distributed, draw
+from ganzoo.parallel import distributed, draw
 
 
 class History(nn.Module):

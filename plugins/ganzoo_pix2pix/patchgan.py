@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from ganzoo_layers import Verdict, initialise
+from ganzoo_layers import DiscriminatorOutput, initialise
 from ganzoo_layers import norm as make_norm
 from torch import Tensor, nn
 
 
 class PatchGan(nn.Module):
-    """A map of logits, each of a patch of the image: ``B C H W -> Verdict``, whose logit is ``B 1 h w``.
+    """A map of logits, each of a patch of the image: ``B C H W -> DiscriminatorOutput``, whose logit is ``B 1 h w``.
 
     4x4 convolutions: `layers` of stride 2, then two of stride 1. A logit sees 16, 34, 70, 142 or 286 pixels square for
     1 to 5 layers, and one pixel for 0, where all convolutions are 1x1. `cond` is put beside the image.
@@ -66,8 +66,8 @@ class PatchGan(nn.Module):
         self.head: nn.Module = nn.Conv2d(outputs, 1, kernel, 1, padding, bias=layers > 0 or norm != "batch")
         initialise(self, "normal", init_scale)
 
-    def forward(self, x: Tensor, cond: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, cond: Tensor | None = None) -> DiscriminatorOutput:
         if (cond is None) != (self.cond_channels == 0):
             raise ValueError("it is called with a cond and without, but should always be called alike")
         features = self.body(x if cond is None else torch.cat([x, cond], 1))
-        return Verdict(self.head(features), features)
+        return DiscriminatorOutput(self.head(features), features)

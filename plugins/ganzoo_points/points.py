@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganzoo.data import Arrays
-from ganzoo.fields import Field
+from ganzoo.data.arrays import Arrays
+from ganzoo.data.fields import Field
 
 
 class Points(Arrays):

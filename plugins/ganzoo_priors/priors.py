@@ -8,7 +8,7 @@ import torch
 from ganzoo_layers import one_hot
 from torch import Tensor
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 
 
 class Normal:

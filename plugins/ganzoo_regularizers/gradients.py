@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ganzoo import draw
-from ganzoo.distributed import batch_mean
+from ganzoo.parallel import draw
+from ganzoo.parallel.distributed import batch_mean
 
 Critic = Callable[[Tensor], Tensor]
 

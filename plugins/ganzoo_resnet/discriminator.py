@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_layers import Norm, Projection, Verdict, at_least, norm, verdict
+from ganzoo_layers import DiscriminatorOutput, Norm, Projection, at_least, discriminator_output, norm
 from torch import Tensor, nn
 
 from ganzoo_resnet.blocks import initialise, widths
@@ -47,7 +47,7 @@ class Block(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Residual blocks with average pooling, pooled over the image, one linear layer: ``B C H W -> Verdict``.
+    """Residual blocks with average pooling, pooled over the image, a linear layer: ``B C H W -> DiscriminatorOutput``.
 
     Images are halved until no side exceeds `base`; `plain` blocks of one size follow.
 
@@ -102,7 +102,7 @@ class Discriminator(nn.Module):
         initialise(self)
         self.projection = Projection(num_classes, channels[-1]) if num_classes else None
 
-    def forward(self, x: Tensor, label: Tensor | None = None) -> Verdict:
+    def forward(self, x: Tensor, label: Tensor | None = None) -> DiscriminatorOutput:
         x = self.body(x)
         features = x.sum((2, 3)) if self.pool == "sum" else x.mean((2, 3))
-        return verdict(self.head, self.projection, features, label)
+        return discriminator_output(self.head, self.projection, features, label)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 
-from ganzoo_layers import Norm, Verdict, activation, at_least, doubling_path, halvings, initialise, norm, to_range
+from ganzoo_layers import (
+    DiscriminatorOutput,
+    Norm,
+    activation,
+    at_least,
+    doubling_path,
+    halvings,
+    initialise,
+    norm,
+    to_range,
+)
 from torch import Tensor, nn
 
 
@@ -52,7 +62,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pairs of a 3x3 and a halving 4x4 convolution, a last 3x3 one, a linear layer: ``B C H W -> Verdict``.
+    """Pairs of a 3x3 and a halving 4x4 convolution, a last 3x3 one, a linear layer: ``B C H W -> DiscriminatorOutput``.
 
     Paper: arXiv:1802.05957 appendix table 3b.
 
@@ -85,9 +95,9 @@ class Discriminator(nn.Module):
         self.head: nn.Module = nn.Linear(2 * channels * height * breadth, 1)
         initialise(self, "normal", 0.02)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         features = self.body(x)
-        return Verdict(self.head(features).squeeze(1), features)
+        return DiscriminatorOutput(self.head(features).squeeze(1), features)
 
 
 def _conv(inputs: int, outputs: int, kernel: int, kind: Norm, slope: float) -> list[nn.Module]:

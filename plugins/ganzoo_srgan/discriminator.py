@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ganzoo_layers import Norm, Verdict, norm
+from ganzoo_layers import DiscriminatorOutput, Norm, norm
 from torch import Tensor, nn
 
 MULTIPLES = (1, 1, 2, 2, 4, 4, 8, 8)
 
 
 class Discriminator(nn.Module):
-    """Eight 3x3 convolutions, every other one of stride 2, and two linear layers: ``B C H W -> Verdict``.
+    """Eight 3x3 convolutions, every other one of stride 2, and two linear layers: ``B C H W -> DiscriminatorOutput``.
 
     Channels are 1, 1, 2, 2, 4, 4, 8 and 8 times `width`; a norm follows all but the first, leaky ReLU all of them.
 
@@ -48,9 +48,9 @@ class Discriminator(nn.Module):
         self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, hidden), nn.LeakyReLU(slope))
         self.head: nn.Module = nn.Linear(hidden, 1)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         features = self.body(x)
-        return Verdict(self.head(features).squeeze(1), features)
+        return DiscriminatorOutput(self.head(features).squeeze(1), features)
 
 
 def _block(inputs: int, outputs: int, stride: int, kind: Norm, slope: float, bias: bool) -> list[nn.Module]:

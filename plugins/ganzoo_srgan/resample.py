@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 
 
 class Bicubic:

@@ -8,7 +8,7 @@ from ganzoo_layers import Activation, initialise
 from ganzoo_layers import activation as activated
 from torch import Tensor, nn
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 
 
 class Conditioned(NamedTuple):

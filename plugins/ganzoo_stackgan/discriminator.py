@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from ganzoo_layers import Verdict, at_least, halvings, initialise, of_size
+from ganzoo_layers import DiscriminatorOutput, at_least, halvings, initialise, of_size
 from torch import Tensor, nn
 
 from ganzoo_stackgan.stage_two import tiled
@@ -19,15 +19,15 @@ class TextDiscriminator(nn.Module):
     joint: nn.Module
     head: nn.Module
 
-    def forward(self, x: Tensor, text: Tensor) -> Verdict:
+    def forward(self, x: Tensor, text: Tensor) -> DiscriminatorOutput:
         of_size(x, self.size)
         seen = self.see(x)
         features = self.joint(torch.cat([seen, tiled(self.compress(text), seen)], 1))
-        return Verdict(self.head(features).flatten(), features.flatten(1))
+        return DiscriminatorOutput(self.head(features).flatten(), features.flatten(1))
 
 
 class Discriminator(TextDiscriminator):
-    """An image halved to maps near 4x4, joined with the condition: ``B C H W, B text -> Verdict``.
+    """An image halved to maps near 4x4, joined with the condition: ``B C H W, B text -> DiscriminatorOutput``.
 
     Channels start at `width` and double with every halving; beyond 8 times `width`, 3x3 convolutions halve them again.
 

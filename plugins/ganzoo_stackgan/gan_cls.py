@@ -61,7 +61,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(TextDiscriminator):
-    """An image halved to maps near 4x4, joined with the compressed text: ``B C H W, B text -> Verdict``.
+    """An image halved to maps near 4x4, joined with the compressed text: ``B C H W, B text -> DiscriminatorOutput``.
 
     Paper: arXiv:1605.05396 section 4, with the widths of the authors' code and the residual block that it means.
 

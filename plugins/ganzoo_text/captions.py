@@ -22,10 +22,10 @@ from ganzoo_data.survey import broken
 from ganzoo_data.words import printable, some
 from torch.nn.functional import normalize
 
-from ganzoo import plugins
-from ganzoo.data import Arrays, cache_folder
+from ganzoo.data.arrays import Arrays, cache_folder
+from ganzoo.data.fields import Field
 from ganzoo.errors import Problem, UserError
-from ganzoo.fields import Field
+from ganzoo.registry import plugins
 from ganzoo.run.captions import encoder as made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganzoo_layers import Verdict, activation, at_least, doubling_path, norm, to_range
+from ganzoo_layers import DiscriminatorOutput, activation, at_least, doubling_path, norm, to_range
 from torch import Tensor, nn
 
 
@@ -57,7 +57,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Blocks of two 5x5 convolutions with batch norm, the second halving; mean over the image: ``B C H W -> Verdict``.
+    """Blocks of two 5x5 convolutions, the second halving; mean over the image: ``B C H W -> DiscriminatorOutput``.
 
     Source: the tutorial on celebrity faces (capacity 16: 16, 32, 64 and 128 filters, LeakyReLU 0.3).
 
@@ -88,6 +88,6 @@ class Discriminator(nn.Module):
         self.body = nn.Sequential(*layers)
         self.head: nn.Module = nn.Linear(channels, 1)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         features = self.body(x).mean((2, 3))
-        return Verdict(self.head(features).squeeze(1), features)
+        return DiscriminatorOutput(self.head(features).squeeze(1), features)

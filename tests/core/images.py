@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from ganzoo.fields import Field
+from ganzoo.data.fields import Field
 
 
 class Pairs:
@@ -34,7 +34,7 @@ class Paint(nn.Module):
         return self.net(z).unflatten(1, self.shape)
 
 
-class Verdict(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     logit: Tensor
 
 
@@ -51,8 +51,8 @@ class Conv(nn.Module):
             raise ValueError(f"width is {width}, but should be at least 1")
         self.net = nn.Conv2d(in_channels, width, kernel)
 
-    def forward(self, x: Tensor) -> Verdict:
-        return Verdict(self.net(x).flatten(1).mean(1))
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput(self.net(x).flatten(1).mean(1))
 
 
 COMPONENTS = {"data.pairs": Pairs, "generator.paint": Paint, "discriminator.conv": Conv}

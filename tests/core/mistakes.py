@@ -386,8 +386,9 @@ def write(mistake: Mistake, folder: Path) -> Path:
 
 
 def main(folder: Path) -> None:
-    from ganzoo import config, plugins
+    from ganzoo import config
     from ganzoo.errors import UserError
+    from ganzoo.registry import plugins
 
     registry, answers = plugins.discover(), {}
     for mistake in STATIC:

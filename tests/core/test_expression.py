@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganzoo.expression import (
+from ganzoo.config.expression import (
     DEEPEST,
     Attr,
     Call,

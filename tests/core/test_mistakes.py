@@ -15,10 +15,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganzoo import api, config, plugins
+from ganzoo import api, config
 from ganzoo.config import schema
 from ganzoo.errors import UserError
-from ganzoo.registry import Registry
+from ganzoo.registry import Registry, plugins
 from tests.core.helpers import extended
 from tests.core.mistakes import BASE, LATE, STATIC, Mistake, write
 

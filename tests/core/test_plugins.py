@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ganzoo import plugins
 from ganzoo.errors import UserError
-from ganzoo.registry import Registry
+from ganzoo.registry import Registry, plugins
 from tests.core.helpers import Site, register
 
 NET = register('zoo.generator("{0}", "{0}_nets:Net")')

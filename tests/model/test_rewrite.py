@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from ganzoo import explain
 from ganzoo.config.schema import Ema
+from ganzoo.model import explain
 from ganzoo.model.rewrite import Rewritten, rewritable, rewrite, rule
-from ganzoo.run.lock import locked
+from ganzoo.run.provenance import locked
 from ganzoo.train.ema import Average
 from tests.zoo import equal, small, tensors, trainer
 

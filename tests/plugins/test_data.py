@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganzoo import plugins
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
+from ganzoo.registry import plugins
 from tests.plugins.images import CPU, all_rows, elsewhere, write_cifar, write_idx, write_set
 
 pytestmark = pytest.mark.usefixtures(elsewhere.__name__)

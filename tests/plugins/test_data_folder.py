@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganzoo.data import cache_folder
+from ganzoo.data.arrays import cache_folder
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 from tests.plugins.images import CPU, all_rows, coloured, elsewhere, fill, grey, save
 
 pytestmark = pytest.mark.usefixtures(elsewhere.__name__)

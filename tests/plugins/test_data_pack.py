@@ -19,10 +19,11 @@ from ganzoo_data.packed import Packed
 from ganzoo_data.shards import Shards
 from PIL import Image
 
-from ganzoo import api, plugins
+from ganzoo import api
 from ganzoo.errors import UserError
-from ganzoo.run import checkpoint
-from ganzoo.run.session import resume, train
+from ganzoo.registry import plugins
+from ganzoo.run.start import resume, train
+from ganzoo.store import checkpoint
 from ganzoo.train.feed import Feed
 from tests.plugins.images import CPU, all_rows, elsewhere, fill, save
 from tests.zoo import TINY

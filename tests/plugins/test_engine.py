@@ -24,9 +24,9 @@ from ganzoo_metrics.precision_recall import PrecisionRecall
 from PIL import Image
 from torch import Tensor, nn
 
-from ganzoo.data import to_field, to_uint8
+from ganzoo.data.arrays import to_field, to_uint8
+from ganzoo.data.reference import Reference
 from ganzoo.errors import UserError
-from ganzoo.reference import Reference
 from ganzoo.testing.inputs import Means
 from tests.zoo import written
 

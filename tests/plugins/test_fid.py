@@ -15,9 +15,9 @@ from ganzoo_metrics.moments import Moments, frechet_distance, gaussian_distance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganzoo.data import cache_folder, to_uint8
+from ganzoo.data.arrays import cache_folder, to_uint8
+from ganzoo.data.reference import Reference
 from ganzoo.errors import UserError
-from ganzoo.reference import Reference
 from ganzoo.testing.inputs import Means
 
 GREY = {"real": {"kind": "image", "shape": [1, 28, 28]}}

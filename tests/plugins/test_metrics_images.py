@@ -17,7 +17,7 @@ from ganzoo_metrics.memorisation import Memorisation
 from ganzoo_metrics.moments import frechet_distance
 from ganzoo_metrics.tstr import Tstr
 
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 from ganzoo.testing.inputs import Means
 
 CLASSES = ["left", "right", "top"]

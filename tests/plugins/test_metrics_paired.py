@@ -14,7 +14,7 @@ from ganzoo_metrics.retrieval import RPrecision
 from ganzoo_metrics.similarity import ms_ssim, scales, ssim
 from ganzoo_points.points import Circle, Ring
 
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 from ganzoo.testing.inputs import Means
 
 RANGES = [(-1.0, 1.0), (0.0, 1.0), (0.0, 255.0)]

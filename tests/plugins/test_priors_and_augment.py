@@ -8,7 +8,7 @@ from ganzoo_augment.diffaugment import DiffAugment
 from ganzoo_optim.schedules import Exponential, Linear
 from ganzoo_priors.priors import Categorical, Normal, TruncatedNormal, Uniform
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 
 N = 4000
 

@@ -12,7 +12,7 @@ from ganzoo_regularizers.minibatch import MinibatchDiscrimination
 from ganzoo_regularizers.weights import ClipWeights, Orthogonal, SpectralNorm
 from torch import Tensor, nn
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 
 
 def linear(weight: Tensor) -> Any:

@@ -23,9 +23,9 @@ from torchvision.models.vgg import cfgs, make_layers
 from typer.testing import CliRunner
 
 import ganzoo
-from ganzoo import draw
 from ganzoo.cli.app import app
 from ganzoo.errors import EvaluationError
+from ganzoo.parallel import draw
 from tests.zoo import equal, full, small, tensors, trainer
 
 RANGE = (-1.0, 1.0)
@@ -328,9 +328,9 @@ def test_the_adversarial_phase_goes_on_from_the_pretrained_generator() -> None:
     pretrained = tensors(tr.parts, "G")
     assert not equal(generator, pretrained)
     assert equal(judge, tensors(tr.parts, "D")), "nobody trains D yet"
-    assert set(tr.ledger.read()) == {"G.pixel", "G.gradient"}
+    assert set(tr.meters.read()) == {"G.pixel", "G.gradient"}
     tr.advance()
-    assert {"D.adversarial", "G.content", "G.adversarial"} <= set(tr.ledger.read())
+    assert {"D.adversarial", "G.content", "G.adversarial"} <= set(tr.meters.read())
     after = tensors(tr.parts, "G")
     moved = max(float((after[key] - value).abs().max()) for key, value in pretrained.items())
     assert 0 < moved < 1e-3, "one step of 2e-4 from where the first phase ended"

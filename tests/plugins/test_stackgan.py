@@ -19,8 +19,10 @@ from ganzoo_stackgan.stage_one import StageOne
 from ganzoo_stackgan.stage_two import StageTwo
 from torch import nn
 
-from ganzoo import api, draw, plugins
+from ganzoo import api
 from ganzoo.errors import UserError
+from ganzoo.parallel import draw
+from ganzoo.registry import plugins
 from tests.zoo import TINY, equal, full, tensors, trainer
 
 CPU = torch.device("cpu")
@@ -52,7 +54,7 @@ def test_one_caption_has_no_other() -> None:
 
 TWO = """
 import sys, torch
-from ganzoo import distributed, draw
+from ganzoo.parallel import distributed, draw
 from ganzoo_losses.contrastive import Contrastive
 from ganzoo_ops.batch import Mismatch
 distributed.start("cpu")

@@ -14,9 +14,10 @@ from ganzoo_text.captions import Captions
 from ganzoo_text.minilm import MiniLM
 from ganzoo_text.ngrams import NGrams
 
-from ganzoo import api, plugins
+from ganzoo import api
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
+from ganzoo.registry import plugins
 from ganzoo.run.captions import embedded
 from ganzoo.run.inputs import parse
 from tests.plugins.images import CPU, all_rows, coloured, elsewhere, save

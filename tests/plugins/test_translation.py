@@ -21,9 +21,10 @@ from ganzoo_pix2pix.unet import UNet
 from PIL import Image
 from torch import nn
 
-from ganzoo import api, draw
+from ganzoo import api
 from ganzoo.cli.app import app
 from ganzoo.errors import UserError
+from ganzoo.parallel import draw
 from ganzoo.train.feed import Feed
 from tests.plugins.images import CPU, all_rows, coloured, elsewhere, fill, grey, save
 from tests.zoo import full, small, trainer

@@ -25,7 +25,7 @@ from torch import Tensor
 
 import ganzoo
 from ganzoo.contract import Measured
-from ganzoo.reference import Reference
+from ganzoo.data.reference import Reference
 
 LIMITS = (-1.0, 1.0)
 DATA = FashionMnistSample(range=LIMITS)

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 import ganzoo
-from ganzoo import plugins
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
-from ganzoo.model.build import Blueprint
-from ganzoo.run import checkpoint
-from ganzoo.run.session import train
+from ganzoo.model.blueprint import Blueprint
+from ganzoo.registry import plugins
+from ganzoo.run.start import train
+from ganzoo.store import checkpoint
 from tests.zoo import written
 
 LABELLED = """

@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 import ganzoo
-from ganzoo import plugins
 from ganzoo.errors import UserError
-from ganzoo.run import checkpoint
-from ganzoo.run.folder import RunFolder, atomic
-from ganzoo.run.session import resume, train
+from ganzoo.registry import plugins
+from ganzoo.run.start import resume, train
+from ganzoo.store import checkpoint
+from ganzoo.store.files import atomic
+from ganzoo.store.folder import RunFolder
 from tests.zoo import written
 
 POINTS = """
@@ -351,7 +352,7 @@ def test_the_first_samples_do_not_depend_on_how_many_there_are(tmp_path) -> None
 @pytest.mark.parametrize("text", ["1e-4", "1e5", ".5e3", "yes", "012", "null", "1_000", "~", "0x1f", "2020-01-01"])
 def test_texts_that_look_like_something_else_read_back(text, tmp_path) -> None:
     from ganzoo.config.yaml12 import read_file
-    from ganzoo.run.folder import dump_yaml
+    from ganzoo.store.files import dump_yaml
 
     path = tmp_path / "m.yaml"
     path.write_text(dump_yaml({"a": text, "b": [text], "c": 1e-5, "d": 1e20, "e": None, "f": True}))

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ganzoo.run import checkpoint
+from ganzoo.store import checkpoint
 
 TIMED = ("seconds", "samples_per_second")
 

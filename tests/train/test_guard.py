@@ -7,8 +7,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganzoo.errors import Diverged
-from ganzoo.run import checkpoint
-from ganzoo.run.session import train
+from ganzoo.run.start import train
+from ganzoo.store import checkpoint
 from tests.zoo import MODELS, small, trainer, written
 
 POINTS = """

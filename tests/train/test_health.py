@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo import Scales, api, plugins
+from ganzoo import Scales, api
 from ganzoo.errors import Collapsed, Diverged
+from ganzoo.registry import plugins
 from ganzoo.run import session
-from ganzoo.run.folder import RunFolder
-from ganzoo.run.session import resume, train
-from ganzoo.train import gauges
+from ganzoo.run.start import resume, train
+from ganzoo.store.folder import RunFolder
+from ganzoo.train import diagnostics
 from ganzoo.train.health import Health, diversity
 from ganzoo.train.loop import Trainer
 from tests.train.test_resume import logged
@@ -38,7 +39,7 @@ def advanced(folder: Path, text: str = POINTS, steps: int = 6, **overrides: Any)
     return made
 
 
-# -- gauges ------------------------------------------------------------------------------------------------------------
+# -- diagnostics -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -49,18 +50,18 @@ def test_measuring_changes_no_bit_of_training(more: str, tmp_path: Path) -> None
     text = POINTS + more + "\n" if "parts" not in more else POINTS.replace("D: {hidden", "D: {dropout: 0.5, hidden")
     one, two = (advanced(tmp_path, text, 6, train__log_every=every) for every in (1, 1000))
     assert equal(tensors(one.parts), tensors(two.parts))
-    assert set(one.ledger.read()) > set(two.ledger.read())
+    assert set(one.meters.read()) > set(two.meters.read())
 
 
 def test_nothing_is_measured_in_other_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     tr = trainer(written(tmp_path, POINTS, train__log_every=3))
-    for name in ("gradient", "sureness"):
-        plain = getattr(gauges, name)
-        monkeypatch.setattr(gauges, name, lambda *a, plain=plain: calls.append(tr.step) or plain(*a))
+    for name in ("gradient", "confidence"):
+        plain = getattr(diagnostics, name)
+        monkeypatch.setattr(diagnostics, name, lambda *a, plain=plain: calls.append(tr.step) or plain(*a))
     for _ in range(7):
         tr.advance()
-    assert calls == [2] * 4 + [5] * 4, "two players, two gauges each, in the steps that are logged"
+    assert calls == [2] * 4 + [5] * 4, "two players, two diagnostics each, in the steps that are logged"
 
 
 @pytest.mark.parametrize("clip", [None, 1e-3])
@@ -70,13 +71,13 @@ def test_the_gradient_is_that_before_clipping(clip: float | None, tmp_path: Path
     average = tr.update
 
     def update(player: Any) -> None:
-        found = [p.grad.flatten() for p in tr.seats[player.name].own]
+        found = [p.grad.flatten() for p in tr.players[player.name].own]
         norms[f"{player.name}.gradient"] = torch.cat(found).norm().item()
         average(player)
 
     tr.update = update  # type: ignore[method-assign]
     tr.advance()
-    values = tr.ledger.read()
+    values = tr.meters.read()
     assert norms["G.gradient"] > 1e-3
     for name, norm in norms.items():
         assert values[name] == pytest.approx(norm, rel=1e-5)
@@ -91,7 +92,7 @@ class Loss:
 
 def sure(boundary: float | None, side: str, real: Any, fake: Any) -> dict[str, float]:
     seen = [(Loss(boundary), side, {"real": real, "fake": fake})]
-    return {name: round(value.item(), 5) for name, value in gauges.sureness(seen).items()}
+    return {name: round(value.item(), 5) for name, value in diagnostics.confidence(seen).items()}
 
 
 def test_how_sure_d_is() -> None:
@@ -125,7 +126,7 @@ def test_adversarial_terms_are_known_by_their_kind(loss: str, of_d: str, of_g: s
     )
     if loss == "relativistic_average":
         text = text.replace("D(real), [D(fake), D(fake)]", "D(real), D(fake)")
-    values = advanced(tmp_path, text, 2, train__log_every=2).ledger.read()
+    values = advanced(tmp_path, text, 2, train__log_every=2).meters.read()
     signs = {name for name in values if name.count(".") == 2}
     assert signs == {
         *(f"D.{term}.{what}" for term in ("one", "two") for what in (of_d, "margin")),
@@ -140,13 +141,13 @@ def test_a_bad_gradient_is_noticed_where_the_terms_are_finite(tmp_path: Path) ->
 
     def update(player: Any) -> None:
         if player.name == "G":
-            tr.seats["G"].own[0].grad.fill_(float("nan"))
+            tr.players["G"].own[0].grad.fill_(float("nan"))
         plain(player)
 
     tr.update = update  # type: ignore[method-assign]
     tr.advance()
     with pytest.raises(Diverged, match="the gradient of player G was not finite at step 0"):
-        tr.ledger.read()
+        tr.meters.read()
 
 
 # -- diversity ---------------------------------------------------------------------------------------------------------
@@ -344,7 +345,7 @@ def test_divergence_says_what_to_try(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def poison(self: Trainer, player: Any, *rest: Any) -> bool:
         if self.step == 3:
             with torch.no_grad():
-                self.seats["D"].own[0].fill_(float("nan"))
+                self.players["D"].own[0].fill_(float("nan"))
         return plain(self, player, *rest)
 
     monkeypatch.setattr(Trainer, "evaluate", poison)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from ganzoo import plugins
 from ganzoo.config.limits import seconds
 from ganzoo.errors import UserError
-from ganzoo.run import checkpoint
-from ganzoo.run.folder import RunFolder
-from ganzoo.run.session import resume, train
+from ganzoo.registry import plugins
+from ganzoo.run.start import resume, train
+from ganzoo.store import checkpoint
+from ganzoo.store.folder import RunFolder
 from ganzoo.train import precision
 from ganzoo.train.loop import Trainer
 from tests.zoo import MODELS, equal, full, tensors, trainer, written
@@ -151,14 +151,14 @@ class TestBudget:
 
     def test_a_run_stopped_before_the_steps_were_fixed_goes_on(self, tmp_path) -> None:
         model = written(tmp_path, POINTS, train__budget="0.7s")
-        from ganzoo.run.session import Session
+        from ganzoo.run.interrupts import Interrupts
 
-        asked = Session.stop_asked
+        stop = Interrupts.stop
         try:
-            Session.stop_asked = lambda self, step: step == 7  # type: ignore[method-assign]
+            Interrupts.stop = lambda self, step: step == 7  # type: ignore[method-assign]
             folder, reason = train(model.blueprint, tmp_path / "run", plugins.installed(), True)
         finally:
-            Session.stop_asked = asked  # type: ignore[method-assign]
+            Interrupts.stop = stop  # type: ignore[method-assign]
         assert reason == "interrupted"
         _, reason = resume(folder.path, plugins.installed(), quiet=True)
         assert reason == "finished"

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from ganzoo import draw
+from ganzoo.parallel import draw
 from tests.zoo import equal, tensors, trainer, written
 
 POINTS = """
@@ -286,11 +286,11 @@ def test_phases_take_turns_and_keep_or_renew_optimizers(tmp_path) -> None:
         tr.advance()
     assert tr.phase.name == "warm"
     assert equal(d_before, tensors(tr.parts, "D")), "D does not play in the first phase"
-    g_optimizer = tr.seats["G"].optimizer
+    g_optimizer = tr.players["G"].optimizer
     for _ in range(3):
         tr.advance()
     assert tr.phase.name == "main"
-    assert tr.seats["G"].optimizer is g_optimizer, "same parts, same optimizer: its state goes on"
+    assert tr.players["G"].optimizer is g_optimizer, "same parts, same optimizer: its state goes on"
     assert not tr.advance()
     assert tr.step == 6
 
@@ -300,8 +300,8 @@ def test_a_phase_with_another_optimizer_starts_it_fresh(tmp_path) -> None:
     tr = trainer(written(tmp_path, text))
     for _ in range(4):
         tr.advance()
-    assert tr.seats["G"].optimizer.param_groups[0]["lr"] == 0.5
-    assert all(s["step"] == 1 for s in tr.seats["G"].optimizer.state.values())
+    assert tr.players["G"].optimizer.param_groups[0]["lr"] == 0.5
+    assert all(s["step"] == 1 for s in tr.players["G"].optimizer.state.values())
 
 
 def test_averages_follow_the_formula(tmp_path) -> None:
@@ -360,7 +360,7 @@ train: {batch: 4, precision: bf16}
     )
     assert all(p.dtype == torch.float32 for part in ("G", "D") for p in tr.parts[part].parameters())
     assert tr.finite()
-    assert all(torch.isfinite(torch.tensor(list(tr.ledger.read().values()))))
+    assert all(torch.isfinite(torch.tensor(list(tr.meters.read().values()))))
 
 
 def test_bf16_with_spectral_norm_and_a_penalty(tmp_path) -> None:
@@ -398,12 +398,12 @@ train: {batch: 8}
 """
     tr = trainer(written(tmp_path, text))
     tr.advance()
-    first = tr.ledger.read()["D.one"]
+    first = tr.meters.read()["D.one"]
     for _ in range(50):
         tr.advance()
-    tr.ledger.read()
+    tr.meters.read()
     tr.advance()
-    assert tr.ledger.read()["D.one"] < first
+    assert tr.meters.read()["D.one"] < first
 
 
 def test_a_part_may_say_what_it_gives_where_the_meta_device_cannot(tmp_path) -> None:
@@ -522,7 +522,8 @@ def test_simultaneous_players_cannot_train_one_part(tmp_path) -> None:
 
 
 def test_what_a_component_froze_stays_frozen(tmp_path) -> None:
-    from ganzoo import api, plugins
+    from ganzoo import api
+    from ganzoo.registry import plugins
 
     (tmp_path / "p.py").write_text(
         """
@@ -562,7 +563,7 @@ def test_lazy_terms_of_a_player_that_plays_rarely_are_not_rescaled_twice(tmp_pat
     grads = []
     update = tr.update
     tr.update = lambda player: (
-        grads.append([p.grad for p in tr.seats["D"].own]) if player.name == "D" else None,
+        grads.append([p.grad for p in tr.players["D"].own]) if player.name == "D" else None,
         update(player),
     )
     from ganzoo_regularizers.gradients import R1
@@ -593,4 +594,4 @@ players: {D: {schedule: {weight_decay: {use: schedule.linear, begin: 0.0, end: 1
     for _ in range(5):
         tr.advance()
     assert tr.rates() == {"D.lr": pytest.approx(1e-4), "G.lr": pytest.approx(1e-4)}
-    assert tr.seats["D"].optimizer.param_groups[0]["weight_decay"] == pytest.approx(0.25)
+    assert tr.players["D"].optimizer.param_groups[0]["weight_decay"] == pytest.approx(0.25)

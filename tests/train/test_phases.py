@@ -54,9 +54,9 @@ class TestPhases:
         tr = trainer(written(tmp_path, LADDER))
         for _ in range(4):
             tr.advance()
-        (_, _, weight), seat = tr.terms["G"][0], tr.seats["G"]
+        (_, _, weight), state = tr.terms["G"][0], tr.players["G"]
         assert [weight(step) for step in range(5)] == [1.0, 0.75, 0.5, 0.25, 0.0]
-        assert seat.schedules.count == 1
+        assert state.schedules.count == 1
 
     def test_a_schedule_ends_with_the_phases_that_share_its_optimizer(self, tmp_path) -> None:
         falling = {"use": "schedule.linear", "end": 0.1}
@@ -66,7 +66,7 @@ class TestPhases:
         rates = []
         for _ in range(10):
             tr.advance()
-            rates.append(tr.seats["P"].optimizer.param_groups[0]["lr"])
+            rates.append(tr.players["P"].optimizer.param_groups[0]["lr"])
         assert rates[6] == pytest.approx(0.5 * 0.1)  # after 3 + 4 steps
         assert rates[9] == pytest.approx(1.0 * 0.1)
         assert rates[7] == pytest.approx(1.0 - 0.9 / 3)
@@ -78,7 +78,7 @@ class TestPhases:
         tr = trainer(written(tmp_path, text, players__G__ema=0.9, phases__main__players__G__optimizer__lr=1e-5))
         for _ in range(4):
             tr.advance()
-        assert tr.seats["G"].ema.count == 4
+        assert tr.players["G"].ema.count == 4
 
     @pytest.mark.parametrize("stop", range(1, 10))
     def test_resume_in_any_phase_is_exact(self, tmp_path, stop) -> None:

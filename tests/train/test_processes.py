@@ -112,7 +112,7 @@ def test_a_killed_process_ends_the_run_which_goes_on_exactly(straight: Path) -> 
 
 def test_a_run_of_one_process_goes_on_with_two_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from ganzoo import api
-    from ganzoo.run.session import resume
+    from ganzoo.run.start import resume
 
     model, code = prepare(tmp_path, "none") / "model.yaml", tmp_path / "trap.py"
     registry = api.registry(code)
@@ -166,8 +166,9 @@ def test_synchronised_statistics_are_not_asked_for_alone() -> None:
     import torch
     from torch import nn
 
-    from ganzoo import api, distributed
+    from ganzoo import api
     from ganzoo.model.inference import Inference
+    from ganzoo.parallel import distributed
 
     blueprint = api.Model("dcgan/fashion_mnist_sample").blueprint
     parts = {"G": nn.SyncBatchNorm.convert_sync_batchnorm(blueprint.build(torch.device("cpu"))["G"])}

@@ -16,7 +16,7 @@ from ganzoo.errors import UserError
 from ganzoo.train import machine
 from ganzoo.train.clock import Clock, Place
 from ganzoo.train.findings import findings
-from ganzoo.train.watched import Watched
+from ganzoo.train.profiled import ProfiledTrainer
 from tests.zoo import equal, small, tensors, trainer, written
 
 POINTS = """
@@ -178,12 +178,12 @@ class TestNumbers:
 class TestNoTrace:
     def test_watching_does_not_change_what_is_learnt(self, tmp_path) -> None:
         model = written(tmp_path, IMAGES)
-        plain, watched = trainer(model), Watched(model.blueprint, torch.device("cpu"), Clock(lambda: 0.0))
+        plain, watched = trainer(model), ProfiledTrainer(model.blueprint, torch.device("cpu"), Clock(lambda: 0.0))
         for tr in (plain, watched):
             for _ in range(3):
                 tr.advance()
         assert equal(tensors(plain.parts), tensors(watched.parts))
-        assert plain.ledger.read() == watched.ledger.read()
+        assert plain.meters.read() == watched.meters.read()
 
     def test_training_after_a_profile_is_the_same(self, tmp_path) -> None:
         model, other = (written(tmp_path, IMAGES, train__precision="auto") for _ in range(2))

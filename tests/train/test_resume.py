@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from ganzoo import plugins
 from ganzoo.errors import UserError
-from ganzoo.run import checkpoint
-from ganzoo.run.folder import RunFolder
-from ganzoo.run.session import resume, train
+from ganzoo.registry import plugins
+from ganzoo.run.start import resume, train
+from ganzoo.store import checkpoint
+from ganzoo.store.folder import RunFolder
 from tests.zoo import MODELS, small, written
 
 STEPS = 12

@@ -7,17 +7,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganzoo.config.expression import Call, Name, root
 from ganzoo.config.spec import Player
-from ganzoo.expression import Call, Name, root
-from ganzoo.model.build import Blueprint
-from ganzoo.model.program import Getter, Program, Shared, Turn
+from ganzoo.model.blueprint import Blueprint
+from ganzoo.model.program import Program
+from ganzoo.model.turn import Getter, Shared, Turn
 from ganzoo.train.clock import Clock
 from ganzoo.train.feed import Batch, Feed
-from ganzoo.train.ledger import Ledger
 from ganzoo.train.loop import Trainer
+from ganzoo.train.meters import Meters
 
 
-class Watched(Trainer):
+class ProfiledTrainer(Trainer):
     """Trains as ever, telling a clock which player, term and part it is at.
 
     Args:
@@ -30,7 +31,7 @@ class Watched(Trainer):
         super().__init__(blueprint, device)
         self.clock = clock
         self.feed = _Feed(self.feed, clock)
-        self.ledger = _Ledger(device, clock)
+        self.meters = _Ledger(device, clock)
         autocast = self.program.autocast
         program = _Program(self.spec.flow, self.parts.__getitem__, blueprint.kind, self.owners, autocast)
         program.clock = clock
@@ -40,11 +41,11 @@ class Watched(Trainer):
         for name, part in self.parts.items():
             if isinstance(part, nn.Module):
                 self._watch(name, part)
-        for seat in self.seats.values():
-            for constraint, _ in seat.after:
+        for state in self.players.values():
+            for constraint, _ in state.after:
                 setattr(constraint, "after_step", clock.wrapped(constraint.after_step, what="after"))  # noqa: B010
-            if seat.ema is not None:
-                setattr(seat.ema, "update", clock.wrapped(seat.ema.update, what="ema"))  # noqa: B010
+            if state.ema is not None:
+                setattr(state.ema, "update", clock.wrapped(state.ema.update, what="ema"))  # noqa: B010
 
     def _watch(self, name: str, part: nn.Module) -> None:
         """Whoever calls the part, a regularizer too, calls its hooks."""
@@ -95,7 +96,7 @@ class _Program(Program):
         return watched
 
 
-class _Ledger(Ledger):
+class _Ledger(Meters):
     """The loop adds the terms of a turn right before their backward pass."""
 
     def __init__(self, device: torch.device, clock: Clock):

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from ganzoo.config import static
+from ganzoo.config.expression import called, names
 from ganzoo.config.spec import Component, Part, Phase, Player, Spec
-from ganzoo.expression import called, names
-from ganzoo.model.build import Blueprint
+from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import parameters
 from ganzoo.model.rewrite import rewritable
 

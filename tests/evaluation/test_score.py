@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 
 import ganzoo
-from ganzoo import plugins
 from ganzoo.cli import app
 from ganzoo.errors import UserError
-from ganzoo.run.compare import compare, curves, differences
-from ganzoo.run.folder import RunFolder
-from ganzoo.run.lock import locked, subject
-from ganzoo.run.session import resume, train
+from ganzoo.evaluation.compare import compare, curves, differences
+from ganzoo.registry import plugins
+from ganzoo.run.provenance import locked, subject
+from ganzoo.run.start import resume, train
+from ganzoo.store.folder import RunFolder
 from tests.zoo import written
 
 MODEL = """

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from ganzoo.evaluation.records import Record
     from ganzoo.registry import Zoo
-    from ganzoo.run.evaluate import Record
     from ganzoo.run.events import RunInfo
 
 PROJECT = "ganzoo"

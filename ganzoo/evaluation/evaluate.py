@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -15,28 +13,15 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 import ganzoo
-from ganzoo.config.spec import Part, Spec, Value
+from ganzoo.config.expression import HOLE, Call, Const, Expr, arguments, has_hole, root
+from ganzoo.config.spec import Part, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import Measured, first
 from ganzoo.errors import Problem, UserError
-from ganzoo.expression import HOLE, Call, Const, Expr, arguments, has_hole, root
-from ganzoo.model.build import Blueprint
+from ganzoo.evaluation.records import Record
+from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.factory import FACTS
 from ganzoo.model.inference import Inference
-
-
-@dataclass(frozen=True)
-class Record:
-    """What one metric said, and all that the numbers depend on beside the networks: their protocol, plain values.
-
-    Numbers of equal protocol can be compared; those of different protocols cannot. `verdict` says in words what is
-    wrong, if the metric found anything.
-    """
-
-    metric: str
-    values: dict[str, float]
-    protocol: dict[str, Any] = field(default_factory=dict)
-    verdict: str = ""
 
 
 def evaluate(inference: Inference) -> list[Record]:
@@ -111,8 +96,8 @@ def _inputs(blueprint: Blueprint, metrics: Collection[Value]) -> tuple[dict[str,
     rows = source.rows
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(rows)))
     batch = rows.batch(order[:n] if once else order[torch.arange(n) % len(rows)], torch.device("cpu"))
-    told = {"data": source.name, "split": source.split, "fingerprint": source.fingerprint, "order": "shuffled"}
-    return {name: batch[name] for name in once | needed}, told
+    described = {"data": source.name, "split": source.split, "fingerprint": source.fingerprint, "order": "shuffled"}
+    return {name: batch[name] for name in once | needed}, described
 
 
 def protocol(inference: Inference, value: Value, n: int, inputs: dict[str, str]) -> dict[str, Any]:
@@ -161,29 +146,3 @@ def _dist(part: Part) -> dict[str, str]:
         return {dist: version(dist)}
     except PackageNotFoundError:
         return {}
-
-
-def flat(records: list[Record]) -> dict[str, float]:
-    """All numbers by name."""
-    return {name: value for record in records for name, value in record.values.items()}
-
-
-def named(name: str | None, values: Mapping[str, float]) -> float | None:
-    """A number by its name, or by that without an extractor, ``fid`` for ``fid[fashion_cnn]``, if only one is meant."""
-    short = [value for key, value in values.items() if _short(key) == name]
-    return values.get(name or "", short[0] if len(short) == 1 else None)
-
-
-def mode_of(name: str, spec: Spec, parts: Mapping[str, Any]) -> str:
-    """Whether a number is best when smallest, ``min``, or largest, ``max``, which metrics say of theirs."""
-    metric, _, number = _short(name).partition(".")
-    value = spec.metrics.get(metric)
-    if value is None or not isinstance(value.expr, Call):
-        return "min"
-    better = getattr(parts[root(value.expr.func) or ""], "better", "lower")
-    return "max" if (better.get(number) if isinstance(better, Mapping) else better) == "higher" else "min"
-
-
-def _short(name: str) -> str:
-    """A name without extractors: ``kid.mean`` for ``kid[fashion_cnn].mean``."""
-    return re.sub(r"\[.*?\]", "", name)

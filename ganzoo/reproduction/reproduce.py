@@ -20,8 +20,8 @@ from typing import Any
 
 from ganzoo.config.spec import Spec
 from ganzoo.errors import Problem, UserError
-from ganzoo.run.claims import Claim, settings
-from ganzoo.run.folder import RunFolder
+from ganzoo.reproduction.claims import Claim, settings
+from ganzoo.store.folder import RunFolder
 
 try:
     import fcntl
@@ -208,7 +208,7 @@ def machine() -> str:
 
 def line(claim: Claim, spec: Spec, task: Task) -> dict[str, Any] | None:
     """One line of the ledger: what a seed gave, last and best, with all that it depends on; None if it is not done."""
-    from ganzoo.run.evaluate import named
+    from ganzoo.evaluation.records import named
 
     if not task.finished:
         return None
@@ -222,8 +222,8 @@ def line(claim: Claim, spec: Spec, task: Task) -> dict[str, Any] | None:
         values: dict[int, dict[str, float]] = {}
         for record in records:
             values[record["step"]] = {**record["values"], **values.get(record["step"], {})}  # the training's own first
-        asked = {s: {m: v for m in claim.metrics if (v := named(m, held)) is not None} for s, held in values.items()}
-        numbers = {s: v[claim.said.metric] for s, v in asked.items() if claim.said.metric in v}
+        measured = {s: {m: v for m in claim.metrics if (v := named(m, held)) is not None} for s, held in values.items()}
+        numbers = {s: v[claim.said.metric] for s, v in measured.items() if claim.said.metric in v}
         finite = [step for step, number in numbers.items() if number == number]
         sign = -1 if claim.said.better == "lower" else 1
         best = max(finite, key=lambda step: (sign * numbers[step], step)) if finite else task.steps
@@ -232,8 +232,8 @@ def line(claim: Claim, spec: Spec, task: Task) -> dict[str, Any] | None:
             raise UserError(f"{task.folder} has no record at its last step, {task.steps}")
         found |= {
             "config": next(iter(last.values()))["config"],
-            "last": {"step": task.steps, "values": asked[task.steps]},
-            "best": {"step": best, "values": asked[best]},
+            "last": {"step": task.steps, "values": measured[task.steps]},
+            "best": {"step": best, "values": measured[best]},
             "protocol": {metric: record["protocol"] for metric, record in reversed(last.items())},
         }
     return found | {

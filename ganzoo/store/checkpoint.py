@@ -12,7 +12,8 @@ import torch
 
 from ganzoo.config.schema import Keep
 from ganzoo.errors import Problem, UserError
-from ganzoo.run.folder import RunFolder, atomic
+from ganzoo.store.files import atomic
+from ganzoo.store.folder import RunFolder
 
 FORMAT = 1
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo.fields import Field
 
 SPLITS = ("train", "held_out")
 

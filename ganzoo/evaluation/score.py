@@ -4,27 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ganzoo import config
+from ganzoo.config.expression import Call, root
 from ganzoo.config.spec import Spec
 from ganzoo.config.static import Graph
+from ganzoo.data.fields import Field
+from ganzoo.data.reference import SPLITS
 from ganzoo.errors import Problem, UserError
-from ganzoo.expression import Call, root
-from ganzoo.fields import Field
+from ganzoo.evaluation.evaluate import evaluate, reads
+from ganzoo.evaluation.records import Record
 from ganzoo.model import build, factory
-from ganzoo.model.build import forward_of
-from ganzoo.reference import SPLITS
-from ganzoo.run.evaluate import Record, evaluate, reads
+from ganzoo.model.blueprint import Blueprint, reading
+from ganzoo.model.calls import forward_of
+from ganzoo.model.inference import Inference
+from ganzoo.registry import Registry
+from ganzoo.store.checkpoint import Checkpoint
 
-if TYPE_CHECKING:
-    from ganzoo.run.opened import Run
+
+class Trained(Protocol):
+    """What scoring needs of an opened run: its config and fields, and its weights in the parts of a blueprint."""
+
+    name: str
+    spec: Spec
+    config: dict[str, Any]
+    fields: dict[str, Field]
+    registry: Registry
+    checkpoint: Checkpoint
+
+    def load(self, blueprint: Blueprint, names: Collection[str]) -> dict[str, Any]: ...
+
+    def inference_of(self, blueprint: Blueprint, parts: dict[str, Any]) -> Inference: ...
+
 
 NAMES = {"test": "held_out"} | {split: split for split in SPLITS}
 
 
 def score(
-    run: Run,
+    run: Trained,
     metrics: Iterable[str] = (),
     against: str | None = None,
     n: int | None = None,
@@ -45,22 +63,22 @@ def score(
     if against is not None:
         measure |= _against(against, run)
     spec = config.from_plain(run.name, run.config, str(run.checkpoint.path), run.registry, overrides, measure)
-    asked = {_key(name) for name in wanted}
-    spec.metrics = {name: value for name, value in spec.metrics.items() if name in asked or not asked}
+    wanted_keys = {_key(name) for name in wanted}
+    spec.metrics = {name: value for name, value in spec.metrics.items() if name in wanted_keys or not wanted_keys}
     if not spec.metrics:
         known = ", ".join(e.name for e in run.registry if e.kind == "metric")
         raise UserError(Problem(f"{run.name} names no metrics", hint=f"ask for some: --metrics NAME, of {known}"))
     blueprint = build.draw_up(spec, run.fields, measuring=True)
     if against is not None:
-        _take_reference(blueprint, asked)
-    with build.reading(spec.against or spec.data):
+        _take_reference(blueprint, wanted_keys)
+    with reading(spec.against or spec.data):
         _same_fields(spec, blueprint)
         graph = Graph(spec)
         needed = {name for value in spec.metrics.values() for name in graph.of(value)}
         return evaluate(run.inference_of(blueprint, run.load(blueprint, needed)))
 
 
-def _written(name: str, run: Run) -> dict[str, Any]:
+def _written(name: str, run: Trained) -> dict[str, Any]:
     """Overrides that add a metric component to a model: its arguments go by their names.
 
     Raises:
@@ -126,7 +144,7 @@ def _key(metric: str) -> str:
     return metric.replace(".", "_")
 
 
-def _take_reference(blueprint: build.Blueprint, asked: Collection[str]) -> None:
+def _take_reference(blueprint: Blueprint, named: Collection[str]) -> None:
     """Leave out what is not measured against a reference, but knows only the model's own data, or none.
 
     Raises:
@@ -138,7 +156,7 @@ def _take_reference(blueprint: build.Blueprint, asked: Collection[str]) -> None:
         part = blueprint.spec.parts[root(value.expr.func) or ""]
         if "reference" in blueprint.args[part.path]:
             continue
-        if name not in asked and len(metrics) > 1:
+        if name not in named and len(metrics) > 1:
             del metrics[name]
             continue
         inputs = reads(blueprint, value, repeatable=False)
@@ -150,7 +168,7 @@ def _take_reference(blueprint: build.Blueprint, asked: Collection[str]) -> None:
         raise UserError(Problem(f"{value.text} measures against no data, so --against says nothing to it", hint=hint))
 
 
-def _extractor(run: Run) -> tuple[str, dict[str, Any]]:
+def _extractor(run: Trained) -> tuple[str, dict[str, Any]]:
     """The name of the extractor that the model is measured with; or, with the override that adds it, the default one.
 
     Raises:
@@ -180,7 +198,7 @@ def _free(name: str, spec: Spec) -> str:
     return name if name not in taken else _free(f"{name}_", spec)
 
 
-def _against(text: str, run: Run) -> dict[str, Any]:
+def _against(text: str, run: Trained) -> dict[str, Any]:
     """Overrides that choose the reference: ``SPLIT``, ``DATA``, or ``DATA:SPLIT``, DATA a component or a folder.
 
     Raises:
@@ -213,15 +231,15 @@ def _against(text: str, run: Run) -> dict[str, Any]:
     return found | {"evaluate.against": {"use": entry.id, **args}}
 
 
-def _same_fields(spec: Spec, blueprint: build.Blueprint) -> None:
+def _same_fields(spec: Spec, blueprint: Blueprint) -> None:
     """Refuse a reference whose samples are not like those of the model."""
     if spec.against is None or blueprint.reference is None:
         return
     for name, field in blueprint.reference.fields.items():
         own = blueprint.fields.get(name)
         if own is not None and field.kind == "image" and (own.shape, own.range) != (field.shape, field.range):
-            told = [f"{'x'.join(map(str, f.shape))} in {list(f.range or ())}" for f in (field, own)]
-            message = f"{spec.against.entry.id} has {name} {told[0]}, but the run has {told[1]}"
+            found = [f"{'x'.join(map(str, f.shape))} in {list(f.range or ())}" for f in (field, own)]
+            message = f"{spec.against.entry.id} has {name} {found[0]}, but the run has {found[1]}"
             raise UserError(Problem(message, spec.against.origin, hint="give evaluate.against.size=… or .range=…"))
         read = any(name in Graph(spec).of(value) for value in spec.metrics.values())
         if own is not None and field.kind == "label" and read and own.classes != field.classes:

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from ganzoo import launch
 from ganzoo.errors import Lost, Problem, UserError
+from ganzoo.parallel import launch
 
 PATIENCE = timedelta(days=7)  # for the first process to evaluate or to write; its death is noticed at once
 HEARD = 5.0  # seconds within which processes that fail together are heard of

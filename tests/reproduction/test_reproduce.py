@@ -14,12 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 import ganzoo
-from ganzoo import plugins
 from ganzoo.cli import reproduce as command
 from ganzoo.cli.app import app
 from ganzoo.errors import UserError
-from ganzoo.registry import Plugin
-from ganzoo.run import claim_tables, claims, reproduce
+from ganzoo.registry import Plugin, plugins
+from ganzoo.reproduction import claims, reproduce, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reproduction.md"
@@ -142,7 +141,7 @@ def test_trains_reuses_resumes_and_tells(tmp_path: Path) -> None:
     reproduce.run(tasks, 2, said.append)
     assert len(said) == 4, "what is finished is not trained again"
 
-    rows = claim_tables.table([claim], reproduce.current(lines))  # type: ignore[arg-type]
+    rows = tables.table([claim], reproduce.current(lines))  # type: ignore[arg-type]
     verdicts = {row[1].strip("`"): row[-1] for row in rows[1:]}
     assert verdicts["circle.radius"] == ">= 0 and <= 100 in 2 of 2"
     assert verdicts["circle.sectors"] == ">= 37 in 0 of 2: does not hold"
@@ -181,7 +180,7 @@ def test_a_training_that_diverges_is_told_and_others_are_errors(tmp_path: Path) 
     assert task.finished
     line = reproduce.line(bad, spec, task)
     assert line is not None and line["failed"].startswith("training diverged") and "last" not in line
-    row = claim_tables.table([bad], reproduce.current([line]))[1]
+    row = tables.table([bad], reproduce.current([line]))[1]
     assert "1 diverged" in row[5] and "in 0 of 1" not in row[3]
 
     broken = one(tmp_path, CLAIM.replace("train.batch: 8", "train.batch: 8, parts.G.activation: nothing"))
@@ -191,11 +190,11 @@ def test_a_training_that_diverges_is_told_and_others_are_errors(tmp_path: Path) 
 
 
 def test_ranks_and_their_correlation(tmp_path: Path) -> None:
-    assert claim_tables.ranks([3.0, 1.0, 3.0, 0.5]) == [3.5, 2.0, 3.5, 1.0]
-    assert claim_tables.spearman([(1, 1), (2, 2), (3, 3)]) == pytest.approx(1.0)
-    assert claim_tables.spearman([(1, 2), (2, 1), (3, 3), (4, 4)]) == pytest.approx(0.8)  # 1 - 6*2 / (4*15)
-    assert claim_tables.spearman([(1, 1), (2, 2)]) is None
-    assert claim_tables.spearman([(1, 1), (2, 1), (3, 1)]) is None
+    assert tables.ranks([3.0, 1.0, 3.0, 0.5]) == [3.5, 2.0, 3.5, 1.0]
+    assert tables.spearman([(1, 1), (2, 2), (3, 3)]) == pytest.approx(1.0)
+    assert tables.spearman([(1, 2), (2, 1), (3, 3), (4, 4)]) == pytest.approx(0.8)  # 1 - 6*2 / (4*15)
+    assert tables.spearman([(1, 1), (2, 2)]) is None
+    assert tables.spearman([(1, 1), (2, 1), (3, 1)]) is None
 
     group = [ranked(tmp_path, name, value) for name, value in (("a", 10), ("b", 20), ("c", 30), ("d", None))]
     lines = [
@@ -204,7 +203,7 @@ def test_ranks_and_their_correlation(tmp_path: Path) -> None:
         for seed in (0, 1)
     ]
     found = reproduce.current([*lines, ledger_line("group/a", 1, 8, 4.0)])  # the newest line of a seed counts
-    rows = {row[0]: row for row in claim_tables.table(group, found)}
+    rows = {row[0]: row for row in tables.table(group, found)}
     assert rows["`group/a`"][2:] == [
         "10 ± 1 (a picture)",
         "7.0 ± 1.4",
@@ -214,8 +213,8 @@ def test_ranks_and_their_correlation(tmp_path: Path) -> None:
     ]
     assert rows["`group/b`"][-1] == "rank 1 of 3, in the paper 2"
     assert rows["`group/d`"][2] == "no figure" and rows["`group/d`"][-1] == "not ranked"
-    assert "Spearman's rank correlation with the paper: 0.50, over 3 rows" in claim_tables.section(group, found)
-    assert "settings have changed since" in claim_tables.table(group, found, ["group/a"])[1][-1]
+    assert "Spearman's rank correlation with the paper: 0.50, over 3 rows" in tables.section(group, found)
+    assert "settings have changed since" in tables.table(group, found, ["group/a"])[1][-1]
 
 
 def test_lines_of_other_settings_are_not_mixed() -> None:
@@ -237,20 +236,20 @@ def test_the_ledger_takes_each_line_once_and_only_in_a_checkout(tmp_path: Path) 
 def test_tables_go_between_the_marks(tmp_path: Path) -> None:
     claim = one(tmp_path)
     page = "before\n<!-- reproduce: toys -->\nold\n<!-- end -->\nafter\n"
-    text = claim_tables.rewritten(page, [claim], {})
+    text = tables.rewritten(page, [claim], {})
     assert text.startswith("before\n<!-- reproduce: toys -->\n| claim") and text.endswith("<!-- end -->\nafter\n")
     assert "not run here" in text and "old" not in text
-    assert claim_tables.rewritten(text, [claim], {}) == text
+    assert tables.rewritten(text, [claim], {}) == text
     with pytest.raises(UserError, match="the page has no line `<!-- reproduce: toys -->`"):
-        claim_tables.rewritten("nothing", [claim], {})
+        tables.rewritten("nothing", [claim], {})
     with pytest.raises(UserError, match="there are no claims 'other'"):
-        claim_tables.rewritten(page + "<!-- reproduce: other -->\n<!-- end -->", [claim], {})
+        tables.rewritten(page + "<!-- reproduce: other -->\n<!-- end -->", [claim], {})
 
 
 def test_the_page_says_what_the_ledger_says() -> None:
     registry = plugins.installed()
     known = {n: c for n, c in claims.every(registry).items() if c.path.is_relative_to(ROOT)}
-    made = claim_tables.rewritten(PAGE.read_text(encoding="utf-8"), known.values(), *command.held(known, registry))
+    made = tables.rewritten(PAGE.read_text(encoding="utf-8"), known.values(), *command.held(known, registry))
     assert made == PAGE.read_text(encoding="utf-8"), "run: ganzoo reproduce --page docs/reproduction.md"
 
 
@@ -369,6 +368,6 @@ def test_seeds_of_other_protocols_and_missing_seeds_are_seen(tmp_path: Path) -> 
     found = reproduce.current(lines)
     assert list(found["group/a"]) == [1]
     claim = ranked(tmp_path, "a", None)
-    row = claim_tables.table([claim], {"group/a": {1: lines[1]}})[1]
+    row = tables.table([claim], {"group/a": {1: lines[1]}})[1]
     assert row[5].startswith("1 of 2")
-    assert math.isnan(claim_tables.deviation([math.inf, math.inf]))
+    assert math.isnan(tables.deviation([math.inf, math.inf]))

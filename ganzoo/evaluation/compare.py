@@ -10,9 +10,9 @@ from statistics import fmean
 from typing import Any
 
 from ganzoo.errors import Problem, UserError, choices
-from ganzoo.run.claim_tables import deviation
-from ganzoo.run.evaluate import named
-from ganzoo.run.folder import RunFolder, atomic
+from ganzoo.evaluation.records import deviation, named
+from ganzoo.store.files import atomic
+from ganzoo.store.folder import RunFolder
 
 Stored = Mapping[str, Any]
 
@@ -114,9 +114,9 @@ def _alike(name: str, paths: list[str], stored: list[list[Stored]], across: set[
     if not common:
         other = next(i for i, found in enumerate(by_key) if not set(found) & set(by_key[0]))
         pairs = [(a["protocol"], b["protocol"]) for a in by_key[0].values() for b in by_key[other].values()]
-        told = min((differences(a, b, across) for a, b in pairs), key=len)
-        message = f"{name} of {paths[0]} and {paths[other]} cannot be compared: " + "; ".join(told)
-        names = ",".join(dict.fromkeys(line.split()[0].split(".")[0] for line in told))
+        different = min((differences(a, b, across) for a, b in pairs), key=len)
+        message = f"{name} of {paths[0]} and {paths[other]} cannot be compared: " + "; ".join(different)
+        names = ",".join(dict.fromkeys(line.split()[0].split(".")[0] for line in different))
         hint = f"evaluate both alike, with `ganzoo evaluate`; or accept it: --across {names}"
         raise UserError(Problem(message, hint=hint))
     order = list(by_key[0])

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ganzoo.contract import first
-from ganzoo.distributed import batch_mean
+from ganzoo.parallel.distributed import batch_mean
 
 Seen = tuple[Any, str, dict[str, Any]]  # an adversarial part, its side (`d` or `g`), and what it was given
 
@@ -19,7 +19,7 @@ def gradient(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
     return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
-def sureness(seen: Iterable[Seen]) -> dict[str, torch.Tensor]:
+def confidence(seen: Iterable[Seen]) -> dict[str, torch.Tensor]:
     """How sure the discriminator is, from the scores that adversarial losses saw; scalars.
 
     right = share of real scores above the boundary and of fake ones below it,

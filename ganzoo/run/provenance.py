@@ -17,12 +17,12 @@ from typing import Any
 import torch
 
 import ganzoo
-from ganzoo import distributed
 from ganzoo.config.schema import TOP, Ema, PlayerSettings
 from ganzoo.config.spec import Component, Part, Spec
 from ganzoo.errors import Problem, UserError
-from ganzoo.model.build import Blueprint
+from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.factory import ENGINE_FACTS
+from ganzoo.parallel import distributed
 
 PACKAGES = ("torch", "torchvision", "numpy", "omegaconf", "pluggy", "pillow")
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median
 from typing import Any
 
 from ganzoo.errors import Problem, UserError
-from ganzoo.run.claims import Claim, groups
+from ganzoo.evaluation.records import deviation
+from ganzoo.reproduction.claims import Claim, groups
 
 Found = Mapping[str, Mapping[int, Mapping[str, Any]]]  # lines of the ledger by claim and seed
 HEAD = ["claim", "ours is measured by", "paper", "ours, last", "ours, best", "seeds", "verdict"]
@@ -65,11 +65,6 @@ def _spread(values: Sequence[float | None]) -> str:
         return "-"
     width = f" ± {_digits(deviation(known), mean(known))}" if len(known) > 1 else ""
     return _digits(mean(known), mean(known)) + width
-
-
-def deviation(values: Sequence[float]) -> float:
-    """The standard deviation; not a number where a value is not finite."""
-    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _digits(value: float, of: float) -> str:

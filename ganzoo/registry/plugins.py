@@ -19,9 +19,8 @@ from typing import Any
 
 import pluggy
 
-from ganzoo import hookspecs
 from ganzoo.errors import UserError, choices
-from ganzoo.registry import Failure, Plugin, Registry, Zoo
+from ganzoo.registry import Failure, Plugin, Registry, Zoo, hookspecs
 
 GROUP = "ganzoo"
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganzoo.fields import Field
+from ganzoo.data.fields import Field
 
 DEVICE_BUDGET = 2 << 30  # arrays up to this many bytes are kept on the accelerator
 

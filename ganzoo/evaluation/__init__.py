@@ -1,0 +1,1 @@
+"""Metrics: records of numbers with their protocols, scores of runs, runs compared."""

@@ -1,0 +1,139 @@
+"""A component: what a plugin registered under ``kind.name``, where it is defined, and how it is loaded."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.machinery
+import importlib.util
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ganzoo.errors import UserError
+
+KINDS = (
+    "generator",
+    "discriminator",
+    "encoder",
+    "extractor",
+    "adversarial",
+    "loss",
+    "regularizer",
+    "prior",
+    "op",
+    "data",
+    "augment",
+    "optimizer",
+    "schedule",
+    "metric",
+    "phases",
+)
+
+
+class Plugin(NamedTuple):
+    """Where a plugin comes from: its entry point, its distribution and that distribution's version."""
+
+    name: str
+    dist: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.dist} {self.version}" + (f" (plugin '{self.name}')" if self.name != self.dist else "")
+
+
+class Source(NamedTuple):
+    """The file and line where a component is defined, and the first line of its docstring."""
+
+    file: str
+    line: int
+    summary: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered component. `target` is the factory, or a lazy ``"package.module:attribute"``."""
+
+    kind: str
+    name: str
+    target: Callable[..., Any] | str
+    plugin: Plugin
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"{self.kind}.{self.name}"
+
+    def load(self) -> Callable[..., Any]:
+        """The factory itself; imports the module of a lazy entry.
+
+        Raises:
+            UserError: the module or the attribute cannot be imported.
+        """
+        if not isinstance(self.target, str):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        try:
+            found: Any = importlib.import_module(module)
+            for piece in attribute.split("."):
+                found = getattr(found, piece)
+        except Exception as error:
+            raise UserError(
+                f"{self.id} of {self.plugin} cannot be imported from {self.target}: {type(error).__name__}: {error}"
+            ) from error
+        return found
+
+    def source(self) -> Source:
+        """Where the component is defined, read from the source text without importing it."""
+        return _source(self.target)
+
+
+def _source(target: Callable[..., Any] | str) -> Source:
+    if not isinstance(target, str):
+        try:
+            file, line = inspect.getsourcefile(target) or "?", inspect.getsourcelines(target)[1]
+        except (TypeError, OSError):
+            file, line = "?", 0
+        return Source(file, line, _first_line(target.__doc__))
+    module, _, attribute = target.partition(":")
+    try:
+        spec = importlib.util.find_spec(module) if "." not in module else _find_without_import(module)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return Source(module, 0, "")
+    try:
+        body: list[ast.stmt] = ast.parse(Path(spec.origin).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return Source(spec.origin, 0, "")
+    found: ast.stmt | None = None
+    for piece in attribute.split("."):
+        found = next((node for node in body if _defines(node, piece)), None)
+        body = getattr(found, "body", [])
+    if found is None:
+        return Source(spec.origin, 0, "")
+    defined = isinstance(found, ast.ClassDef | ast.FunctionDef)
+    return Source(spec.origin, found.lineno, _first_line(ast.get_docstring(found)) if defined else "")  # type: ignore[arg-type]
+
+
+def _defines(node: ast.stmt, name: str) -> bool:
+    if isinstance(node, ast.Assign):
+        return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
+    return isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
+
+
+def _find_without_import(module: str) -> Any:
+    """The spec of a submodule, without importing a parent package that is not imported yet."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top)
+    for piece in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(piece, list(spec.submodule_search_locations))
+    return spec
+
+
+def _first_line(doc: str | None) -> str:
+    return (doc or "").strip().split("\n", 1)[0]

@@ -1,0 +1,106 @@
+"""Training from the start, and going on from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ganzoo import config
+from ganzoo.config.limits import seconds
+from ganzoo.errors import Problem, UserError
+from ganzoo.model import dry
+from ganzoo.model.blueprint import Blueprint, reading
+from ganzoo.parallel import distributed
+from ganzoo.registry import Registry
+from ganzoo.run import provenance
+from ganzoo.run.session import Session
+from ganzoo.store import checkpoint
+from ganzoo.store.folder import RunFolder
+from ganzoo.train import budget, precision
+
+
+def train(
+    blueprint: Blueprint, out: str | Path | None, registry: Registry, quiet: bool = False
+) -> tuple[RunFolder, str]:
+    """Train a model into a new run folder; the folder and why training stopped.
+
+    Raises:
+        UserError: the folder is taken, or a warm start cannot be read.
+        Diverged: training produced NaN or infinity.
+        Lost: another process is gone.
+    """
+    device = distributed.start(blueprint.spec.train.device, seconds(blueprint.spec.train.timeout))
+    path = RunFolder.claim(out, blueprint.spec.name) if distributed.rank() == 0 else None
+    folder = RunFolder(distributed.gather(path)[0])
+    budget.leave_open(blueprint.spec)
+    try:
+        with reading(blueprint.spec.data):
+            chosen = precision.settle(blueprint, device)
+            session = Session(blueprint, folder, registry, device, quiet)
+        session.begin()
+    except BaseException:
+        with suppress(OSError):  # unless something was written
+            folder.path.rmdir()
+        raise
+    if chosen and session.first and not quiet:
+        session.console.say(chosen)
+    return folder, session.run()
+
+
+def resume(
+    run: str | Path,
+    registry: Registry,
+    steps: int | None = None,
+    quiet: bool = False,
+    moved: Iterable[str] = (),
+) -> tuple[RunFolder, str]:
+    """Go on with a run from its last checkpoint.
+
+    Args:
+        run: The run folder, or an older checkpoint in it; newer ones are then set aside.
+        registry: Finds the components.
+        steps: Train to this step instead of the one the run was made for.
+        quiet: No progress on the console.
+        moved: Where the data or the device is now, such as ``data.root=FOLDER``.
+
+    Raises:
+        UserError: there is nothing to resume, or it cannot be read, or the data has changed.
+        Diverged: training produced NaN or infinity.
+        Lost: another process is gone.
+    """
+    stored = checkpoint.load(checkpoint.locate(run))
+    folder = RunFolder(run)
+    if folder.path.is_file():
+        folder = RunFolder(stored.path.resolve().parent.parent)
+        if not folder.metrics.exists():
+            raise UserError(f"{run} does not lie in a run folder, so there is no run to go on with")
+    plain = stored.header["config"]
+    if steps is not None:
+        if "phases" in plain:
+            raise UserError("this model has phases: --steps has no meaning for it")
+        plain["train"]["steps"] = steps
+    spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry, moved)
+    blueprint = dry.check(spec)
+    budget.leave_open(spec)
+    device = distributed.start(spec.train.device, seconds(spec.train.timeout))
+    if len(set(distributed.gather(stored.step))) > 1:
+        raise UserError(f"the processes see different checkpoints of {run}: they need one folder that all can read")
+    session = Session(blueprint, folder, registry, device, quiet)
+    if stored.step >= session.trainer.total:
+        wanted = f", and --steps {steps} is no more than that" if steps else ""
+        hint = "" if "phases" in plain else f"`--steps {2 * stored.step}` trains on"
+        raise UserError(Problem(f"{run} is finished: it has {stored.step} steps{wanted}", hint=hint))
+    session.restore(stored)
+    if session.first and not quiet:
+        for line in _differences(stored.header["environment"], provenance.environment(spec, device)):
+            session.console.say(line)
+    return folder, session.run()
+
+
+def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What has changed since a checkpoint, so that the run goes on, but not bit for bit."""
+    keys = ("ganzoo", "python", "packages", "plugins", "device", "threads", "processes")
+    changed = [f"{key} was {then.get(key)}, is {now[key]}" for key in keys if then.get(key) != now[key]]
+    return [f"not bit for bit as before: {line}" for line in changed]

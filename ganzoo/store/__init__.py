@@ -1,0 +1,1 @@
+"""What lies on the disk: files written whole or not at all, run folders, checkpoints."""
