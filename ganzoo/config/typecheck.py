@@ -1,12 +1,19 @@
-"""Check values against annotations, strictly: an integral float is an int, an int a float, a list a tuple; no more."""
+"""Check values against annotations, strictly: an integral float is an int, an int a float, a list a tuple; no more.
+
+Numbers may have bounds, as in ``Annotated[int, Ge(1)]``.
+"""
 
 from __future__ import annotations
 
+import operator
 import types
 from collections import abc
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from annotated_types import Ge, Gt, Le, Lt
 
 from ganzoo.config.tree import Node, shown
 from ganzoo.errors import Problem, choices, did_you_mean
@@ -14,6 +21,12 @@ from ganzoo.errors import Problem, choices, did_you_mean
 _LISTS = (list, abc.Sequence, abc.Iterable, abc.Collection)
 _DICTS = (dict, abc.Mapping, abc.MutableMapping)
 _NO = object()
+_BOUNDS: dict[type, tuple[str, str, Callable[[Any, Any], bool]]] = {
+    Ge: ("ge", "of at least", operator.ge),
+    Gt: ("gt", "above", operator.gt),
+    Le: ("le", "of at most", operator.le),
+    Lt: ("lt", "below", operator.lt),
+}
 
 
 def coerce(annotation: Any, value: Any) -> Any:
@@ -32,9 +45,24 @@ def coerce(annotation: Any, value: Any) -> Any:
 
 def _plain(annotation: Any) -> Any:
     """An annotation without the wrappings that say nothing of the value."""
-    while get_origin(annotation) is Annotated or hasattr(annotation, "__supertype__"):
+    while hasattr(annotation, "__supertype__") or (get_origin(annotation) is Annotated and not _bounds(annotation)):
         annotation = getattr(annotation, "__supertype__", None) or get_args(annotation)[0]
     return types.NoneType if annotation is None else annotation
+
+
+def _bounds(annotation: Any) -> tuple[Any, ...]:
+    """The bounds of a number."""
+    return tuple(item for item in getattr(annotation, "__metadata__", ()) if type(item) in _BOUNDS)
+
+
+def _unbounded(annotation: Any) -> Any:
+    """An annotation without its bounds."""
+    return _plain(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
+
+
+def _within(bound: Any, value: Any) -> bool:
+    name, _, holds = _BOUNDS[type(bound)]
+    return holds(value, getattr(bound, name))
 
 
 def _members(annotation: Any) -> list[Any]:
@@ -46,6 +74,7 @@ def _members(annotation: Any) -> list[Any]:
 
 
 def _is_known(annotation: Any) -> bool:
+    annotation = _unbounded(annotation)
     origin = get_origin(annotation) or annotation
     return origin in (types.NoneType, bool, int, float, str, Path, tuple, Literal, Any, *_LISTS, *_DICTS)
 
@@ -54,8 +83,11 @@ def _fit(annotation: Any, value: Any) -> Any:
     """`value` as one annotated type, or `_NO`."""
     if get_origin(annotation) in (Union, types.UnionType):
         members = _members(annotation)
-        exact = [m for m in members if m is type(value)]
+        exact = [m for m in members if _unbounded(m) is type(value)]
         return next((fit for m in (*exact, *members) if (fit := _fit(m, value)) is not _NO), _NO)
+    if get_origin(annotation) is Annotated:
+        found = _fit(_unbounded(annotation), value)
+        return found if found is not _NO and all(_within(bound, found) for bound in _bounds(annotation)) else _NO
     if not _is_known(annotation) or annotation is Any:
         return value
     origin, args = get_origin(annotation) or annotation, tuple(map(_plain, get_args(annotation)))
@@ -97,7 +129,7 @@ def _expected(annotation: Any, value: Any) -> str:
     literals = [v for m in members if get_origin(m) is Literal for v in get_args(m) if isinstance(v, str)]
     if isinstance(value, str):
         hint = did_you_mean(value, literals)
-        if {int, float} & set(members) and _is_number(value):
+        if {int, float} & set(map(_unbounded, members)) and _is_number(value):
             hint = "write it without quotes"
     else:
         takes_text = str in members or shown(value) in literals
@@ -115,6 +147,8 @@ def _is_number(text: str) -> bool:
 
 def _noun(annotation: Any, many: bool = False) -> str:
     """What a reader of YAML would call a value of this type."""
+    if get_origin(annotation) is Annotated:
+        return f"{_noun(_unbounded(annotation), many)} {_range(annotation)}"
     origin, args = get_origin(annotation) or annotation, tuple(map(_plain, get_args(annotation)))
     one_many = {
         int: ("a whole number", "whole numbers"),
@@ -141,6 +175,14 @@ def _noun(annotation: Any, many: bool = False) -> str:
     return "anything"
 
 
+def _range(annotation: Any) -> str:
+    """Bounds in words: ``of at least 1``, ``above 0``, ``from 0 to 1``."""
+    bounds = {type(bound): getattr(bound, _BOUNDS[type(bound)][0]) for bound in _bounds(annotation)}
+    if set(bounds) == {Ge, Le}:
+        return f"from {bounds[Ge]} to {bounds[Le]}"
+    return " and ".join(f"{_BOUNDS[kind][1]} {number}" for kind, number in bounds.items())
+
+
 def describe(annotation: Any) -> str:
     """An annotation as a reader would write it."""
     if annotation is types.NoneType:
@@ -149,6 +191,8 @@ def describe(annotation: Any) -> str:
         return " or ".join(describe(a) for a in get_args(annotation))
     if get_origin(annotation) is Literal:
         return " or ".join(repr(v) for v in get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return f"{describe(_unbounded(annotation))} {_range(annotation)}".rstrip()
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
     return str(annotation).replace("typing.", "")
@@ -157,7 +201,7 @@ def describe(annotation: Any) -> str:
 def read(cls: type, node: Node, path: str, problems: list[Problem], ignore: tuple[str, ...] = ()) -> Any:
     """A dataclass filled from a mapping; every problem is collected, and a bad value leaves the default."""
     assert is_dataclass(cls)
-    hints, values = get_type_hints(cls), {}
+    hints, values = get_type_hints(cls, include_extras=True), {}
     given = node.value
     if not isinstance(given, dict):
         if given is not None and not node.missing:

@@ -52,7 +52,7 @@ def arguments(factory: Callable[..., Any]) -> dict[str, Argument]:
     signature = inspect.signature(factory)
     source = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     try:
-        hints = get_type_hints(source)
+        hints = get_type_hints(source, include_extras=True)
     except Exception:  # annotations that do not resolve are not checked
         hints = {}
     return {

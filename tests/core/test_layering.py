@@ -18,7 +18,7 @@ from ganzoo.registry import plugins
 CORE = Path(ganzoo.__file__).parent
 ROOT = CORE.parent
 LAYERS = (
-    ("errors", "contract"),
+    ("errors", "contract", "bounds"),
     ("registry", "ganzoo"),
     ("config",),
     ("parallel", "data", "store"),

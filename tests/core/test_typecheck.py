@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, NewType, Optional, Union
 
 import pytest
+from annotated_types import Gt, Lt
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganzoo.bounds import Fraction, PositiveFloat, PositiveInt
 from ganzoo.config.tree import Node, shown, wrap
 from ganzoo.config.typecheck import coerce, describe, read
 from ganzoo.errors import Origin, Problem
@@ -277,3 +280,27 @@ def test_texts_are_never_numbers(text: str) -> None:
     for annotation in (int, float, bool, int | None, tuple[int, ...]):
         with pytest.raises(TypeError):
             coerce(annotation, text)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "message"),
+    [
+        (PositiveInt, 0, "0 should be a whole number of at least 1"),
+        (PositiveFloat, 0, "0 should be a number above 0"),
+        (Fraction, 1.5, "1.5 should be a number from 0 to 1"),
+        (Annotated[float, Lt(1), Gt(0)], 1, "1 should be a number below 1 and above 0"),
+        (PositiveInt | None, -2, "-2 should be a whole number of at least 1 or null"),
+        (PositiveInt | list[PositiveInt], [4, -1], "whole number of at least 1 or a list of whole numbers of at least"),
+        (tuple[PositiveInt, PositiveInt], [0, 1], "a list of 2 whole numbers of at least 1"),
+        (PositiveInt, "4", "write it without quotes"),
+    ],
+)
+def test_bounds(annotation: Any, value: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(message)):
+        coerce(annotation, value)
+
+
+def test_numbers_within_their_bounds_pass() -> None:
+    assert coerce(PositiveInt, 1.0) == 1 and coerce(Fraction, 1) == 1.0 and coerce(PositiveInt | None, None) is None
+    assert coerce(PositiveInt | Fraction, 2) == 2 and coerce(list[PositiveFloat], [1, 0.5]) == [1.0, 0.5]
+    assert describe(PositiveInt) == "int of at least 1" and describe(Fraction | None) == "float from 0 to 1 or null"
