@@ -16,7 +16,7 @@ PLAIN = ("train.precision=fp32", "train.rewrite=false", "share=[]")
 
 def contiguous(model: str, *overrides: str, code: str | None = None) -> Trainer:
     """A trainer whose networks stay in PyTorch's default layout."""
-    with patch("ganzoo.model.build.lay_out", lambda part: None):
+    with patch("ganzoo.model.blueprint.lay_out", lambda part: None):
         return models.trainer(model, *overrides, code=code)
 
 

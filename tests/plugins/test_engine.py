@@ -387,7 +387,8 @@ def test_published_extractors_are_the_engines(extractor: Any, name: str, tmp_pat
     ours = extractor((-1.0, 1.0), weights=str(path))
     given = ours(images)
     for mine, wanted in zip(given, theirs(rows), strict=True):
-        assert torch.allclose(mine / wanted.abs().max(), wanted / wanted.abs().max(), atol=1e-5)
+        largest = wanted.abs().max()  # single precision through up to a hundred layers: 2e-5 apart on some processors
+        assert torch.allclose(mine / largest, wanted / largest, atol=5e-5)
         assert wanted.std() > 0.1 * wanted.abs().mean()
     given.features.sum().backward()
     assert images.grad is not None and images.grad.abs().max() > 0

@@ -209,7 +209,7 @@ def test_grey_is_refused_or_repeated_where_that_is_written_and_every_record_says
     ],
 )
 def test_the_default_extractor_is_known_without_torch(shape: tuple[int, ...], name: str | None) -> None:
-    code = f"from ganzoo import plugins; import sys; e = plugins.installed().default_extractor({shape})\n"
+    code = f"from ganzoo.registry import plugins; import sys; e = plugins.installed().default_extractor({shape})\n"
     code += "print(e and e.name); assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, str(name)), done.stderr
