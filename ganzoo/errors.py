@@ -50,6 +50,10 @@ class UserError(GanzooError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class NoSpace(UserError):
+    """The disk is full. What was being written is gone, what was there before is as it was."""
+
+
 def _mistake(problem: Problem) -> tuple[object, ...]:
     """What tells two mistakes apart: one line of a player is read again in every phase in which the player plays."""
     path = re.sub(r"^phases\.[^.]+\.(?=players\.)", "", problem.path)

@@ -12,6 +12,7 @@ import typer
 
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, RunPath, print_json
+from ganzoo.parallel import launch
 
 Metrics = Annotated[
     list[str] | None,
@@ -78,7 +79,10 @@ def compare(
     without = [path for path in runs if RunFolder(path).metrics.exists() and not RunFolder(path).evaluated()]
     if len(without) < len(runs):
         for path in without:
-            print(f"left out: {path} has no metric records (`ganzoo evaluate {path}` makes some)", file=sys.stderr)
+            print(
+                f"left out: {path} has no metric records (`{launch.command('evaluate', path)}` makes some)",
+                file=sys.stderr,
+            )
         runs = [path for path in runs if path not in without]
     rows = compare(runs, _listed(metrics), best, _listed(across))
     names = list(rows[0].values)

@@ -74,7 +74,8 @@ def _ended(folder: Any, reason: str, registry: Registry, as_json: bool) -> None:
         if pictures:
             print(f"  samples  {pictures[-1]}")
         print(f"  report   {folder.path / 'report.html'}")
-        print(f"  more     ganzoo sample {folder.path} {_made_from(folder, registry) or '-n 16'} --out samples.png")
+        given = _made_from(folder, registry) or "-n 16"
+        print(f"  more     {launch.command('sample', folder.path)} {given} --out samples.png")
     distributed.stop()
     if reason == "interrupted":
         raise typer.Exit(130)

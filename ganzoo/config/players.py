@@ -83,6 +83,8 @@ class PlayerReader(NodeReader):
             origins=origins,
         )
         stated = node.get("minimize")
+        if not player.trains:
+            self.problem("this player trains nothing", node.value["trains"], f"{path}.trains", f"such as `[{name}]`")
         terms = self.entries(node, "minimize", under=path)
         if not terms:
             misspelt = [key for key in node.value if "minimize" in similar(key, ("minimize",)) and key != "minimize"]

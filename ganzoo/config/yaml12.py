@@ -14,6 +14,7 @@ from ganzoo.config.tree import MISSING, Node, Path_
 from ganzoo.errors import Origin, Problem, UserError
 
 _DEEPEST = 500
+_LARGEST = 100_000  # values in a file, those that aliases stand for counted each time
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -88,6 +89,9 @@ def _parse(text: str, origin: Origin, fixed: Origin | None, problems: list[Probl
     try:
         loader = _Loader(text)
         tree = loader.get_single_node()
+        if tree is not None and _size(tree, {}) > _LARGEST:
+            message = f"its aliases (*name) stand for more than {_LARGEST:,} values"
+            raise UserError(Problem(message, origin, hint="write what is needed, or use `extends:`"))
         return _Builder(origin, fixed, problems).build(tree, ()) if tree is not None else Node(None, origin)
     except yaml.YAMLError as error:
         raise UserError(_not_yaml(error, text, origin, fixed)) from None
@@ -106,6 +110,17 @@ def _nested(text: str) -> bool:
         depth += (character in "[{") - (character in "]}")
         deepest = max(deepest, depth)
     return deepest > _DEEPEST or re.search(rf"([-?:] ){{{_DEEPEST}}}", text) is not None
+
+
+def _size(tree: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node holds, with what its aliases stand for; a circle counts once, for it is refused later."""
+    if isinstance(tree, yaml.ScalarNode):
+        return 1
+    if id(tree) not in known:
+        known[id(tree)] = 1
+        pairs = tree.value if isinstance(tree, yaml.MappingNode) else [(child,) for child in tree.value]
+        known[id(tree)] += sum(_size(child, known) for pair in pairs for child in pair)
+    return known[id(tree)]
 
 
 def _not_yaml(error: yaml.YAMLError, text: str, origin: Origin, fixed: Origin | None) -> Problem:

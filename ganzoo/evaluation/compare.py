@@ -11,6 +11,7 @@ from typing import Any
 
 from ganzoo.errors import Problem, UserError, choices
 from ganzoo.evaluation.records import deviation, named
+from ganzoo.parallel import launch
 from ganzoo.store.files import atomic
 from ganzoo.store.folder import RunFolder
 
@@ -78,7 +79,7 @@ def _at(folder: RunFolder, best: bool) -> list[Stored]:
     """A run's records of one step, the last or the best; of equal protocol the newest."""
     records = folder.evaluated()
     if not records:
-        hint = f"`ganzoo evaluate {folder.path}` makes some"
+        hint = f"`{launch.command('evaluate', folder.path)}` makes some"
         raise UserError(Problem(f"{folder.path} has no metric records", hint=hint))
     try:
         index = json.loads((folder.checkpoints / "index.json").read_text(encoding="utf-8"))
@@ -90,7 +91,9 @@ def _at(folder: RunFolder, best: bool) -> list[Stored]:
     newest = {(r["metric"], _key(r["protocol"])): r for r in records if r["step"] == step}
     if not newest:
         message = f"{folder.path} has no metric records at its {'best' if best else 'last'} checkpoint, of step {step}"
-        raise UserError(Problem(message, hint=f"`ganzoo evaluate {folder.path}{' --best' * best}` makes some"))
+        raise UserError(
+            Problem(message, hint=f"`{launch.command('evaluate', folder.path, *['--best'] * best)}` makes some")
+        )
     return list(newest.values())
 
 
@@ -109,7 +112,9 @@ def _alike(name: str, paths: list[str], stored: list[list[Stored]], across: set[
     by_key = [{_key(r["protocol"], across): r for r in records if name in r["values"]} for records in stored]
     for path, found in zip(paths, by_key, strict=True):
         if not found:
-            raise UserError(Problem(f"{path} has no {name}", hint=f"`ganzoo evaluate {path} --metrics …` adds it"))
+            raise UserError(
+                Problem(f"{path} has no {name}", hint=f"`{launch.command('evaluate', path)} --metrics …` adds it")
+            )
     common = set.intersection(*(set(found) for found in by_key))
     if not common:
         other = next(i for i, found in enumerate(by_key) if not set(found) & set(by_key[0]))

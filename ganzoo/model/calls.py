@@ -13,6 +13,8 @@ from torch import nn
 from ganzoo.contract import Scales, first, map_tensors
 from ganzoo.errors import UserError
 
+_NOT_OWN = {"torch", "builtins", "abc", "collections", "enum", "pathlib", "typing", "numpy"}
+
 
 def zipped(run: Callable[..., Any], whole_args: list[bool], whole_names: set[str]) -> Callable[..., Any]:
     """A loss over lists (several batches, averaged) and scales (summed).
@@ -89,6 +91,23 @@ def call_signature(target: Any, name: str = "") -> inspect.Signature:
 def bound(function: Any) -> inspect.Signature:
     signature = _resolved(function)
     return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
+def members(value: Any) -> set[str]:
+    """What an expression may read of a value, or call: what its own classes define, buffers and plain numbers.
+
+    Nothing that is inherited from modules, tensors, paths or builtins: a model file may come from a stranger.
+    """
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return set(value._fields)
+    if isinstance(value, torch.Tensor | type) or not hasattr(value, "__dict__"):
+        return set()
+    own = [kind for kind in type(value).__mro__ if kind.__module__.split(".")[0] not in _NOT_OWN]
+    found = {name for kind in own for name in vars(kind)}
+    found |= {name for name, item in vars(value).items() if isinstance(item, int | float)}
+    if isinstance(value, nn.Module):
+        found |= value._buffers.keys()
+    return {name for name in found if not name.startswith("_")} - {"training", "forward"}
 
 
 def takes_tensor(annotation: Any) -> bool:

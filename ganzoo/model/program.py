@@ -13,7 +13,7 @@ from ganzoo.config.expression import HOLE, Attr, Call, Const, Expr, Name, Scaled
 from ganzoo.config.spec import Value
 from ganzoo.contract import first, ignored, shape_of
 from ganzoo.errors import EvaluationError, GanzooError, UserError
-from ganzoo.model.calls import as_float, call_signature, full_precision, mentions, takes_tensor
+from ganzoo.model.calls import as_float, call_signature, full_precision, members, mentions, takes_tensor
 from ganzoo.model.calls import zipped as zipped_call
 from ganzoo.model.turn import Getter, Turn
 
@@ -137,12 +137,10 @@ class Program:
 
         def read(turn: Turn) -> Any:
             value = get(turn)
-            try:
+            if field in (known := members(value)):
                 return getattr(value, field)
-            except AttributeError:
-                known = getattr(value, "_fields", None)
-                what = f"its fields are {', '.join(known)}" if known else f"it is {shape_of(value)}"
-                raise AttributeError(f"{base} has no field '{field}'; {what}") from None
+            what = f"its fields are {', '.join(sorted(known))}" if known else f"it is {shape_of(value)}"
+            raise AttributeError(f"{base} has no field '{field}'; {what}")
 
         return read
 
@@ -152,9 +150,11 @@ class Program:
         part, kind = self.part(name), self.kind(name)
         target = part
         for field in _fields(call.func):
-            if not hasattr(target, field):
-                methods = [m for m in vars(type(target)) if not m.startswith("_")]
-                raise UserError(f"{name} has no method '{field}'" + (f" (it has {', '.join(methods)})"))
+            if field not in members(target):
+                methods = sorted(m for m in members(target) if callable(getattr(target, m, None)))
+                raise UserError(
+                    f"{name} has no method '{field}'" + (f" (it has {', '.join(methods)})" if methods else "")
+                )
             target = getattr(target, field)
         if self.dry and target is part and hasattr(part, "dry"):
             target = part.dry

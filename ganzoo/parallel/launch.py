@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 
 def rank() -> int:
@@ -27,4 +28,4 @@ def command(*words: object) -> str:
         nodes = os.environ.get("GROUP_WORLD_SIZE", "1")
         more = f"--nnodes {nodes} --rdzv-backend c10d --rdzv-endpoint HOST:PORT " if nodes != "1" else ""
         start = f"torchrun {more}--nproc-per-node {os.environ.get('LOCAL_WORLD_SIZE', world())} -m ganzoo"
-    return " ".join([start, *map(str, words)])
+    return f"{start} {shlex.join(map(str, words))}"

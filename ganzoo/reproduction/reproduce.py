@@ -21,12 +21,9 @@ from typing import Any
 from ganzoo.config.spec import Spec
 from ganzoo.errors import Problem, UserError
 from ganzoo.reproduction.claims import Claim, settings
+from ganzoo.store.files import append
 from ganzoo.store.folder import RunFolder
-
-try:
-    import fcntl
-except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+from ganzoo.store.lock import held
 
 NOTES = "reproduced.json"  # in a run folder: what its training took, and whether it failed
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -99,7 +96,7 @@ def run(tasks: Iterable[Task], jobs: int, say: Callable[[str], None] = print, co
     def one(task: Task) -> None:
         what = f"{task.claim.said.model}, seed {task.seed}"
         say(f"{what}: {f'goes on from step {task.last}' if task.last else 'starts'}; log {_log(task)}")
-        with _held(task) as free:
+        with held(task.folder.with_suffix(".lock")) as free:
             taken = Problem(f"another process trains {task.folder}", hint="wait for it, or give another --out")
             problem = _train(task, more, running) if free else taken
         if problem:
@@ -134,22 +131,6 @@ def _polite() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _held(task: Task) -> Iterator[bool]:
-    """Whether this process alone may train it; the system lets go of it, however the process ends."""
-    if fcntl is None:
-        yield True
-        return
-    task.folder.parent.mkdir(parents=True, exist_ok=True)
-    with task.folder.with_suffix(".lock").open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
 
 
 def _log(task: Task) -> Path:
@@ -264,8 +245,7 @@ def record(path: Path, lines: Iterable[dict[str, Any]]) -> int:
         raise UserError(f"{path.parent} is not in a checkout, where a ledger could be kept")
     known = read_ledger(path)
     new = [item for item in lines if item not in known]
-    with path.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(item) + "\n" for item in new))
+    append(path, "".join(json.dumps(item) + "\n" for item in new))
     return len(new)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from ganzoo.errors import Problem, UserError
 from ganzoo.evaluation.records import deviation
 from ganzoo.reproduction.claims import Claim, groups
+from ganzoo.store.files import write_atomic
 
 Found = Mapping[str, Mapping[int, Mapping[str, Any]]]  # lines of the ledger by claim and seed
 HEAD = ["claim", "ours is measured by", "paper", "ours, last", "ours, best", "seeds", "verdict"]
@@ -217,4 +218,4 @@ def write_page(page: Path, claims: Iterable[Claim], found: Found, changed: Itera
     Raises:
         UserError: as :func:`rewritten`.
     """
-    page.write_text(rewritten(page.read_text(encoding="utf-8"), claims, found, changed), encoding="utf-8")
+    write_atomic(page, rewritten(page.read_text(encoding="utf-8"), claims, found, changed))

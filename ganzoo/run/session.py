@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 
 from ganzoo.config.limits import seconds
 from ganzoo.contract import first
-from ganzoo.errors import Collapsed, Diverged, GanzooError, Lost, Problem, UserError, choices
+from ganzoo.errors import Collapsed, Diverged, GanzooError, Lost, NoSpace, Problem, UserError, choices
 from ganzoo.evaluation.evaluate import evaluate
 from ganzoo.evaluation.records import Record, flat, mode_of, named
 from ganzoo.model.blueprint import Blueprint
@@ -161,6 +162,11 @@ class Session:
         except KeyboardInterrupt:
             self.tell("on_end", step=self.trainer.step, reason="interrupted")
             raise
+        except NoSpace as error:
+            with suppress(UserError):  # there is no room for the end of the log either
+                self.tell("on_end", step=self.trainer.step, reason=f"failed: {error}")
+            hint = f"make room; {self.left()}"
+            raise NoSpace(replace(problem, hint=hint) for problem in error.problems) from error
         except BaseException as error:
             self.tell("on_end", step=self.trainer.step, reason=f"failed: {error}")
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ganzoo.parallel import distributed
 from ganzoo.registry import Registry
 from ganzoo.run import provenance
 from ganzoo.run.session import Session
-from ganzoo.store import checkpoint
+from ganzoo.store import checkpoint, lock
 from ganzoo.store.folder import RunFolder
 from ganzoo.train import budget, precision
 
@@ -35,18 +35,27 @@ def train(
     path = RunFolder.claim(out, blueprint.spec.name) if distributed.rank() == 0 else None
     folder = RunFolder(distributed.gather(path)[0])
     budget.leave_open(blueprint.spec)
-    try:
-        with reading(blueprint.spec.data):
-            chosen = precision.settle(blueprint, device)
-            session = Session(blueprint, folder, registry, device, quiet)
-        session.begin()
-    except BaseException:
-        with suppress(OSError):  # unless something was written
-            folder.path.rmdir()
-        raise
-    if chosen and session.first and not quiet:
-        session.console.say(chosen)
-    return folder, session.run()
+    with _alone(folder):
+        if distributed.rank() == 0:
+            folder.check_empty()  # another process may have trained there in the meantime
+        try:
+            with reading(blueprint.spec.data):
+                chosen = precision.settle(blueprint, device)
+                session = Session(blueprint, folder, registry, device, quiet)
+            session.begin()
+        except BaseException:
+            with suppress(OSError):  # unless something was written
+                (folder.path / lock.WRITER).unlink()
+                folder.path.rmdir()
+            raise
+        if chosen and session.first and not quiet:
+            session.console.say(chosen)
+        return folder, session.run()
+
+
+def _alone(folder: RunFolder) -> AbstractContextManager[None]:
+    """The first of the processes that train together holds the folder, so that nobody else writes there."""
+    return lock.writing(folder.path) if distributed.rank() == 0 else nullcontext()
 
 
 def resume(
@@ -87,16 +96,21 @@ def resume(
     device = distributed.start(spec.train.device, seconds(spec.train.timeout))
     if len(set(distributed.gather(stored.step))) > 1:
         raise UserError(f"the processes see different checkpoints of {run}: they need one folder that all can read")
-    session = Session(blueprint, folder, registry, device, quiet)
-    if stored.step >= session.trainer.total:
-        wanted = f", and --steps {steps} is no more than that" if steps else ""
-        hint = "" if "phases" in plain else f"`--steps {2 * stored.step}` trains on"
-        raise UserError(Problem(f"{run} is finished: it has {stored.step} steps{wanted}", hint=hint))
-    session.restore(stored)
-    if session.first and not quiet:
-        for line in _differences(stored.header["environment"], provenance.environment(spec, device)):
-            session.console.say(line)
-    return folder, session.run()
+    with _alone(folder):
+        if checkpoint.locate(run) != stored.path:
+            raise UserError(
+                Problem(f"{run} was trained on in the meantime", hint="the same command goes on from there")
+            )
+        session = Session(blueprint, folder, registry, device, quiet)
+        if stored.step >= session.trainer.total:
+            wanted = f", and --steps {steps} is no more than that" if steps else ""
+            hint = "" if "phases" in plain else f"`--steps {2 * stored.step}` trains on"
+            raise UserError(Problem(f"{run} is finished: it has {stored.step} steps{wanted}", hint=hint))
+        session.restore(stored)
+        if session.first and not quiet:
+            for line in _differences(stored.header["environment"], provenance.environment(spec, device)):
+                session.console.say(line)
+        return folder, session.run()
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -33,8 +33,16 @@ class Checkpoint:
 
 def save(path: Path, header: dict[str, Any], state: dict[str, Any]) -> None:
     """Write a checkpoint, whole or not at all."""
-    with atomic(path) as file:
+    with atomic(path, _bytes(state)) as file:
         torch.save({"format": FORMAT, "header": json.dumps(header), "state": state}, file)
+
+
+def _bytes(state: Any) -> int:
+    """The bytes of all tensors."""
+    if isinstance(state, torch.Tensor):
+        return state.nbytes
+    items = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
+    return sum(map(_bytes, items))
 
 
 def load(path: Path) -> Checkpoint:

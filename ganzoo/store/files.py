@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,29 +15,94 @@ from typing import Any, BinaryIO
 import yaml
 
 from ganzoo.config.yaml12 import RESOLVERS
-from ganzoo.errors import UserError
+from ganzoo.errors import NoSpace, Problem, UserError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class _File(io.FileIO):
+    """A file that remembers why a write failed, whatever the library that called it makes of the error."""
+
+    failed: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.failed = error
+            raise
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[BinaryIO]:
+def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
     """A file to write so that a reader, or a crash, sees the old content or the new one and nothing between.
 
+    Args:
+        path: The file.
+        size: Bytes that it will have at least, if that is known, for the message where they do not fit.
+
     Raises:
+        NoSpace: the disk is full.
         UserError: it cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    raw: _File | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        raw = _File(temporary, "wb")
+        with io.BufferedWriter(raw) as file:
             yield file
+            size = max(size, file.tell())
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+    except Exception as error:
+        failed = error if isinstance(error, OSError) else raw.failed if raw is not None else None
+        if failed is None:
+            raise
+        with suppress(OSError):
+            size = max(size, temporary.stat().st_size)
+            temporary.unlink()
+        raise cannot_write(path, failed, size) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def append(path: Path, text: str) -> None:
+    """Add lines to a text file; where they do not fit, the file is as it was.
+
+    Raises:
+        NoSpace: the disk is full.
+        UserError: it cannot be written.
+    """
+    data, before = text.encode(), None
+    try:
+        with path.open("ab", buffering=0) as file:
+            before = file.tell()
+            written = 0
+            while written < len(data):
+                written += file.write(data[written:])
+    except OSError as error:
+        with suppress(OSError):
+            if before is not None:
+                os.truncate(path, before)
+        raise cannot_write(path, error, len(data)) from error
+
+
+def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
+    """Why a file cannot be written; where the disk is full, how much it needs and how much is free."""
+    if error.errno not in _FULL:
+        return UserError(f"{path} cannot be written: {error.strerror or error}")
+    free = 0
+    with suppress(OSError):
+        free = shutil.disk_usage(path.parent).free
+    message = f"{path} cannot be written: the disk is full (it needs {_megabytes(size)}, {_megabytes(free)} are free)"
+    return NoSpace(Problem(message, hint="make room; nothing that was there before is lost"))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 def write_atomic(path: Path, text: str) -> None:

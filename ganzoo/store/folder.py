@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import Problem, UserError
-from ganzoo.store.files import dump_yaml, read_lines, write_atomic
+from ganzoo.parallel import launch
+from ganzoo.store import lock
+from ganzoo.store.files import append, dump_yaml, read_lines, write_atomic
 
 if TYPE_CHECKING:
     from ganzoo.evaluation.records import Record
@@ -31,16 +33,25 @@ class RunFolder:
         """Refuse a place that is taken.
 
         Raises:
-            UserError: there is a run, or anything else, in it.
+            UserError: there is a run, or anything else, in it, or another process writes there.
         """
         if self.path.is_file():
             raise UserError(Problem(f"{self.path} is a file", hint="give the run another folder"))
-        if self.path.is_dir() and any(self.path.iterdir()):
+        lock.check_free(self.path)
+        self.check_empty()
+
+    def check_empty(self) -> None:
+        """Refuse a folder that holds anything.
+
+        Raises:
+            UserError: there is a run, or anything else, in it.
+        """
+        if self.path.is_dir() and any(path.name != lock.WRITER for path in self.path.iterdir()):
             if (self.path / "config.yaml").exists() and not any(self.checkpoints.glob("step_*.pt")):
                 message = f"{self.path} holds a run that was stopped before its first checkpoint"
                 raise UserError(Problem(message, hint="delete it, or give the new run another folder"))
             if (self.path / "config.yaml").exists():
-                hint = f"`ganzoo resume {self.path}` goes on with it; or give the new run another folder"
+                hint = f"`{launch.command('resume', self.path)}` goes on with it; or give the new run another folder"
                 raise UserError(Problem(f"{self.path} already holds a run", hint=hint))
             raise UserError(Problem(f"{self.path} is not empty", hint="give the run another folder"))
 
@@ -75,14 +86,12 @@ class RunFolder:
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        append(self.metrics, json.dumps(record) + "\n")
 
     def log_records(self, records: Iterable[Record], of: Mapping[str, Any], out: Path | None = None) -> None:
         """Append metric records to ``evaluations.jsonl``, or another file, each a line, with what they are `of`."""
         lines = [json.dumps({**of, **asdict(record)}) + "\n" for record in records]
-        with (out or self.evaluations).open("a", encoding="utf-8") as file:
-            file.write("".join(lines))
+        append(out or self.evaluations, "".join(lines))
 
     def records(self) -> list[dict[str, Any]]:
         """Every line of ``metrics.jsonl``."""

@@ -1,0 +1,83 @@
+"""Locks on files: one process at a time writes a run. The system lets go of a lock, however its process ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing is locked
+    fcntl = None  # type: ignore[assignment]
+
+from ganzoo.errors import Problem, UserError
+
+WRITER = ".writer"  # in a run's folder; says which process writes there
+
+
+@contextmanager
+def held(path: Path) -> Iterator[BinaryIO | None]:
+    """The file at `path`, locked for this process alone inside the block; None if another process has it.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield None
+        else:
+            yield file
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Inside the block this process alone writes a run's folder.
+
+    What a killed process left behind is taken over: its lock went with it.
+
+    Raises:
+        UserError: another process writes there; the message names it and its host.
+    """
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(held(folder / WRITER))
+            if file is None:
+                raise UserError(_taken(folder))
+            file.truncate(0)
+            file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
+            file.flush()
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
+        yield
+        with suppress(OSError):
+            file.truncate(0)
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that another process writes at this moment.
+
+    Raises:
+        UserError: one does.
+    """
+    if (folder / WRITER).is_file():
+        with held(folder / WRITER) as file:
+            if file is None:
+                raise UserError(_taken(folder))
+
+
+def _taken(folder: Path) -> Problem:
+    try:
+        writer = json.loads((folder / WRITER).read_bytes())
+        who = f"process {writer['pid']} on {writer['host']}"
+    except (OSError, ValueError, KeyError):
+        who = "another process"
+    return Problem(f"{who} is writing to {folder}", hint="wait for it or stop it, or give the new run another folder")
