@@ -93,21 +93,21 @@ def bound(function: Any) -> inspect.Signature:
     return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
-def members(value: Any) -> set[str]:
+def members(value: Any) -> list[str]:
     """What an expression may read of a value, or call: what its own classes define, buffers and plain numbers.
 
     Nothing that is inherited from modules, tensors, paths or builtins: a model file may come from a stranger.
     """
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return set(value._fields)
+        return list(value._fields)
     if isinstance(value, torch.Tensor | type) or not hasattr(value, "__dict__"):
-        return set()
+        return []
     own = [kind for kind in type(value).__mro__ if kind.__module__.split(".")[0] not in _NOT_OWN]
     found = {name for kind in own for name in vars(kind)}
     found |= {name for name, item in vars(value).items() if isinstance(item, int | float)}
     if isinstance(value, nn.Module):
         found |= value._buffers.keys()
-    return {name for name in found if not name.startswith("_")} - {"training", "forward"}
+    return sorted(name for name in found - {"training", "forward"} if not name.startswith("_"))
 
 
 def takes_tensor(annotation: Any) -> bool:

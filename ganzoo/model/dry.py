@@ -13,7 +13,7 @@ from ganzoo.config.spec import Component, Phase, Player, Spec, Term
 from ganzoo.contract import first, shape_of
 from ganzoo.data.fields import Field
 from ganzoo.errors import EvaluationError, Problem, UserError
-from ganzoo.model import build, modes
+from ganzoo.model import backward, build, modes
 from ganzoo.model.blueprint import DRY_BATCH, Blueprint, dry_turn, no_meta, note
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
 from ganzoo.model.program import Program
@@ -74,11 +74,14 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
     turn = dry_turn(blueprint, player.name)
     turn.player = player.name
     total: torch.Tensor | None = None
+    losses: list[tuple[Term, torch.Tensor]] = []
     failed = False
     with draw.using(turn.draws):
         for term in player.terms.values():
             loss = _term(term, program, turn, problems)
             failed |= loss is None
+            if loss is not None:
+                losses.append((term, loss))
             total = loss if total is None or loss is None else total + loss
     blueprint.computed[phase.name, player.name] = list(turn.cache)
     for name, value in turn.cache.items():
@@ -91,7 +94,7 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
             failed = None in [_term(term, program, alone, problems) for term in player.terms.values()]
     if failed or total is None or not own:
         return
-    _reach(player, total, blueprint, problems)
+    _reach(player, total, losses, blueprint, problems)
     _optimizer(player, blueprint, problems)
 
 
@@ -114,13 +117,27 @@ def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> t
     return loss
 
 
-def _reach(player: Player, total: torch.Tensor, blueprint: Blueprint, problems: list[Problem]) -> None:
+def _reach(
+    player: Player,
+    total: torch.Tensor,
+    losses: list[tuple[Term, torch.Tensor]],
+    blueprint: Blueprint,
+    problems: list[Problem],
+) -> None:
     """Every part that the player trains must get a gradient from its terms."""
     modules = {name: modes.parameters(blueprint.parts, [name]) for name in player.trains}
     every = [p for params in modules.values() for p in params]
     gradients: dict[Any, Any]
     if total.requires_grad:
-        gradients = dict(zip(every, torch.autograd.grad(total, every, allow_unused=True), strict=True))
+        try:
+            found = torch.autograd.grad(total, every, retain_graph=True, allow_unused=True)
+        except RuntimeError as error:
+            failed = backward.failed(error, player.name, losses, every, blueprint.spec)
+            if blueprint.device.type == "meta" and no_meta(error):
+                raise failed from error
+            note(failed, problems)
+            return
+        gradients = dict(zip(every, found, strict=True))
     else:
         gradients = dict.fromkeys(every)
     for name, params in modules.items():

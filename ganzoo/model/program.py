@@ -139,7 +139,7 @@ class Program:
             value = get(turn)
             if field in (known := members(value)):
                 return getattr(value, field)
-            what = f"its fields are {', '.join(sorted(known))}" if known else f"it is {shape_of(value)}"
+            what = f"its fields are {', '.join(known)}" if known else f"it is {shape_of(value)}"
             raise AttributeError(f"{base} has no field '{field}'; {what}")
 
         return read
@@ -151,7 +151,7 @@ class Program:
         target = part
         for field in _fields(call.func):
             if field not in members(target):
-                methods = sorted(m for m in members(target) if callable(getattr(target, m, None)))
+                methods = [m for m in members(target) if callable(getattr(target, m, None))]
                 raise UserError(
                     f"{name} has no method '{field}'" + (f" (it has {', '.join(methods)})" if methods else "")
                 )

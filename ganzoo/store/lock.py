@@ -28,14 +28,25 @@ def held(path: Path) -> Iterator[BinaryIO | None]:
         OSError: it cannot be opened.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield None
-        else:
-            yield file
+    while True:
+        with path.open("a+b") as file:
+            try:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                yield None
+                return
+            if _is(path, file):  # and not one that its last holder deleted
+                yield file
+                return
+
+
+def _is(path: Path, file: BinaryIO) -> bool:
+    """Whether an open file still lies at its path."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -57,9 +68,11 @@ def writing(folder: Path) -> Iterator[None]:
             file.flush()
         except OSError as error:
             raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
-        yield
-        with suppress(OSError):
-            file.truncate(0)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                (folder / WRITER).unlink()
 
 
 def check_free(folder: Path) -> None:

@@ -16,6 +16,7 @@ from torch import nn
 from ganzoo.config import static
 from ganzoo.config.spec import Component, Phase, Player, Term
 from ganzoo.contract import first
+from ganzoo.model import backward
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import for_phase, freeze, parameters
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
@@ -273,7 +274,14 @@ class Trainer:
                     rarer = math.lcm(term.every, player.every) // player.every  # than the player's turns
                     total = total + (term.factor * factor * rarer) * loss
             self.meters.add(names, losses, self.step)
-            (total / len(batches) if len(batches) > 1 else total).backward()
+            try:
+                (total / len(batches) if len(batches) > 1 else total).backward()
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                terms = [term for term, _, _ in active]
+                pairs = list(zip(terms, losses, strict=True))
+                raise backward.failed(error, player.name, pairs, state.own, self.spec) from error
         return True
 
     def update(self, player: Player) -> None:

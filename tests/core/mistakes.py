@@ -179,6 +179,7 @@ STATIC = [
     Mistake("unknown share", "share: [fkae]", 2, "share", "did you mean 'fake'?"),
     Mistake("unknown sample", "sample: fkae", 2, "sample", "did you mean 'fake'?"),
     Mistake("unknown like", "parts: {G: {like: rael}}", 2, "parts.G.like", "did you mean 'real'?"),
+    Mistake("trains nothing", "players:\n  G:\n    trains: []", 4, "players.G.trains", "this player trains nothing"),
     Mistake("lr_scale", "optimizer: {lr_scale: {Q: 2}}", 2, "optimizer.lr_scale", "which no player trains"),
     Mistake("best", "train: {keep: {best: G.adversrial}}", 2, "train.keep.best", "did you mean 'G.adversarial'"),
     Mistake("no metric", "evaluate: {values: {a: 'l1(fake, real)'}}", 2, "evaluate.values.a", "write `a: fit(fake)`"),
@@ -240,6 +241,18 @@ STATIC = [
 ]
 
 LATE = [
+    # what modules and tensors inherit
+    *(
+        Mistake(
+            f"inherited {method}",
+            f"players:\n  G:\n    minimize:\n      near: {method}",
+            5,
+            "players.G.minimize.near",
+            f"G has no method '{method.split('(')[0].rpartition('.')[2]}'",
+        )
+        for method in ("G.zero_grad()", "G.requires_grad_(fake)", "G.float()", "G.share_memory()")
+    ),
+    Mistake("inherited field", "flow: {more: fake.data}\nshow: [more]", 2, "flow.more", "fake has no field 'data'"),
     # arguments
     Mistake(
         "argument",

@@ -278,3 +278,12 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
         plain(text)
     except UserError as error:
         assert all(str(p).startswith("test: ") and p.message for p in error.problems)
+
+
+def test_aliases_that_stand_for_too_much_are_refused_at_once(tmp_path: Path) -> None:
+    """Eight levels of nine references would be 43 million values."""
+    lines = ["a0: &a0 [x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]
+    node, problems = read("\n".join(lines), tmp_path)
+    assert node is None and "its aliases (*name) stand for more than 100,000 values" in problems[0].message
+    node, problems = read("a: &a [1, 2]\nb: [*a, *a]", tmp_path)
+    assert not problems and node is not None and node.plain() == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
