@@ -14,7 +14,7 @@ from ganzoo.errors import UserError
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit
 from ganzoo_data.folder import ImageFolder
-from ganzoo_data.words import printable
+from ganzoo_data.words import natural, printable, some
 
 SPLIT = "{split}"
 
@@ -91,7 +91,8 @@ class Two(ImageSet):
         """Raises UserError where the root lacks a folder."""
         for name, side in zip(self.named, self.sides, strict=True):
             if self.root.is_dir() and not side.root.is_dir():
-                found = ", ".join(sorted(path.name for path in self.root.iterdir() if path.is_dir())) or "no folders"
+                folders = sorted((printable(p.name) for p in self.root.iterdir() if p.is_dir()), key=natural)
+                found = some(folders) or "no folders"
                 raise UserError(
                     f"there is no folder {printable(side.root)}; {printable(self.root)} has {found}: write "
                     f"data.{name}=FOLDER, below that, or data.{name}=. for itself"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ganzoo.errors import UserError, choices
-from ganzoo_data.words import printable, some
+from ganzoo_data.words import natural, printable, some
 
 _COMMON = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
 SUFFIXES = _COMMON | {".apng", ".jpe", ".jfif", ".dib", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"}
@@ -100,7 +100,7 @@ def _name(folder: str) -> str:
 
 def _numbered(root: Path, tops: Sequence[str], classes: Sequence[str] | int | None) -> dict[str, int]:
     """The number of each class."""
-    found = sorted({_name(top) for top in tops})
+    found = sorted({_name(top) for top in tops}, key=natural)
     if classes is None or isinstance(classes, int):
         if classes is not None and classes != len(found):
             fix = f"write `classes: {len(found)}`"

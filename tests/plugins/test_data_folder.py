@@ -441,3 +441,11 @@ def test_fingerprints_follow_the_data(tmp_path: Path) -> None:
     save(moved / "b" / "002.png", pixels)
     assert folder.ImageFolder(str(moved)).fingerprint() != first
     (moved / "a" / "000.png").rename(moved / "b" / "0.png")
+
+
+def test_numbered_classes_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for name in ("10", "2", "1", "b12", "b3", "007"):
+        save(tmp_path / name / "a.png", coloured(0, 0, 0))
+    found = listing.list_images(tmp_path)
+    assert found.classes == ("1", "2", "007", "10", "b3", "b12")
+    assert [found.classes[label] for label in found.labels] == [file.top for file in found.files]
