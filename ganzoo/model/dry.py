@@ -15,6 +15,7 @@ from ganzoo.data.fields import Field
 from ganzoo.errors import EvaluationError, Problem, UserError
 from ganzoo.model import backward, build, modes
 from ganzoo.model.blueprint import DRY_BATCH, Blueprint, dry_turn, no_meta, note
+from ganzoo.model.light import without_compiler
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
 from ganzoo.model.program import Program
 from ganzoo.parallel import draw
@@ -27,7 +28,8 @@ def check(spec: Spec, fields: dict[str, Field] | None = None) -> Blueprint:
         UserError: with every problem found.
     """
     try:
-        return _check(spec, fields, "meta")
+        with without_compiler():
+            return _check(spec, fields, "meta")
     except EvaluationError as error:
         blueprint = _check(spec, fields, "cpu")
         blueprint.notes.append(f"checked on the CPU with random input, because the meta device failed: {error}")
