@@ -105,6 +105,13 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     return "did you mean " + " or ".join(f"'{c}'" for c in close) + "?" if close else ""
 
 
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """The first names with commas, and how many more there are."""
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more
+
+
 def choices(name: str, candidates: Iterable[str], what: str = "there are") -> str:
     """The hint of :func:`did_you_mean`, or else the full (short) list of what exists."""
     names = sorted(candidates)

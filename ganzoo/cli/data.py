@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, print_json
+from ganzoo.parallel import launch
 
 app = typer.Typer(no_args_is_help=True, help="Prepare data.")
 
@@ -37,4 +39,5 @@ def pack(
         return
     counts = ", ".join(f"{name} {split['count']}" for name, split in index["splits"].items())
     print(f"packed {out}: {counts}")
-    print(f'  train on it with: ganzoo train MODEL data="{{use: {reader}, root: {out}}}"')
+    data = f"data={{use: {reader}, root: {json.dumps(str(out), ensure_ascii=False)}}}"
+    print(f"  train on it with: {launch.command('train', 'MODEL', data)}")

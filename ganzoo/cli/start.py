@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ganzoo.parallel import launch
 
 app = typer.Typer(no_args_is_help=True, help="Write a new project.")
 
@@ -26,4 +29,7 @@ def plugin(
     from ganzoo.cli.template import write
 
     folder = write(name, out)
-    print(f"wrote {folder}; next:\n  pip install -e {folder} --no-deps\n  ganzoo list {name}\n  pytest {folder}")
+    place = shlex.quote(str(folder))
+    print(
+        f"wrote {folder}; next:\n  pip install -e {place} --no-deps\n  {launch.command('list', name)}\n  pytest {place}"
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import keyword
+import shutil
 from pathlib import Path
 
 from ganzoo.errors import UserError
+from ganzoo.store.files import write_atomic
 
 FILES = {
     "pyproject.toml": """\
@@ -141,7 +143,7 @@ def write(name: str, out: Path | None = None) -> Path:
     """Write the project; its folder.
 
     Raises:
-        UserError: the name is no package name, or the folder is taken.
+        UserError: the name is no package name, or the folder is taken or cannot be written.
     """
     package = name.removeprefix("ganzoo-").removeprefix("ganzoo_").replace("-", "_")
     if not package.isidentifier() or keyword.iskeyword(package) or package != package.lower():
@@ -150,8 +152,10 @@ def write(name: str, out: Path | None = None) -> Path:
     folder = out or Path(f"ganzoo-{dist}")
     if folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is not empty; give another folder with --out")
-    for path, text in FILES.items():
-        file = folder / path.format(name=package)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text.format(name=package, dist=dist), encoding="utf-8")
+    try:
+        for path, text in FILES.items():
+            write_atomic(folder / path.format(name=package), text.format(name=package, dist=dist))
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)  # it was empty, and half a project is none
+        raise
     return folder

@@ -10,7 +10,7 @@ from typing import Any
 from ganzoo.config import layout
 from ganzoo.config.tree import MISSING, Node, Path_, shown, wrap
 from ganzoo.config.yaml12 import read_file, read_value
-from ganzoo.errors import Origin, Problem, UserError, did_you_mean, similar
+from ganzoo.errors import Origin, Problem, UserError, did_you_mean, listed, similar
 from ganzoo.registry import Registry
 
 COMMAND_LINE = "command line"
@@ -96,7 +96,7 @@ def _hint(name: str, registry: Registry) -> str:
     variants = {m.partition("/")[2]: m for m in known if m.startswith(f"{paper}/")}
     if variants:
         near = similar(variant, variants) if variant != paper else []
-        return did_you_mean(variants[near[0]], known) if near else f"there are {', '.join(variants.values())}"
+        return did_you_mean(variants[near[0]], known) if near else f"there are {listed(variants.values())}"
     return did_you_mean(name, known) or did_you_mean(paper, {m.split("/")[0] for m in known}) or LIST
 
 
@@ -274,4 +274,4 @@ def bundled_variants(name: str, registry: Registry) -> str:
                 continue
             if use is not None and use.value in bundled:
                 found.append(model)
-    return f"; on bundled data: {', '.join(found)}" if found else ""
+    return f"; on bundled data: {listed(found)}" if found else ""

@@ -11,7 +11,7 @@ from ganzoo.config.expression import called
 from ganzoo.config.players import PlayerReader
 from ganzoo.config.spec import RESERVED, Part, Spec, Value
 from ganzoo.config.tree import Node
-from ganzoo.errors import UserError, choices, did_you_mean
+from ganzoo.errors import UserError, choices, did_you_mean, listed
 
 PART_KINDS = (
     *("generator", "discriminator", "encoder", "extractor", "adversarial", "loss"),
@@ -28,7 +28,7 @@ class Reader(PlayerReader):
         for key, node in tree.value.items():
             if key not in schema.TOP:
                 known = [k for k in schema.TOP if k != "locked"]
-                self.problem(f"there is no setting '{key}'", node, key, choices(key, known) or ", ".join(known))
+                self.problem(f"there is no setting '{key}'", node, key, choices(key, known) or listed(known))
         config = tree.plain()
         origins = {".".join(path): node.origin for path, node in tree.leaves()}
         train = self.train(tree)

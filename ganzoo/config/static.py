@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ganzoo.config import limits
 from ganzoo.config.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
 from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
-from ganzoo.errors import Origin, Problem, choices, did_you_mean
+from ganzoo.errors import Origin, Problem, choices, did_you_mean, listed
 from ganzoo.registry import KINDS
 
 
@@ -278,8 +278,8 @@ def _unused(spec: Spec, graph: Graph) -> None:
     for what, unused in (("parts", parts), ("values", values)):
         if unused:
             where = [str(_origin(spec, name)) for name in unused]
-            listed = ", ".join(f"{name} ({place})" for name, place in zip(unused, where, strict=True))
-            warning = f"unused {what}: {listed}"
+            names = listed(f"{name} ({place})" for name, place in zip(unused, where, strict=True))
+            warning = f"unused {what}: {names}"
             if warning not in spec.warnings:
                 spec.warnings.append(warning)
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from annotated_types import Ge, Gt, Le, Lt
 
 from ganzoo.config.tree import Node, shown
-from ganzoo.errors import Problem, choices, did_you_mean
+from ganzoo.errors import Problem, choices, did_you_mean, listed
 
 _LISTS = (list, abc.Sequence, abc.Iterable, abc.Collection)
 _DICTS = (dict, abc.Mapping, abc.MutableMapping)
@@ -205,7 +205,7 @@ def read(cls: type, node: Node, path: str, problems: list[Problem], ignore: tupl
     given = node.value
     if not isinstance(given, dict):
         if given is not None and not node.missing:
-            known = ", ".join(key for key in hints if key not in ignore)
+            known = listed(key for key in hints if key not in ignore)
             problems.append(Problem(f"{shown(node.plain())} should be a mapping", node.origin, path, f"of {known}"))
         given = {}
     for key, child in given.items():

@@ -12,7 +12,7 @@ from ganzoo.config.spec import Spec
 from ganzoo.config.static import Graph
 from ganzoo.data.fields import Field
 from ganzoo.data.reference import SPLITS
-from ganzoo.errors import Problem, UserError
+from ganzoo.errors import Problem, UserError, listed
 from ganzoo.evaluation.evaluate import evaluate, reads
 from ganzoo.evaluation.records import Record
 from ganzoo.model import build, factory
@@ -66,7 +66,7 @@ def score(
     wanted_keys = {_key(name) for name in wanted}
     spec.metrics = {name: value for name, value in spec.metrics.items() if name in wanted_keys or not wanted_keys}
     if not spec.metrics:
-        known = ", ".join(e.name for e in run.registry if e.kind == "metric")
+        known = listed(e.name for e in run.registry if e.kind == "metric")
         raise UserError(Problem(f"{run.name} names no metrics", hint=f"ask for some: --metrics NAME, of {known}"))
     blueprint = build.draw_up(spec, run.fields, measuring=True)
     if against is not None:
@@ -247,7 +247,7 @@ def _same_fields(spec: Spec, blueprint: Blueprint) -> None:
             message = f"{spec.against.entry.id} has other classes of {name} than the run: {classes}"
             raise UserError(Problem(message, spec.against.origin, hint="a class is known by its place among them"))
     if not set(blueprint.reference.fields) & set(blueprint.fields):
-        hint = "it has " + ", ".join(blueprint.reference.fields)
+        hint = f"it has {listed(blueprint.reference.fields)}"
         raise UserError(
             Problem(f"{spec.against.entry.id} has none of the run's fields", spec.against.origin, hint=hint)
         )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 from ganzoo.config.spec import Component
 from ganzoo.config.typecheck import coerce, describe
-from ganzoo.errors import Problem, UserError, choices
+from ganzoo.errors import Problem, UserError, choices, listed
 
 EMPTY = inspect.Parameter.empty
 
@@ -76,7 +76,7 @@ def check(component: Component, problems: list[Problem]) -> Callable[..., Any] |
     for key, value in component.args.items():
         path = f"{component.path}.{key}"
         if key not in known:
-            hint = choices(key, known, "its arguments are") or "its arguments are " + ", ".join(known)
+            hint = choices(key, known, "its arguments are") or f"its arguments are {listed(known)}"
             message = f"{component.entry.id} has no argument '{key}'"
             problems.append(Problem(message, component.at(key), path, hint))
             continue

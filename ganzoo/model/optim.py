@@ -10,7 +10,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from ganzoo.config.spec import Component, Player
-from ganzoo.errors import Problem, UserError
+from ganzoo.errors import Problem, UserError, listed
 from ganzoo.model import factory
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import parameters
@@ -63,7 +63,7 @@ class Schedules:
                 continue
             for group in optimizer.param_groups:
                 if not isinstance(group.get(key), int | float):
-                    known = ", ".join(k for k, v in group.items() if isinstance(v, float))
+                    known = listed(k for k, v in group.items() if isinstance(v, float))
                     message = f"the optimizer has no number '{key}' to schedule"
                     raise UserError(Problem(message, component.origin, component.path, f"it has {known}"))
             self.factors[key] = make_schedule(component, blueprint, steps)

@@ -12,7 +12,7 @@ from torch import nn
 from ganzoo.config.expression import HOLE, Attr, Call, Const, Expr, Name, Scaled, Seq, has_hole, names, root
 from ganzoo.config.spec import Value
 from ganzoo.contract import first, ignored, shape_of
-from ganzoo.errors import EvaluationError, GanzooError, UserError
+from ganzoo.errors import EvaluationError, GanzooError, UserError, listed
 from ganzoo.model.calls import as_float, call_signature, full_precision, members, mentions, takes_tensor
 from ganzoo.model.calls import zipped as zipped_call
 from ganzoo.model.turn import Getter, Turn
@@ -139,7 +139,7 @@ class Program:
             value = get(turn)
             if field in (known := members(value)):
                 return getattr(value, field)
-            what = f"its fields are {', '.join(known)}" if known else f"it is {shape_of(value)}"
+            what = f"its fields are {listed(known)}" if known else f"it is {shape_of(value)}"
             raise AttributeError(f"{base} has no field '{field}'; {what}")
 
         return read
@@ -152,9 +152,7 @@ class Program:
         for field in _fields(call.func):
             if field not in members(target):
                 methods = [m for m in members(target) if callable(getattr(target, m, None))]
-                raise UserError(
-                    f"{name} has no method '{field}'" + (f" (it has {', '.join(methods)})" if methods else "")
-                )
+                raise UserError(f"{name} has no method '{field}'" + (f" (it has {listed(methods)})" if methods else ""))
             target = getattr(target, field)
         if self.dry and target is part and hasattr(part, "dry"):
             target = part.dry

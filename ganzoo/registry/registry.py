@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ganzoo.errors import Problem, UserError, choices, similar
+from ganzoo.errors import Problem, UserError, choices, listed, similar
 from ganzoo.registry.components import KINDS, Entry, Plugin
 from ganzoo.registry.zoo import Zoo
 
@@ -66,13 +66,13 @@ class Registry:
         if not found:
             raise UserError(self._not_found(use, dist, key, kinds))
         if found[0].kind not in kinds:
-            needed = f"but {_listed(map(_a, kinds))} is needed" if len(kinds) < 4 else "which cannot stand here"
+            needed = f"but {_either(map(_a, kinds))} is needed" if len(kinds) < 4 else "which cannot stand here"
             raise UserError(Problem(f"{use} is {_a(found[0].kind)}, {needed}", hint=self._available(kinds)))
         if len(found) > 1:
             claims = " and by ".join(sorted(str(e.plugin) for e in found))
             dists = [e.plugin.dist for e in found]
             ways = sorted({e.plugin.dist if dists.count(e.plugin.dist) == 1 else e.plugin.name for e in found})
-            hint = "write " + _listed(f"'{way}:{key}'" for way in ways)
+            hint = "write " + _either(f"'{way}:{key}'" for way in ways)
             raise UserError(Problem(f"{key} is claimed by {claims}", hint=hint))
         return found[0]
 
@@ -88,7 +88,7 @@ class Registry:
             hint = choices(wanted, set(known.values()))
             raise UserError(Problem(f"no component {fact} '{wanted}'", hint=hint))
         if len(found) > 1:
-            claims = _listed(f"{entry.id} of {entry.plugin}" for entry in found)
+            claims = _either(f"{entry.id} of {entry.plugin}" for entry in found)
             raise UserError(Problem(f"several components claim that one {fact} '{wanted}'", hint=claims))
         return found[0]
 
@@ -121,7 +121,7 @@ class Registry:
         for failure in failures:
             message += f"; note that {failure}"
         if self.disabled and not hint:
-            message += f"; disabled: {', '.join(sorted({p.dist for p in self.disabled}))}"
+            message += f"; disabled: {listed(sorted({p.dist for p in self.disabled}))}"
         return Problem(message, hint=hint or self._available(kinds, key))
 
     def _available(self, kinds: Iterable[str], key: str = "") -> str:
@@ -143,11 +143,11 @@ def _meant(key: str, known: Sequence[str]) -> str:
         names = similar(name, sorted({short[full] for full in group}))
         meant = [full for wanted in names for full in group if short[full] == wanted]
         if meant:
-            return "did you mean " + _listed(f"'{full}'" for full in meant[:4]) + "?"
+            return "did you mean " + _either(f"'{full}'" for full in meant[:4]) + "?"
     return ""
 
 
-def _listed(words: Iterable[str]) -> str:
+def _either(words: Iterable[str]) -> str:
     """``a``, ``a or b``, ``a, b or c``."""
     *most, end = words
     return f"{', '.join(most)} or {end}" if most else end

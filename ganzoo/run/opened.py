@@ -16,7 +16,7 @@ from ganzoo.config.spec import RESERVED, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import first
 from ganzoo.data.fields import Field
-from ganzoo.errors import EvaluationError, Origin, UserError, choices
+from ganzoo.errors import EvaluationError, Origin, UserError, choices, listed
 from ganzoo.evaluation.records import Record
 from ganzoo.model import build
 from ganzoo.model.blueprint import Blueprint, dry_turn
@@ -161,7 +161,7 @@ class Run:
         needed = Graph(self.spec).of(equation)
         for name in given:
             if name in (*self.fields, *self.spec.flow) and name not in needed:
-                reads = ", ".join(n for n in needed if n in self.fields or n in self.spec.flow)
+                reads = listed(n for n in needed if n in self.fields or n in self.spec.flow)
                 raise UserError(f"{value} does not depend on {name}" + (f" (it does on {reads})" if reads else ""))
         if n is None:
             n = max((len(item) for item in given.values() if _has_rows(item)), default=1)

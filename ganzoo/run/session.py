@@ -11,7 +11,7 @@ import torch
 
 from ganzoo.config.limits import seconds
 from ganzoo.contract import first
-from ganzoo.errors import Collapsed, Diverged, GanzooError, Lost, NoSpace, Problem, UserError, choices
+from ganzoo.errors import Collapsed, Diverged, GanzooError, Lost, NoSpace, Problem, UserError, choices, listed
 from ganzoo.evaluation.evaluate import evaluate
 from ganzoo.evaluation.records import Record, flat, mode_of, named
 from ganzoo.model.blueprint import Blueprint
@@ -78,7 +78,7 @@ class Session:
         if reports:
             self.trainer.restart_averages()
         if self.trainer.plain:
-            names = ", ".join(self.trainer.plain)
+            names = listed(self.trainer.plain)
             reports.append(f"not compiled: {names}, for a penalty differentiates what is computed twice")
         if self.first:
             header = f"# {self.spec.name}, as composed; locked.yaml has every default and fact filled\n"
@@ -379,5 +379,5 @@ class Session:
         """What is left of a run that lost a process, and how to go on."""
         files = checkpoint.every(self.folder)
         if not files:
-            return "there is no checkpoint yet, so start again"
+            return f"there is no checkpoint yet, so delete {self.folder.path} and start again"
         return f"go on from {files[-1]} with: {launch.command('resume', self.folder.path)}"

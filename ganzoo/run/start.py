@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from ganzoo import config
 from ganzoo.config.limits import seconds
-from ganzoo.errors import Problem, UserError
+from ganzoo.errors import NoSpace, Problem, UserError
 from ganzoo.model import dry
 from ganzoo.model.blueprint import Blueprint, reading
 from ganzoo.parallel import distributed
@@ -35,22 +36,25 @@ def train(
     path = RunFolder.claim(out, blueprint.spec.name) if distributed.rank() == 0 else None
     folder = RunFolder(distributed.gather(path)[0])
     budget.leave_open(blueprint.spec)
-    with _alone(folder):
-        if distributed.rank() == 0:
-            folder.check_empty()  # another process may have trained there in the meantime
-        try:
+    try:
+        with _alone(folder):
+            if distributed.rank() == 0:
+                folder.check_empty()  # another process may have trained there in the meantime
             with reading(blueprint.spec.data):
                 chosen = precision.settle(blueprint, device)
                 session = Session(blueprint, folder, registry, device, quiet)
-            session.begin()
-        except BaseException:
-            with suppress(OSError):  # unless something was written
-                (folder.path / lock.WRITER).unlink()
-                folder.path.rmdir()
-            raise
-        if chosen and session.first and not quiet:
-            session.console.say(chosen)
-        return folder, session.run()
+            try:
+                session.begin()
+            except NoSpace:
+                shutil.rmtree(folder.path, ignore_errors=True)  # it was empty, and half a run is none
+                raise
+            if chosen and session.first and not quiet:
+                session.console.say(chosen)
+            return folder, session.run()
+    except BaseException:
+        with suppress(OSError):  # unless something was written
+            folder.path.rmdir()
+        raise
 
 
 def _alone(folder: RunFolder) -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ganzoo.config.spec import Part, Spec
-from ganzoo.errors import Problem, UserError, choices
+from ganzoo.errors import Problem, UserError, choices, listed
 from ganzoo.store import checkpoint
 
 
@@ -72,8 +72,8 @@ def _copy(part: Part, built: Any) -> str:
     missing = sorted(set(own) - set(fits))
     unused = sorted(set(given) - set(fits))
     report = f"{part.name}: {len(fits)} of {len(own)} tensors from {stored.path}"
-    report += f"; not matched here: {', '.join(missing)}" if missing else ""
-    return report + (f"; not used from there: {', '.join(unused)}" if unused else "")
+    report += f"; not matched here: {listed(missing)}" if missing else ""
+    return report + (f"; not used from there: {listed(unused)}" if unused else "")
 
 
 def averaged(state: Mapping[str, Any]) -> dict[str, Any]:

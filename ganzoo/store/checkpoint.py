@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ganzoo.config.schema import Keep
-from ganzoo.errors import Problem, UserError
+from ganzoo.errors import Problem, UserError, listed
 from ganzoo.store.files import atomic
 from ganzoo.store.folder import RunFolder
 
@@ -77,7 +77,7 @@ def load(path: Path) -> Checkpoint:
 
 def _unreadable(path: Path, reason: str) -> UserError:
     others = [other.name for other in every(RunFolder(path.parent.parent)) if other != path]
-    hint = f"there are also {', '.join(others)}" if others else "train.keep.last=2 keeps one more"
+    hint = f"there are also {listed(others)}" if others else "train.keep.last=2 keeps one more"
     return UserError(Problem(f"{path} is not a ganzoo checkpoint, or is damaged: {reason}", hint=hint))
 
 

@@ -21,13 +21,27 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _File(io.FileIO):
-    """A file that remembers why a write failed, whatever the library that called it makes of the error."""
+    """A file that remembers why a write failed, whatever the library that called it makes of the error.
+
+    It shows no descriptor, through which NumPy and Pillow would write behind its back and lose the reason.
+    """
 
     failed: OSError | None = None
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
+        except OSError as error:
+            self.failed = error
+            raise
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation("fileno")
+
+    def sync(self) -> None:
+        """Wait until the disk has it."""
+        try:
+            os.fsync(super().fileno())
         except OSError as error:
             self.failed = error
             raise
@@ -54,10 +68,10 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
             yield file
             size = max(size, file.tell())
             file.flush()
-            os.fsync(file.fileno())
+            raw.sync()
         os.replace(temporary, path)
     except Exception as error:
-        failed = error if isinstance(error, OSError) else raw.failed if raw is not None else None
+        failed = raw.failed if raw is not None and raw.failed else error if isinstance(error, OSError) else None
         if failed is None:
             raise
         with suppress(OSError):
@@ -90,19 +104,32 @@ def append(path: Path, text: str) -> None:
         raise cannot_write(path, error, len(data)) from error
 
 
-def cannot_write(path: Path, error: OSError, size: int = 0) -> UserError:
-    """Why a file cannot be written; where the disk is full, how much it needs and how much is free."""
+def cannot_write(path: Path, error: OSError, size: int = 0, hint: str = "") -> UserError:
+    """Why a file or a folder cannot be written; where the disk is full, how much it needs and how much is free.
+
+    Args:
+        path: The file or folder.
+        error: What the system says.
+        size: Bytes that were to be written, as far as they are known.
+        hint: What else one can do.
+    """
     if error.errno not in _FULL:
-        return UserError(f"{path} cannot be written: {error.strerror or error}")
-    free = 0
-    with suppress(OSError):
-        free = shutil.disk_usage(path.parent).free
-    message = f"{path} cannot be written: the disk is full (it needs {_megabytes(size)}, {_megabytes(free)} are free)"
-    return NoSpace(Problem(message, hint="make room; nothing that was there before is lost"))
+        return UserError(Problem(f"{path} cannot be written: {error.strerror or error}", hint=hint))
+    message = f"{path} cannot be written: the disk is full"
+    with suppress(OSError, StopIteration):
+        free = shutil.disk_usage(next(parent for parent in path.parents if parent.is_dir())).free
+        message += f" (it needs {_bytes(size)} or more, {_bytes(free)} are free)"
+    return NoSpace(
+        Problem(message, hint="make room, or " + hint if hint else "make room; what was there before is kept")
+    )
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ except ImportError:  # Windows: nothing is locked
     fcntl = None  # type: ignore[assignment]
 
 from ganzoo.errors import Problem, UserError
+from ganzoo.store.files import cannot_write
 
 WRITER = ".writer"  # in a run's folder; says which process writes there
 
@@ -29,16 +31,24 @@ def held(path: Path) -> Iterator[BinaryIO | None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with path.open("a+b") as file:
-            try:
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+        with path.open("a+b", buffering=0) as file:
+            if not _lock(file):
                 yield None
                 return
             if _is(path, file):  # and not one that its last holder deleted
                 yield file
                 return
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Whether this process has the lock now. Where the system or the file system has none, nothing is locked."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES)
+    return True
 
 
 def _is(path: Path, file: BinaryIO) -> bool:
@@ -63,16 +73,17 @@ def writing(folder: Path) -> Iterator[None]:
             file = stack.enter_context(held(folder / WRITER))
             if file is None:
                 raise UserError(_taken(folder))
+            stack.callback(_forget, folder / WRITER)
             file.truncate(0)
             file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
-            file.flush()
         except OSError as error:
-            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                (folder / WRITER).unlink()
+            raise cannot_write(folder, error) from error
+        yield
+
+
+def _forget(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 def check_free(folder: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
+from ganzoo.store.files import cannot_write
 from ganzoo_data.words import printable
 
 INDEX = "index.json"
@@ -73,8 +74,9 @@ def write_folder(
         (place / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
         os.rename(place, folder)
     except OSError as error:
-        advice = "make room, or give another folder with --out"
-        raise UserError(f"{printable(folder)} cannot be written: {error}; {advice}") from error
+        written = sum(file.stat().st_size for file in place.glob("*"))
+        shutil.rmtree(place, ignore_errors=True)
+        raise cannot_write(folder, error, written, "give another folder with --out") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
     return index
