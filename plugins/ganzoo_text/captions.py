@@ -105,7 +105,7 @@ class Captions(ImageFolder):
             rows = csv.DictReader(file)
             missing = {"image", "caption"} - set(rows.fieldnames or ())
             if missing:
-                there = ", ".join(rows.fieldnames or ()) or "none"
+                there = some(rows.fieldnames or ()) or "none"
                 raise UserError(f"{printable(table)} has no column {' and '.join(sorted(missing))} (it has {there})")
             for row in rows:
                 if (row["caption"] or "").strip():
