@@ -36,7 +36,7 @@ class Fitted(ImageSet):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: int | tuple[int, int] | None = None,

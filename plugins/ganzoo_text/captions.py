@@ -60,7 +60,7 @@ class Captions(ImageFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: int | tuple[int, int] | None = None,

@@ -460,5 +460,5 @@ def test_lists_of_folders_and_classes_end(tmp_path: Path) -> None:
         listing.list_images(tmp_path, 2)
     with pytest.raises(UserError, match=f"has {names}: write data.a=FOLDER"):
         _ = PairedFolders(str(tmp_path)).fields
-    with pytest.raises(ValueError, match="classes names one twice: 3$"):
+    with pytest.raises(ValueError, match=r"classes names one twice: 3$"):
         folder.ImageFolder(str(tmp_path), classes=(*map(str, range(30)), "3"))
