@@ -102,7 +102,7 @@ def _fit(annotation: Any, value: Any) -> Any:
         items = {key: _fit(wanted, item) for key, item in value.items()}
         return _NO if any(item is _NO for item in items.values()) else items
     if origin is Path:
-        return Path(value) if isinstance(value, str) else _NO
+        return Path(value) if isinstance(value, str | Path) else _NO
     if isinstance(value, bool) or origin not in (int, float):
         return value if type(value) is origin else _NO
     if origin is int:

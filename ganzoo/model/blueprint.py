@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -151,7 +152,8 @@ def reading(component: Component | None) -> Iterator[None]:
 def _at_data(problem: Problem, data: Component) -> Problem:
     """A problem of the data at the argument whose value it speaks of, or else at the component."""
     for key, value in data.args.items():
-        if isinstance(value, str) and value and value in problem.message:
+        text = os.path.expanduser(value) if isinstance(value, str | os.PathLike) else ""
+        if text and text in problem.message:
             return replace(problem, origin=data.at(key), path=f"{data.path}.{key}")
     return replace(problem, origin=data.origin, path=data.path)
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -95,12 +96,12 @@ def _node(config: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Paths as texts."""
+    """Paths as texts that mean the same from any working directory."""
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+    return str(Path(os.path.expanduser(value)).absolute()) if isinstance(value, os.PathLike) else value
 
 
 def _writable(key: str, value: Any, component: Component) -> bool:

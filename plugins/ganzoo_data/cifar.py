@@ -37,7 +37,7 @@ class Cifar10(ImageSet):
 
     def __init__(
         self,
-        root: str | None = None,
+        root: Path | None = None,
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         download: bool = False,

@@ -113,7 +113,7 @@ def pixels(name: str, constant: np.ndarray, brightest: np.ndarray) -> list[Findi
 
 def classes(counts: Mapping[str, int]) -> list[Finding]:
     """The histogram of the classes, and whether they are all one, empty, or far from equal. Source: ganzoo's own."""
-    listed = some([f"{name} {count}" for name, count in sorted(counts.items(), key=lambda c: -c[1])], 20)
+    listed = some([f"{name} {count}" for name, count in sorted(counts.items(), key=lambda c: -c[1])])
     found = [Finding("info", f"{len(counts)} classes: {listed}")]
     empty = [name for name, count in counts.items() if not count]
     if empty:

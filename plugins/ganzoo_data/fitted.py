@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -35,7 +36,7 @@ class Fitted(ImageSet):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: int | tuple[int, int] | None = None,
@@ -53,7 +54,8 @@ class Fitted(ImageSet):
         if isinstance(classes, int) and classes < 0:
             raise ValueError(f"classes is {classes}, but should be how many there are, their names, or 0 for none")
         if isinstance(classes, list | tuple) and len(set(classes)) != len(classes):
-            raise ValueError(f"classes names one twice: {', '.join(classes)}")
+            twice = [name for name, times in Counter(classes).items() if times > 1]
+            raise ValueError(f"classes names one twice: {some(twice)}")
         if fit not in ("crop", "stretch", "pad"):
             raise ValueError(f"fit is {fit!r}, but should be 'crop', 'stretch' or 'pad'")
         if not 0 <= holdout < 1:

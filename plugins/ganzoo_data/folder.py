@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -47,7 +48,7 @@ class ImageFolder(Fitted):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: int | tuple[int, int] | None = None,

@@ -18,7 +18,7 @@ from ganzoo_data.doctor import Finding, classes, few, pixels, repeated, spread
 from ganzoo_data.listing import File, Listing, is_image, list_images
 from ganzoo_data.store import in_order, reason
 from ganzoo_data.survey import Survey, survey
-from ganzoo_data.words import printable, some
+from ganzoo_data.words import natural, printable, some
 
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval", "dev"}
 
@@ -69,7 +69,8 @@ def levels(listing: Listing) -> list[Finding]:
 
 def _folders(root: Path) -> list[str]:
     """What may have been meant as a class."""
-    return sorted(printable(p.name) for p in root.iterdir() if p.is_dir() and p.name[0] != "." and p.name != "__MACOSX")
+    found = (p.name for p in root.iterdir() if p.is_dir() and p.name[0] != "." and p.name != "__MACOSX")
+    return sorted(map(printable, found), key=natural)
 
 
 def _headers(seen: Survey, sized: bool) -> list[Finding]:

@@ -43,7 +43,7 @@ class Two(ImageSet):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: int | tuple[int, int] | None = None,
@@ -84,7 +84,7 @@ class Two(ImageSet):
         """One folder; the test split of its files where some are set aside."""
         place = self.root / name.replace(SPLIT, self.split)
         split: Split = self.split if holdout else "train"
-        return ImageFolder(str(place), split, classes=0, holdout=holdout, **self.settings)  # type: ignore[arg-type]
+        return ImageFolder(place, split, classes=0, holdout=holdout, **self.settings)  # type: ignore[arg-type]
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:

@@ -33,7 +33,7 @@ class IdxSet(ImageSet):
 
     def __init__(
         self,
-        root: str | None = None,
+        root: Path | None = None,
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: Literal[28, 32] = 28,

@@ -37,7 +37,7 @@ class Packed(ImageSet):
     """
 
     def __init__(
-        self, root: str, split: Split = "train", range: tuple[float, float] = (-1.0, 1.0), memory: float = 1e9
+        self, root: Path, split: Split = "train", range: tuple[float, float] = (-1.0, 1.0), memory: float = 1e9
     ):
         super().__init__(split, range)
         self.root, self.memory = Path(root).expanduser(), memory

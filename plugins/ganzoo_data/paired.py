@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from ganzoo.errors import UserError
@@ -38,7 +39,7 @@ class PairedFolders(Two):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         a: str = "A",
         b: str = "B",
         split: Split = "train",
@@ -89,7 +90,7 @@ class SideBySide(Two):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         folder: str = SPLIT,
         a: Literal["left", "right"] = "left",
         split: Split = "train",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from ganzoo_data.base import Split
@@ -35,7 +36,7 @@ class UnpairedFolders(Two, Unpaired):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         a: str = "{split}A",
         b: str = "{split}B",
         split: Split = "train",

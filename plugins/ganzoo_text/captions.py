@@ -24,7 +24,7 @@ from torch.nn.functional import normalize
 
 from ganzoo.data.arrays import Arrays, cache_folder
 from ganzoo.data.fields import Field
-from ganzoo.errors import Problem, UserError, listed
+from ganzoo.errors import Problem, UserError
 from ganzoo.registry import plugins
 from ganzoo.run.captions import encoder as made
 
@@ -60,7 +60,7 @@ class Captions(ImageFolder):
 
     def __init__(
         self,
-        root: str,
+        root: Path,
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: int | tuple[int, int] | None = None,
@@ -105,7 +105,7 @@ class Captions(ImageFolder):
             rows = csv.DictReader(file)
             missing = {"image", "caption"} - set(rows.fieldnames or ())
             if missing:
-                there = listed(rows.fieldnames or ()) or "none"
+                there = some(rows.fieldnames or ()) or "none"
                 raise UserError(f"{printable(table)} has no column {' and '.join(sorted(missing))} (it has {there})")
             for row in rows:
                 if (row["caption"] or "").strip():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from ganzoo_data import decode, folder, listing, npy, store
+from ganzoo_data.paired import PairedFolders
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -449,3 +450,15 @@ def test_numbered_classes_are_in_the_order_of_their_numbers(tmp_path: Path) -> N
     found = listing.list_images(tmp_path)
     assert found.classes == ("1", "2", "007", "10", "b3", "b12")
     assert [found.classes[label] for label in found.labels] == [file.top for file in found.files]
+
+
+def test_lists_of_folders_and_classes_end(tmp_path: Path) -> None:
+    for number in range(30):
+        save(tmp_path / str(number) / "a.png", coloured(0, 0, 0))
+    names = "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, and 20 more"
+    with pytest.raises(UserError, match=f"has 30 classes, not 2: {names}; write `classes: 30`"):
+        listing.list_images(tmp_path, 2)
+    with pytest.raises(UserError, match=f"has {names}: write data.a=FOLDER"):
+        _ = PairedFolders(str(tmp_path)).fields
+    with pytest.raises(ValueError, match=r"classes names one twice: 3$"):
+        folder.ImageFolder(str(tmp_path), classes=(*map(str, range(30)), "3"))
