@@ -20,9 +20,10 @@ class Model:
     """A model that was composed from YAML and can be checked and trained.
 
     Args:
-        model: ``paper/variant``, ``paper``, or the path of a YAML file.
+        model: ``paper/variant``, ``paper``, the path of a YAML file, or a mapping that reads like one.
         overrides: ``{"train.batch": 128}``, or ``["train.batch=128"]``.
         registry: Where components are found; everything installed if not given.
+        data: Data in hand instead of the model's own; see :func:`load`.
 
     Raises:
         UserError: with every problem that can be found without importing a component.
@@ -30,13 +31,28 @@ class Model:
 
     def __init__(
         self,
-        model: str | Path,
+        model: str | Path | Mapping[str, Any],
         overrides: Mapping[str, Any] | Iterable[str] = (),
         registry: Registry | None = None,
+        data: Any = None,
     ):
         self.registry = registry if registry is not None else plugins.installed()
-        self.spec = config.load(model, overrides, self.registry)
+        given = hold(data, self.registry) if data is not None else {}
+        self.spec = config.load(model, overrides, self.registry, given)
         self.name = self.spec.name
+
+    def __repr__(self) -> str:
+        lines = self.spec.lines()
+        more = [f"… and {len(lines) - 18} more"] if len(lines) > 18 else []
+        return "\n".join([f"<Model {self.name}", *(f"  {line}" for line in [*lines[:18], *more])]) + ">"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: equations, parts, shapes and counts, as ``ganzoo explain`` says them."""
+        from html import escape
+
+        from ganzoo.model.explain import text
+
+        return f"<pre>{escape(text(self.blueprint))}</pre>"
 
     @cached_property
     def blueprint(self) -> Any:
@@ -188,13 +204,105 @@ def _data_of(model: str | Path, overrides: Iterable[str], registry: Registry) ->
     return spec.data
 
 
-def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str] = (), code: str | Path | None = None) -> Model:
-    """A model by name or path, with overrides: ``ganzoo.load("dcgan", {"train.batch": 128})``.
+def load(
+    model: str | Path | Mapping[str, Any],
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    code: str | Path | None = None,
+    data: Any = None,
+) -> Model:
+    """A model by name, path or as a mapping, with overrides: ``ganzoo.load("dcgan", {"train.batch": 128})``.
+
+    Args:
+        model: ``paper/variant``, ``paper``, the path of a YAML file, or a mapping that reads like one.
+        overrides: ``{"train.batch": 128}``, or ``["train.batch=128"]``.
+        code: A Python file with more components.
+        data: Data in hand instead of the model's own: an array or tensor (``N C H W``, ``N H W C`` of uint8, ``N n``),
+            ``(images, labels)``, a mapping of field names to these, a map-style data set, or a Hugging Face data set.
 
     Raises:
-        UserError: with every problem that can be found without importing a component.
+        UserError: with every problem that can be found without importing a component, or what is wrong with the data.
     """
-    return Model(model, overrides, registry(code))
+    return Model(model, overrides, registry(code), data)
+
+
+def hold(data: Any, registry: Registry) -> dict[str, Any]:
+    """Overrides by which a model takes data in hand as its own.
+
+    Raises:
+        UserError: it is no data that could be used.
+    """
+    entry = registry.offering("reads", "objects")
+    return {"data": {"use": entry.id, **entry.load().hold(data)}}  # type: ignore[attr-defined]
+
+
+def resume(
+    run: str | Path,
+    steps: int | None = None,
+    data: Any = None,
+    overrides: Iterable[str] = (),
+    code: str | Path | None = None,
+    quiet: bool = False,
+) -> Any:
+    """Go on with a run from its last checkpoint, exactly as if it had never stopped; the run, opened.
+
+    Args:
+        run: The run folder, or an older checkpoint in it; newer ones are then set aside.
+        steps: Train to this step instead of the one that the run was made for.
+        data: The data that the run was trained on, if a program had it in hand: the same, which is checked.
+        overrides: Where the data or the device is now, such as ``["data.root=FOLDER"]``.
+        code: A Python file with more components.
+        quiet: Whether nothing is said while it trains.
+
+    Raises:
+        UserError: there is nothing to resume, it cannot be read, or the data is not what it was.
+        Diverged: training produced NaN or infinity.
+    """
+    from ganzoo.run import start
+    from ganzoo.run.opened import Run
+
+    known = registry(code)
+    if data is not None:
+        _same(run, hold(data, known)["data"])
+    folder, _ = start.resume(run, known, steps, quiet, overrides)
+    return Run(folder.path, known)
+
+
+def _same(run: str | Path, given: Mapping[str, Any]) -> None:
+    """Refuse data in hand that a run was not trained on."""
+    from ganzoo.store import checkpoint
+
+    stored = checkpoint.load(checkpoint.locate(run)).header["config"].get("data") or {}
+    if stored.get("use") != given["use"]:
+        raise UserError(f"{run} was trained on {stored.get('use', 'no data')}, not on data in hand: leave data=… out")
+    if stored != given:
+        raise UserError(f"the data given is not what {run} was trained on; bring that, or start a new run")
+
+
+def make(name: str, /, *, code: str | Path | None = None, **arguments: Any) -> Any:
+    """A component by its name, made with checked arguments: ``ganzoo.make("regularizer.r1")``.
+
+    Args:
+        name: The kind and the name, as in a model file.
+        code: A Python file with more components.
+        arguments: Those of the component; facts that a model would read, such as ``in_channels``, are given here too.
+
+    Raises:
+        UserError: there is no such component, or an argument is wrong or missing.
+    """
+    from ganzoo.model import factory
+
+    known = registry(code)
+    component = config.component(known.find(name), arguments, (), known, "ganzoo.make")
+    problems: list[Problem] = []
+    maker = factory.check(component, problems)
+    needed = factory.arguments(maker).values() if maker is not None else ()
+    missing = [a.name for a in needed if a.is_fact and a.default is factory.EMPTY and a.name not in arguments]
+    if missing:
+        hint = f"give {missing[0]}=…, which a model would know"
+        problems.append(Problem(f"{name} needs {', '.join(missing)}", hint=hint))
+    if maker is None or problems:
+        raise UserError(problems)
+    return factory.make(component, maker, factory.complete(component, maker, {}))
 
 
 def open(

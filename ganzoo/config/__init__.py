@@ -14,14 +14,19 @@ from ganzoo.errors import Origin, Problem, UserError
 from ganzoo.registry import Entry, Registry
 
 
-def load(model: str | Path, overrides: Mapping[str, Any] | Iterable[str], registry: Registry) -> Spec:
+def load(
+    model: str | Path | Mapping[str, Any],
+    overrides: Mapping[str, Any] | Iterable[str],
+    registry: Registry,
+    instead: Mapping[str, Any] | None = None,
+) -> Spec:
     """A model, composed and checked as far as that goes without importing a component.
 
     Raises:
         UserError: with every problem found.
     """
     problems: list[Problem] = []
-    name, tree = compose.compose(model, overrides, registry, problems)
+    name, tree = compose.compose(model, overrides, registry, problems, instead)
     locked = tree.get("locked", "model")  # a run's locked.yaml keeps the name of its model
     return _checked(name if locked is None else str(locked.value), tree, registry, problems)
 
@@ -64,14 +69,16 @@ def _kind(part: Node) -> str:
     return str(use.value).rpartition(":")[2].partition(".")[0] if use is not None else ""
 
 
-def component(entry: Entry, args: Mapping[str, Any], overrides: Iterable[str], registry: Registry) -> Component:
+def component(
+    entry: Entry, args: Mapping[str, Any], overrides: Iterable[str], registry: Registry, where: str = "command line"
+) -> Component:
     """A component that is in no model, such as the reader of a folder: its arguments, and more of them as ``k=v``.
 
     Raises:
         UserError: with every problem found.
     """
     problems: list[Problem] = []
-    tree = wrap({"use": entry.id, **args}, Origin("command line"))
+    tree = wrap({"use": entry.id, **args}, Origin(where))
     for key, value in compose.pairs(overrides, problems):
         tree = layout.merge(tree, Node({key: value}, value.origin))
     found = Reader(registry, problems).component(tree, entry.kind, (entry.kind,))

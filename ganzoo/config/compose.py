@@ -14,12 +14,17 @@ from ganzoo.errors import Origin, Problem, UserError, did_you_mean, listed, simi
 from ganzoo.registry import Registry
 
 COMMAND_LINE = "command line"
+IN_PYTHON = "model"  # the name of a model that no file holds
 LIST = "`ganzoo list` shows them all"
 _SCALARS = (str, int, float, bool, type(None))
 
 
 def compose(
-    model: str | Path, overrides: Mapping[str, Any] | Iterable[str], registry: Registry, problems: list[Problem]
+    model: str | Path | Mapping[str, Any],
+    overrides: Mapping[str, Any] | Iterable[str],
+    registry: Registry,
+    problems: list[Problem],
+    instead: Mapping[str, Any] | None = None,
 ) -> tuple[str, Node]:
     """The name of a model and its complete tree: ``extends`` merged, overrides applied, interpolations resolved.
 
@@ -28,8 +33,12 @@ def compose(
     Raises:
         UserError: there is no such model, or no tree can be made of its files.
     """
-    name, path = find(model, registry)
-    tree = _extended(path, registry, (), problems)
+    if isinstance(model, Mapping):
+        name, tree = IN_PYTHON, _merged(_given(model, problems), Path(IN_PYTHON), registry, (), problems)
+    else:
+        name, path = find(model, registry)
+        tree = _extended(path, registry, (), problems)
+    tree = override(tree, instead or {}, problems)
     tree = override(tree, overrides, problems)
     layout.prune(tree, (), problems)
     _interpolate(tree, problems)
@@ -101,8 +110,24 @@ def _hint(name: str, registry: Registry) -> str:
 
 
 def _extended(path: Path, registry: Registry, chain: tuple[Path, ...], problems: list[Problem]) -> Node:
+    return _merged(read_file(path, problems), path, registry, chain, problems)
+
+
+def _given(model: Mapping[str, Any], problems: list[Problem]) -> Node:
+    """A model that was written in Python."""
+    node = wrap(model, Origin(IN_PYTHON))
+    for path, leaf in node.leaves():
+        if not isinstance(leaf.value, _SCALARS):
+            message = f"a value of type {type(leaf.value).__name__} cannot stand in a config"
+            problems.append(Problem(message, leaf.origin, _key(path), "numbers, texts, lists and dicts can"))
+            leaf.value, leaf.reported = MISSING, True
+    return node
+
+
+def _merged(node: Node, path: Path, registry: Registry, chain: tuple[Path, ...], problems: list[Problem]) -> Node:
+    """A model's own tree, merged over those that it extends; `path` is its file."""
     resolved = path.resolve()
-    node = layout.normalise(read_file(path, problems))
+    node = layout.normalise(node)
     extends = node.value.pop("extends", None)
     merged: Node | None = None
     if extends is not None and not isinstance(extends.value, list):  # normalised: a mapping, or null

@@ -151,6 +151,19 @@ class Spec:
     offers: dict[str, str] = field(default_factory=dict)
     unreadable: bool = False
 
+    def __repr__(self) -> str:
+        return f"<Spec of {self.name}: parts {', '.join(self.parts)}; phases {', '.join(self.phases)}>"
+
+    def lines(self) -> list[str]:
+        """The model as equations, a line each: the flow, then what each player of each phase minimises."""
+        found = [f"{value.name} = {value.text}" for value in self.flow.values()]
+        for phase in self.phases.values():
+            for player in phase.players.values():
+                during = f" in {phase.name}" if len(self.phases) > 1 else ""
+                terms = " + ".join(term.text for term in player.terms.values())
+                found.append(f"{player.name}{during} trains {', '.join(player.trains)} and minimises {terms}")
+        return found
+
     @property
     def fields(self) -> list[str] | None:
         """The names of the data's fields, or None where only the data component itself knows them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class Node:
 
 def wrap(value: Any, origin: Origin) -> Node:
     """Plain Python as a tree, all of one origin."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return Node({str(key): wrap(child, origin) for key, child in value.items()}, origin)
     if isinstance(value, list | tuple):
         return Node([wrap(child, origin) for child in value], origin)

@@ -47,6 +47,9 @@ class Blueprint:
     reference: Reference | None = None
     notes: list[str] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return f"<Blueprint of {self.spec.name}: parts {', '.join(self.parts)}; shapes {self.shapes}>"
+
     @cached_property
     def inputs(self) -> Reference:
         """Where metrics take the model's inputs from: what its data holds out, or else what it trains on."""

@@ -10,25 +10,55 @@ import importlib.util
 import os
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
 from ganzoo.errors import UserError, choices
-from ganzoo.registry import Failure, Plugin, Registry, Zoo, hookspecs
+from ganzoo.registry import Failure, Plugin, Registry, Zoo, hookspecs, local
 
 GROUP = "ganzoo"
+T = TypeVar("T", bound=Callable[..., Any])
 
 
 @lru_cache(maxsize=1)
 def installed() -> Registry:
     """The registry of everything installed, made once a process."""
     return discover()
+
+
+def component(name: str, **facts: Any) -> Callable[[T], T]:
+    """Register a class or function under ``kind.name``, from a notebook's cell or a script.
+
+        @ganzoo.component("generator.mine")
+        class Mine(nn.Module): ...
+
+    Running the cell again replaces it. In a file that is loaded by ``--code`` it belongs to that file.
+
+    Args:
+        name: The kind and the name, such as ``loss.mine``.
+        facts: What can be known without calling it, as for :meth:`ganzoo.registry.Zoo.add`.
+
+    Raises:
+        ValueError: there is no such kind, or an installed plugin has a component of that name.
+    """
+    kind, _, short = name.partition(".")
+
+    def register(target: T) -> T:
+        registry = installed()
+        other = [e for e in registry.entries.get(name, ()) if e.plugin != local.PLUGIN]
+        if other:
+            raise ValueError(f"{other[0].plugin} has a {name} already; choose another name")
+        if local.add(kind, short, target, facts):
+            local.add_to(registry)
+        return target
+
+    return register
 
 
 def discover(found: Iterable[EntryPoint] | None = None) -> Registry:
@@ -47,6 +77,7 @@ def discover(found: Iterable[EntryPoint] | None = None) -> Registry:
             add(registry, plugin, point)
         else:
             registry.disabled.append(plugin)
+    local.add_to(registry)
     return registry
 
 
@@ -84,16 +115,20 @@ def add_file(registry: Registry, file: str | Path) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-        registry.commit(plugin, module, _staged(plugin, module))
+        zoo = Zoo(plugin)
+        with local.collecting(zoo):
+            spec.loader.exec_module(module)
+        registry.commit(plugin, module, _staged(plugin, module, zoo))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"--code {file} failed to load: {type(error).__name__}: {error}") from error
 
 
-def _staged(plugin: Plugin, module: Any) -> Zoo:
-    """What the plugin registers."""
-    zoo = Zoo(plugin)
+def _staged(plugin: Plugin, module: Any, decorated: Zoo | None = None) -> Zoo:
+    """What the plugin registers, with what ``@ganzoo.component`` has added while it was loaded."""
+    zoo = decorated or Zoo(plugin)
+    if decorated is not None and decorated.entries and not hasattr(module, "register"):
+        return zoo
     for hook in _hooks(module):
         hook(zoo=zoo)
     return zoo

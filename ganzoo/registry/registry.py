@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -36,6 +37,12 @@ class Registry:
     modules: list[Any] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     folders: list[tuple[Plugin, Path]] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        kinds = Counter(entry.kind for entry in self)
+        counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        failed = f"; {len(self.failures)} plugins failed" if self.failures else ""
+        return f"<Registry of {kinds.total()} components of {len(self.plugins)} plugins: {counted}{failed}>"
 
     def commit(self, plugin: Plugin, module: Any, zoo: Zoo) -> None:
         """Take over everything one plugin staged."""

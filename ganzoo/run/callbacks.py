@@ -60,10 +60,16 @@ class Console:
         self.bar: Any = None
         self.task: Any = None
         self.last = 0.0
+        self.cell: Any = None  # in a notebook, one line that is written again and again
 
     @hookimpl
     def on_start(self, run: RunInfo, step: int) -> None:
         self.last = time.monotonic()
+        if self.console.is_jupyter:
+            from IPython.display import display  # type: ignore[import-not-found]
+
+            self.cell = display({"text/plain": f"step {step}"}, raw=True, display_id=True)
+            return
         if not self.console.is_terminal:
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -85,9 +91,13 @@ class Console:
         text = "  ".join(shown)
         if self.bar is not None:
             self.bar.update(self.task, completed=step, total=run.steps, description=text)
-        elif time.monotonic() - self.last > 5 or step == run.steps:
+        elif time.monotonic() - self.last > (1 if self.cell is not None else 5) or step == run.steps:
             self.last = time.monotonic()
-            self.say(f"step {step}" + (f"/{run.steps}" if run.steps else "") + f"  {text}")
+            line = f"step {step}" + (f"/{run.steps}" if run.steps else "") + f"  {text}"
+            if self.cell is not None:
+                self.cell.update({"text/plain": line}, raw=True)
+            else:
+                self.say(line)
 
     @hookimpl
     def on_health(self, step: int, warnings: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
 from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
+from ganzoo.run import provenance
 from ganzoo.run.captions import embedded
 from ganzoo.run.pictures import image_range
 from ganzoo.run.provenance import subject
@@ -63,7 +65,19 @@ class Run:
         self.config: dict[str, Any] = header["config"]
         self.fields = {name: Field.from_json(stored) for name, stored in self.config["locked"]["fields"].items()}
         self._loaded: dict[str, Any] = {}
-        self.spec = config.from_plain(self.name, self.config, str(self.checkpoint.path), registry)
+        with provenance.telling_source(self.path):
+            self.spec = config.from_plain(self.name, self.config, str(self.checkpoint.path), registry)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(self.spec.parts)
+        return f"<Run {self.path} of {self.name}: step {self.step}; parts {parts}; samples {self.spec.sample}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the newest samples, and the curves."""
+        from ganzoo.run.report import summary
+
+        folder = self.path if self.path.is_dir() else self.path.resolve().parent.parent
+        return f"<b>{html.escape(repr(self))}</b>" + summary(RunFolder(folder))
 
     @property
     def step(self) -> int:

@@ -8,9 +8,11 @@ import json
 import os
 import platform
 import re
+import shlex
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,9 @@ from ganzoo.errors import Problem, UserError
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.factory import ENGINE_FACTS
 from ganzoo.parallel import distributed
+from ganzoo.registry import local
+from ganzoo.registry.source import source_of
+from ganzoo.store.files import write_atomic
 
 PACKAGES = ("torch", "torchvision", "numpy", "omegaconf", "pluggy", "pillow")
 
@@ -118,6 +123,34 @@ def _writable(key: str, value: Any, component: Component) -> bool:
         message = f"a value of type {type(value).__name__} cannot be written down"
         raise UserError(Problem(message, component.at(key), f"{component.path}.{key}"))
     return plain(value)
+
+
+def keep_source(spec: Spec, folder: Path) -> None:
+    """Write the components that a notebook or script registered beside the run, as a file that --code can load."""
+    used = {c.entry.id: c.entry for c in spec.components() if c.entry.plugin == local.PLUGIN}
+    if used:
+        path = folder / "code" / local.FILE
+        write_atomic(path, source_of(used.values(), f"code/{local.FILE}"))
+
+
+def kept_source(run: Path) -> Path | None:
+    """Where a run, or the run of a checkpoint, keeps the source of its own components."""
+    folder = run if run.is_dir() else run.resolve().parent.parent
+    path = folder / "code" / local.FILE
+    return path if path.is_file() else None
+
+
+@contextmanager
+def telling_source(run: Path) -> Iterator[None]:
+    """A component that only the run's own source has is asked for with the place of that source."""
+    try:
+        yield
+    except UserError as error:
+        path = kept_source(run)
+        hint = f"--code {shlex.quote(str(path))} (or code=…) has it: read that file first, then load it"
+        raise UserError(
+            replace(p, hint=hint) if path is not None and local.FILE in p.message else p for p in error.problems
+        ) from error
 
 
 def environment(spec: Spec, device: torch.device) -> dict[str, Any]:

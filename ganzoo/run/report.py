@@ -46,19 +46,24 @@ def write(folder: RunFolder, run: RunInfo, status: str) -> None:
     write_atomic(folder.path / "report.html", page)
 
 
+def summary(folder: RunFolder) -> str:
+    """The newest picture of a run and its curves, as HTML."""
+    return _pictures(folder, 1) + "".join(_curves(folder.records()))
+
+
 def _about(config: dict[str, Any]) -> str:
     about = config.get("about") or {}
     return ". ".join(str(about[key]) for key in ("title", "paper", "scaled") if about.get(key))
 
 
-def _pictures(folder: RunFolder) -> str:
+def _pictures(folder: RunFolder, most: int = PICTURES) -> str:
     files = sorted(folder.samples.glob("step_*.png"))
     if not files:
         return ""
-    count = min(PICTURES, len(files))
-    chosen = [files[round(i * (len(files) - 1) / max(count - 1, 1))] for i in range(count)]
+    count = min(most, len(files))
+    chosen = [files[-1 - round(i * (len(files) - 1) / max(count - 1, 1))] for i in range(count)]
     figures = []
-    for path in reversed(list(dict.fromkeys(chosen))):
+    for path in dict.fromkeys(chosen):
         step = int(path.stem.removeprefix("step_"))
         data = base64.b64encode(path.read_bytes()).decode()
         figures.append(f"<figure><img src='data:image/png;base64,{data}'><figcaption>step {step}</figcaption></figure>")

@@ -85,6 +85,7 @@ class Session:
             self.folder.write_yaml("config.yaml", self.spec.config, header)
             self.folder.write_yaml("locked.yaml", self.locked)
             self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))
+            provenance.keep_source(self.spec, self.folder.path)
             for line in reports if self.console in self.own else ():
                 self.console.say(line)
 

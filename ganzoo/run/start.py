@@ -94,7 +94,8 @@ def resume(
         if "phases" in plain:
             raise UserError("this model has phases: --steps has no meaning for it")
         plain["train"]["steps"] = steps
-    spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry, moved)
+    with provenance.telling_source(folder.path):
+        spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry, moved)
     blueprint = dry.check(spec)
     budget.leave_open(spec)
     device = distributed.start(spec.train.device, seconds(spec.train.timeout))

@@ -26,6 +26,9 @@ class Checkpoint:
     header: dict[str, Any]
     state: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"<Checkpoint {self.path}: {self.header.get('name')}, step {self.step}>"
+
     @property
     def step(self) -> int:
         return self.state["step"]
