@@ -15,6 +15,7 @@ _ENTRIES = (
     ("players", "*", "minimize"),
     ("players", "*", "after"),
     ("phases",),
+    ("log",),
     ("evaluate", "values"),
     ("plugins",),
 )

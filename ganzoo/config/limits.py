@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ganzoo.config.expression import Call, root
+from ganzoo.config.expression import Call, called, root
+from ganzoo.config.schema import LOGGED
 from ganzoo.config.spec import Spec
 from ganzoo.errors import Problem, choices
 
@@ -72,6 +73,20 @@ def settings(spec: Spec, problems: list[Problem]) -> None:
                 problems.append(Problem(message, player.at("repeat"), f"{player.path}.repeat", "update: alternating"))
 
 
+def logged(spec: Spec, problems: list[Problem]) -> None:
+    """What ``log:`` watches: names that nothing else is logged under, and no metrics."""
+    measured = {name for value in spec.metrics.values() for name in (value.name, spec.metric_name(value))}
+    for value in spec.log.values():
+        if value.name in LOGGED or value.name in measured:
+            whose = "a metric of this model" if value.name in measured else "logged of every run"
+            message = f"'{value.name}' is {whose} already"
+            problems.append(Problem(message, value.origin, value.path, "choose another name"))
+        for name in called(value.expr):
+            if name in spec.parts and spec.parts[name].kind == "metric":
+                message = f"`{value.text}` calls the metric {name}, which needs more samples than a batch holds"
+                problems.append(Problem(message, value.origin, value.path, "write it under evaluate:"))
+
+
 def metrics(spec: Spec, problems: list[Problem]) -> None:
     """What ``evaluate:`` computes, and what the best checkpoint goes by."""
     declared = [name for name, part in spec.parts.items() if part.kind == "metric"]
@@ -88,7 +103,7 @@ def metrics(spec: Spec, problems: list[Problem]) -> None:
     if best is not None and not any(player.broken for player in players):
         known = [f"{player.name}.{term}" for player in players for term in player.terms]
         measured = [name for value in spec.metrics.values() for name in (spec.metric_name(value), value.name)]
-        known += measured
+        known += [*spec.log, *measured]
         if best not in known and not best.startswith(tuple(f"{name}." for name in measured)):
-            message, path = f"there is no term or metric '{best}'", "train.keep.best"
+            message, path = f"there is no term, metric or log entry '{best}'", "train.keep.best"
             problems.append(Problem(message, spec.origins.get(path), path, choices(best, dict.fromkeys(known))))

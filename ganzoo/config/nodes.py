@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ _HOLDS = {
     "minimize": "expressions",
     "flow": "expressions",
     "values": "expressions",
+    "log": "expressions",
     "with": "components",
     "parts": "components",
     "after": "components",
@@ -128,6 +129,11 @@ class NodeReader:
         except ExpressionError as error:
             self.problem(str(error), node, path, error.hint)
             return None
+
+    def equations(self, where: str, entries: Mapping[str, Node]) -> dict[str, Value]:
+        """Named expressions; what cannot be read is left out."""
+        found = {key: self.value(Value, key, node, f"{where}.{key}") for key, node in entries.items()}
+        return {key: value for key, value in found.items() if value is not None}
 
     def values(self, node: Node | None, path: str) -> list[Value]:
         if node is None or node.value is None or node.missing:

@@ -42,14 +42,15 @@ class Reader(PlayerReader):
         against = self.component(measured, "evaluate.against", ("data",)) if is_given else None
         named = self.entries(tree, "parts")
         parts = {key: self.part(key, node, named) for key, node in named.items()}
-        flow = {k: self.value(Value, k, node, f"flow.{k}") for k, node in self.entries(tree, "flow").items()}
+        named_values = self.entries(tree, "flow")
+        flow = self.equations("flow", named_values)
         phases = self.phases(tree, train)
         spec = Spec(
             name=name,
             about=self.settings(schema.About, tree, "about"),
             data=data,
             parts={key: part for key, part in parts.items() if part is not None},
-            flow={key: value for key, value in flow.items() if value is not None},
+            flow=flow,
             phases=phases,
             share=self.names(tree, "share"),
             simultaneous=self.update(tree),
@@ -57,18 +58,15 @@ class Reader(PlayerReader):
             shown=self.values(tree.get("show", "values"), "show.values"),
             score=self.value(Value, "score", tree.get("show", "score"), "show.score"),
             sample=self.word(tree, "sample", "fake"),
+            log=self.equations("log", self.entries(tree, "log")),
             evaluate=evaluate,
             against=against,
-            metrics={
-                key: value
-                for key, node in self.entries(tree, "evaluate", "values").items()
-                if (value := self.value(Value, key, node, f"evaluate.values.{key}")) is not None
-            },
+            metrics=self.equations("evaluate.values", self.entries(tree, "evaluate", "values")),
             train=train,
             plugins={key: node.plain() for key, node in self.entries(tree, "plugins").items()},
             config=config,
             origins=origins,
-            declared=set(parts) | set(flow),
+            declared=set(parts) | set(named_values),
             unreadable=any(n is not None and (n.reported or n.missing) for n in (tree.get("parts"), tree.get("flow"))),
         )
         self.implicit_ops(spec)

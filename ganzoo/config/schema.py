@@ -18,6 +18,7 @@ TOP = (
     "update",
     "show",
     "sample",
+    "log",
     "evaluate",
     "optimizer",
     "schedule",
@@ -26,10 +27,12 @@ TOP = (
     "locked",
 )
 
+LOGGED = ("step", "epoch", "seconds", "samples_per_second", "diversity", "evaluation", "warning")  # by the run itself
+
 
 @dataclass
 class Keep:
-    """Which checkpoints stay: the newest `last`, one every `every` steps, and the best by a metric or term."""
+    """Which checkpoints stay: the newest `last`, one every `every` steps, the best by what is logged or evaluated."""
 
     last: int = 1
     every: int | None = None

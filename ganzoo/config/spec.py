@@ -138,6 +138,7 @@ class Spec:
     shown: list[Value]
     score: Value | None
     sample: str
+    log: dict[str, Value]
     evaluate: Evaluate
     against: Component | None
     metrics: dict[str, Value]
@@ -205,11 +206,12 @@ class Spec:
         return f"{value.name}[{','.join(extractors)}]" if extractors else value.name
 
     def equations(self) -> Iterator[Value]:
-        """Every expression: flow, terms of all phases, pictures and metrics."""
+        """Every expression: flow, terms of all phases, what is logged, pictures and metrics."""
         yield from self.flow.values()
         for phase in self.phases.values():
             for player in phase.players.values():
                 yield from player.terms.values()
+        yield from self.log.values()
         yield from self.shown
         if self.score is not None:
             yield self.score

@@ -88,6 +88,7 @@ def check(spec: Spec) -> list[Problem]:
             _player(player, phase, spec, graph, problems)
         if spec.simultaneous:
             _one_trainer_each(phase, problems)
+    limits.logged(spec, problems)
     limits.metrics(spec, problems)
     _shares(spec, graph, problems)
     if not problems:
@@ -270,7 +271,7 @@ def _unused(spec: Spec, graph: Graph) -> None:
     for phase in spec.phases.values():
         for player in phase.players.values():
             used |= set(graph.of_player(player))
-    for value in (*spec.shown, *spec.metrics.values(), *([spec.score] if spec.score else [])):
+    for value in (*spec.log.values(), *spec.shown, *spec.metrics.values(), *([spec.score] if spec.score else [])):
         used |= set(graph.of(value))
     used |= set(graph.needs([spec.sample]))
     parts = [name for name in spec.parts if name not in used]

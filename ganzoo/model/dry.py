@@ -42,6 +42,7 @@ def _check(spec: Spec, fields: dict[str, Field] | None, device: str) -> Blueprin
     for phase in spec.phases.values():
         for player in phase.players.values():
             _player(player, phase, blueprint, problems)
+    _log(blueprint, problems)
     _pictures(blueprint, problems)
     if problems:
         raise UserError(problems)
@@ -112,8 +113,7 @@ def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> t
         note(error, problems)
         return None
     if not isinstance(loss, torch.Tensor) or loss.ndim:
-        shape = f"has the shape {_readable(loss)}" if isinstance(loss, torch.Tensor) else f"is {shape_of(loss)}"
-        message = f"`{term.text}` {shape}, but a term is one number"
+        message = f"`{term.text}` {_what(loss)}, but a term is one number"
         problems.append(Problem(message, term.origin, term.path, "use a loss: l1(x, y), adv.g(fake)"))
         return None
     return loss
@@ -159,6 +159,29 @@ def _optimizer(player: Player, blueprint: Blueprint, problems: list[Problem]) ->
         problems += error.problems
 
 
+def _log(blueprint: Blueprint, problems: list[Problem]) -> None:
+    """What is logged must be one number, whoever trains what."""
+    program, turn = _program(blueprint), dry_turn(blueprint, "log")
+    turn.player = ""
+    modes.freeze(modes.parameters(blueprint.parts, blueprint.parts), set())
+    with draw.using(turn.draws):
+        for value in blueprint.spec.log.values():
+            try:
+                found = first(program.value(value)(turn))
+            except UserError as error:
+                problems += error.problems
+                continue
+            except EvaluationError as error:
+                if blueprint.device.type == "meta" and no_meta(error):
+                    raise
+                note(error, problems)
+                continue
+            if not isinstance(found, int | float) and not (isinstance(found, torch.Tensor) and found.numel() == 1):
+                message = f"`{value.text}` {_what(found)}, but what is logged is one number"
+                hint = "use an op or a loss that gives one, or a buffer or number of a part: part.field"
+                problems.append(Problem(message, value.origin, value.path, hint))
+
+
 def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
     """What is shown, sampled or measured must compute too."""
     spec = blueprint.spec
@@ -197,6 +220,10 @@ def _metrics(blueprint: Blueprint, turn: Any, problems: list[Problem]) -> None:
             problems += error.problems
         except EvaluationError as error:
             note(error, problems)
+
+
+def _what(value: Any) -> str:
+    return f"has the shape {_readable(value)}" if isinstance(value, torch.Tensor) else f"is {shape_of(value)}"
 
 
 def _readable(value: Any) -> str:

@@ -46,6 +46,7 @@ def explain(blueprint: Blueprint) -> dict[str, Any]:
             name: {"equation": value.text, "shape": blueprint.shapes.get(name)} for name, value in spec.flow.items()
         },
         "losses": {name: _meaning(blueprint, part) for name, part in spec.parts.items() if part.kind in LOSSES},
+        "log": {name: value.text for name, value in spec.log.items()},
         "phases": [_phase(phase, blueprint, graph) for phase in spec.phases.values()],
         "share": spec.share,
         "update": "simultaneous" if spec.simultaneous else "alternating",
@@ -185,6 +186,8 @@ def text(blueprint: Blueprint) -> str:
         lines += ["", f"{phase['phase']}: {phase['steps']:,} steps" + _simultaneously(found["update"])]
         for player in phase["players"]:
             lines += _player_lines(player)
+    lines += ["", "log"] if found["log"] else []
+    lines += [f"  {name} = {equation}" for name, equation in found["log"].items()]
     lines += ["", f"sample gives {found['sample']}"]
     return "\n".join([*lines, *(f"warning: {w}" for w in found["warnings"])])
 

@@ -87,6 +87,7 @@ class Console:
     @hookimpl
     def on_step(self, run: RunInfo, step: int, values: Mapping[str, float]) -> None:
         terms = [name for name in values if name.count(".") == 1 and not name.endswith((".lr", ".gradient"))]
+        terms += [name for name in run.config.get("log") or {} if name in values]
         shown = [f"{name} {values[name]:.3g}" for name in terms]
         text = "  ".join(shown)
         if self.bar is not None:

@@ -33,7 +33,7 @@ def write(folder: RunFolder, run: RunInfo, status: str) -> None:
         f"<p><b>{html.escape(status)}</b> of {run.steps}</p>",
         _warnings(records),
         _pictures(folder),
-        *_curves(records),
+        *_curves(records, list(run.config.get("log") or {})),
         _evaluations(records),
         _summary(folder),
         _equations(run.config),
@@ -78,22 +78,26 @@ def _warnings(records: list[dict[str, Any]]) -> str:
 Series = dict[str, list[tuple[float, float, int]]]  # step, value and epoch, by name
 
 
-def _curves(records: list[dict[str, Any]]) -> list[str]:
-    """Every term over the steps, with its mean over each epoch; the gradients; how sure D is; the diversity."""
+def _curves(records: list[dict[str, Any]], log: list[str]) -> list[str]:
+    """Every term over the steps, with its mean over each epoch; what `log:` names; the gradients; how sure D is; the
+    diversity."""
     series: Series = defaultdict(list)
     for record in records:
         for name, value in record.items():
-            if ("." in name and not name.endswith(".lr")) or name == "diversity":
+            if ("." in name and not name.endswith(".lr")) or name in ("diversity", *log):
                 series[name].append((record["step"], value, int(record.get("epoch", 0))))
     if not series:
         return []
     terms = {name for name in series if name.count(".") == 1 and not name.endswith(".gradient")}
     losses: dict[str, list[str]] = defaultdict(list)
+    watched: dict[str, list[str]] = defaultdict(list)
     signs: dict[str, list[str]] = defaultdict(list)
     for name in series:
         player, _, what = name.partition(".")
         if name in terms:
             losses[player].append(name)
+        elif name in log:
+            watched[name].append(name)
         elif what == "gradient":
             signs["gradient norm"].append(name)
         else:
@@ -105,6 +109,7 @@ def _curves(records: list[dict[str, Any]]) -> list[str]:
         "diversity: distances between samples, relative to those in the data. Each of one step.</p>"
     )
     drawn = [f"<h2>Losses</h2>{thin}{_figure(series, losses, epochs=True)}"] if losses else []
+    drawn += [f"<h2>Logged</h2>{thin}{_figure(series, watched, epochs=True)}"] if watched else []
     return drawn + ([f"<h2>Signs</h2>{about}{_figure(series, signs)}"] if signs else [])
 
 

@@ -28,6 +28,7 @@ from ganzoo.train.compiled import compile_parts
 from ganzoo.train.ema import Average
 from ganzoo.train.feed import Batch, Feed, check_batch
 from ganzoo.train.meters import Meters
+from ganzoo.train.watch import Watch
 
 
 class PlayerState:
@@ -152,6 +153,7 @@ class Trainer:
         self.autocast: Any = (
             torch.autocast(self.device.type, torch.bfloat16, cache_enabled=False) if autocast else nullcontext()
         )
+        self.watch = Watch(self.spec, self.parts, self.program)
         self.terms: dict[str, list[tuple[Term, Getter, Any]]] = {}
         for name, player in self.phase.players.items():
             steps = self.players[name].steps
@@ -201,6 +203,8 @@ class Trainer:
             self.update(player)
         for name in self.phase.players:
             self.players[name].schedules.step()
+        if self.logged and self.spec.log:
+            self.look(batches)
         self.step += 1
         self.phase_step += 1
         return True
@@ -210,7 +214,10 @@ class Trainer:
 
         Nothing of it needs saving then, and a library that draws while it is imported, once, late, changes nothing.
         """
-        seed = draw.seed_of(self.train.seed, "global", self.step, self.rank)
+        self.seed_with("global", self.step, self.rank)
+
+    def seed_with(self, *key: Any) -> None:
+        seed = draw.seed_of(self.train.seed, *key)
         random.seed(seed)
         np.random.seed(seed % 2**32)
         if self.device.type == "cpu":  # torch.manual_seed would also note a stack trace for a GPU not in use, 0.3 ms
@@ -283,6 +290,14 @@ class Trainer:
                 pairs = list(zip(terms, losses, strict=True))
                 raise backward.failed(error, player.name, pairs, state.own, self.spec) from error
         return True
+
+    def look(self, batches: list[Batch]) -> None:
+        """Compute what ``log:`` asks for, on the batch of the step that ends."""
+        turns = [self.turn(rows, self.train.batch, "log", 0, index, None) for index, rows in enumerate(batches)]
+        for turn in turns:
+            turn.player = ""
+        found = self.watch.read(turns, self.device, self.autocast, lambda: self.seed_with("log", self.step, self.rank))
+        self.meters.note("", found, self.step)
 
     def update(self, player: Player) -> None:
         """One player's step, from the gradients it has."""

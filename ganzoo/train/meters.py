@@ -64,8 +64,11 @@ class Meters:
             meter.join()
 
     def note(self, of: str, values: dict[str, torch.Tensor], step: int) -> None:
-        """Note scalars that belong to one step alone; a later turn of that step takes the place of an earlier one."""
-        self.diagnostics |= {f"{of}.{name}": value for name, value in values.items()}
+        """Note scalars that belong to one step alone; a later turn of that step takes the place of an earlier one.
+
+        `of` is the player or term that they belong to, empty for what ``log:`` names.
+        """
+        self.diagnostics |= {f"{of}.{name}" if of else name: value for name, value in values.items()}
         self.noted = step
 
     def read(self) -> dict[str, float]:

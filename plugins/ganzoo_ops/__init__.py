@@ -8,6 +8,7 @@ def register(zoo):
     zoo.op("stop", "ganzoo_ops.tensors:Stop")
     zoo.op("join", "ganzoo_ops.tensors:Join")
     zoo.op("sigmoid", "ganzoo_ops.tensors:Sigmoid")
+    zoo.op("accuracy", "ganzoo_ops.tensors:Accuracy")
     zoo.op("one_hot", "ganzoo_ops.tensors:OneHot")
     zoo.op("maps", "ganzoo_ops.codes:Maps")
     zoo.op("vary", "ganzoo_ops.codes:Vary")

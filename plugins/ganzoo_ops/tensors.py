@@ -32,6 +32,28 @@ class Sigmoid:
         return x.sigmoid()
 
 
+class Accuracy:
+    """How often logits say what they should; a scalar without gradient.
+
+    ``accuracy(D(real), 1)`` is the share of logits above 0, ``accuracy(D(fake), 0)`` that of the others;
+    ``accuracy(C(real), label)`` is the share of rows of ``B num_classes`` whose largest logit is that of the label.
+    Source: the usual definition.
+
+    Raises:
+        ValueError: there is not one label for each row of logits.
+    """
+
+    def __call__(self, x: Tensor, label: Tensor | int) -> Tensor:
+        if not isinstance(label, Tensor):
+            return ((x > 0) == bool(label)).float().mean()
+        if x.ndim == 1:
+            x = x[:, None]
+        if label.shape != x.shape[:1] or x.ndim != 2:
+            raise ValueError(f"logits of shape {tuple(x.shape)} and labels of shape {tuple(label.shape)} do not match")
+        found = x.argmax(1) if x.shape[1] > 1 else (x > 0).squeeze(1)
+        return (found == label).float().mean()
+
+
 class OneHot:
     """Labels as vectors: ``B -> B num_classes``. Source: torch.nn.functional.one_hot."""
 

@@ -117,7 +117,17 @@ def test_the_base_is_fine(model: Model) -> None:
         ),
         ("evaluate: {values: {a: l(z)}}\nparts: {l: loss.l1}", "`l(z)` does not call a metric (write `a: metric("),
         ("evaluate: {values: {a: fake}}\nparts: {m: metric.m}", "`fake` does not call a metric (write `a: m(fake)`)"),
-        ("train: {keep: {best: D.advers}}", "m.yaml:2: train.keep.best: there is no term or metric 'D.advers' (did"),
+        ("log: {a: l2(z)}", "m.yaml:2: log.a: there is no part, value or data field 'l2', in `l2(z)`"),
+        ("log: {a: 3}", "m.yaml:2: log.a: 3 should be an expression"),
+        ("log: [G(z)]", "m.yaml:2: log: should be a mapping of names to expressions"),
+        ("log: {step: G(z)}", "m.yaml:2: log.step: 'step' is logged of every run already (choose another name)"),
+        ("log: {a: m(z)}\nparts: {m: metric.m}", "`m(z)` calls the metric m, which needs more samples than a batch"),
+        ("log: {a: null}", "m.yaml:2: log.a: there is no 'a' to delete"),
+        ("train: {keep: {best: sur}}\nlog: {sure: D(real).sure}", "log entry 'sur' (did you mean 'sure'?)"),
+        (
+            "train: {keep: {best: D.advers}}",
+            "train.keep.best: there is no term, metric or log entry 'D.advers' (did",
+        ),
     ],
 )
 def test_names(text: str, expected: str, model: Model) -> None:
@@ -543,3 +553,22 @@ def test_what_can_be_shared_agrees_with_walking_the_players(
             seen |= player in users
             possible &= not (seen and (repeats[player] > 1 or player in makers["fake"]))
     assert (static.impossible_share("fake", spec.phases["train"], static.Graph(spec), spec) == "") == possible
+
+
+# -- what is logged ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_logged_is_used_and_can_be_taken_out(model: Model) -> None:
+    text = "parts: {C: encoder.e}\nflow: {guess: C(real)}"
+    assert model.load(text).warnings
+    spec = model.load(f"{text}\nlog: {{guessed: guess.sure, k: C.k}}")
+    assert not spec.warnings
+    assert {name: value.text for name, value in spec.log.items()} == {"guessed": "guess.sure", "k": "C.k"}
+    model.write("logging", "extends: base\nlog: {sure: D(real).sure, k: adv.k}")
+    path = model.write("m", "extends: logging\nlog: {k: null, fooled: D(fake).sure}")
+    assert list(config.load(path, (), model.registry).log) == ["sure", "fooled"]
+
+
+def test_what_is_logged_is_not_named_like_a_metric(model: Model) -> None:
+    text = "parts: {m: metric.m}\nevaluate: {values: {a: m(fake)}}\nlog: {a: D(real).sure}"
+    assert "log.a: 'a' is a metric of this model already" in model.one(text)
