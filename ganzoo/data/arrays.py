@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 
 from ganzoo.data.fields import Field
 
@@ -105,7 +106,7 @@ def to_field(rows: torch.Tensor, field: Field) -> torch.Tensor:
     if field.kind != "image" or rows.dtype != torch.uint8:
         return rows
     low, high = field.range or (-1.0, 1.0)
-    images = rows.permute(0, 3, 1, 2).contiguous()
+    images = rearrange(rows, "n h w c -> n c h w").contiguous()
     images = images.flatten().view(images.shape)  # strides that say channels first, for one channel too
     return images.float().mul_((high - low) / 255.0).add_(low)
 
@@ -114,7 +115,7 @@ def to_uint8(images: torch.Tensor, range: tuple[float, float] | None) -> torch.T
     """Float images ``N C H W`` of a range as uint8 ``N H W C``, rounded, for pictures and metrics."""
     low, high = range or (-1.0, 1.0)
     scaled = (images.float() - low) * (255.0 / (high - low))
-    return scaled.round().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    return rearrange(scaled.round().clamp_(0, 255).to(torch.uint8), "n c h w -> n h w c")
 
 
 def label_field(labels: np.ndarray, classes: tuple[str, ...]) -> Field:

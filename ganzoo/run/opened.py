@@ -77,7 +77,7 @@ class Run:
         from ganzoo.run.report import summary
 
         folder = self.path if self.path.is_dir() else self.path.resolve().parent.parent
-        return f"<b>{html.escape(repr(self))}</b>" + summary(RunFolder(folder))
+        return f"<b>{html.escape(repr(self))}</b>" + summary(RunFolder(folder), list(self.spec.log))
 
     @property
     def step(self) -> int:

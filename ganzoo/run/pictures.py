@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange, repeat
 from PIL import Image, ImageDraw, ImageFont
 
 from ganzoo.contract import first
@@ -67,17 +68,19 @@ def grid(
         across = per_row * len(stacks)
         order = [(c, i) for i, _ in enumerate(stacks[0]) for c, _ in enumerate(stacks)]
     label = LABEL if scores is not None else 0
-    cell = (height * scale + GAP + label, width * scale + GAP)
-    rows = math.ceil(len(order) / across)
-    canvas = Image.new("RGB", (across * cell[1] + GAP, rows * cell[0] + GAP), "white")
-    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
-    for place, (column, index) in enumerate(order):
-        top, left = (place // across) * cell[0] + GAP, (place % across) * cell[1] + GAP
-        tile = Image.fromarray(stacks[column][index])
-        canvas.paste(tile.resize((tile.width * scale, tile.height * scale), Image.Resampling.NEAREST), (left, top))
-        if scores is not None and column == len(stacks) - 1:
-            text = f"{float(scores[index]):.2f}"
-            pen.text((left, top + height * scale), text, fill="black", font=font)
+    down, high, wide = math.ceil(len(order) / across), height * scale + GAP + label, width * scale + GAP
+    cells = np.full((down * across, high, wide, 3), 255, np.uint8)
+    for cell, (column, index) in zip(cells, order, strict=False):
+        tile = repeat(stacks[column][index], "h w c -> (h a) (w b) c", a=scale, b=scale)
+        cell[: tile.shape[0], : tile.shape[1]] = tile
+    pixels = rearrange(cells, "(down across) h w c -> (down h) (across w) c", across=across)
+    canvas = Image.fromarray(np.pad(pixels, ((GAP, 0), (GAP, 0), (0, 0)), constant_values=255))
+    if scores is not None:
+        pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
+        for place, (column, index) in enumerate(order):
+            if column == len(stacks) - 1:
+                left, top = place % across * wide + GAP, place // across * high + GAP + height * scale
+                pen.text((left, top), f"{float(scores[index]):.2f}", fill="black", font=font)
     return canvas
 
 
@@ -86,7 +89,7 @@ def _tiles(images: torch.Tensor, range: tuple[float, float]) -> np.ndarray:
     pixels = to_uint8(images, range).numpy()
     channels = pixels.shape[-1]
     if channels == 1:
-        return np.repeat(pixels, 3, axis=-1)
+        return repeat(pixels, "n h w 1 -> n h w c", c=3)
     if channels == 2:
         return np.concatenate([pixels, np.zeros_like(pixels[..., :1])], -1)
     return pixels[..., :3]

@@ -46,9 +46,9 @@ def write(folder: RunFolder, run: RunInfo, status: str) -> None:
     write_atomic(folder.path / "report.html", page)
 
 
-def summary(folder: RunFolder) -> str:
+def summary(folder: RunFolder, log: list[str]) -> str:
     """The newest picture of a run and its curves, as HTML."""
-    return _pictures(folder, 1) + "".join(_curves(folder.records()))
+    return _pictures(folder, 1) + "".join(_curves(folder.records(), log))
 
 
 def _about(config: dict[str, Any]) -> str:

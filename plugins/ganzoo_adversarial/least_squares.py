@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 import ganzoo
+from ganzoo.bounds import PositiveFloat
 
 
 class LeastSquares:
@@ -21,7 +22,7 @@ class LeastSquares:
         scale: A factor on both sides; 2 leaves the halves out, as arXiv:1703.10593 has it.
     """
 
-    def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0, scale: float = 1.0):
+    def __init__(self, a: float = 0.0, b: float = 1.0, c: float = 1.0, scale: PositiveFloat = 1.0):
         self.a, self.b, self.c, self.half = a, b, c, scale / 2
         self.boundary = 0.5 * (a + b)
 

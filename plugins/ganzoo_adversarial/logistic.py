@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import Ge, Lt
 from torch import Tensor
 from torch.nn.functional import softplus
 
 import ganzoo
+from ganzoo.bounds import PositiveFloat
 
 
 class NonSaturating:
@@ -23,9 +27,7 @@ class NonSaturating:
         ValueError: `smoothing` is not in [0, 1).
     """
 
-    def __init__(self, smoothing: float = 0.0, scale: float = 1.0):
-        if not 0 <= smoothing < 1:
-            raise ValueError(f"smoothing is {smoothing}, but should lie in [0, 1)")
+    def __init__(self, smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0, scale: PositiveFloat = 1.0):
         self.smoothing, self.scale = smoothing, scale
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
+from einops import rearrange, reduce
 from torch import Tensor, nn
 
+from ganzoo.bounds import Fraction
 from ganzoo.parallel import draw
 
 Policy = Literal["color", "translation", "cutout"]
@@ -35,15 +37,13 @@ class DiffAugment:
     def __init__(
         self,
         policy: list[Policy] | None = None,
-        ratio: float = 0.125,
+        ratio: Fraction = 0.125,
         out_range: tuple[float, float] | None = (-1.0, 1.0),
     ):
         if policy is None:
             policy = ["color", "translation", "cutout"]
         if not policy:
             raise ValueError("policy is empty, so nothing would be augmented")
-        if not 0 <= ratio <= 1:
-            raise ValueError(f"ratio is {ratio}, but should be between 0 and 1")
         self.policy, self.ratio = list(policy), ratio
         low, high = out_range or (-1.0, 1.0)
         self.middle, self.half = (low + high) / 2, (high - low) / 2
@@ -69,7 +69,7 @@ class DiffAugment:
         if x.shape[1] > 1:
             grey = x.mean(1, keepdim=True)
             x = (x - grey) * each(0.0, 2.0) + grey
-        mean = x.mean((1, 2, 3), keepdim=True)
+        mean = reduce(x, "b c h w -> b 1 1 1", "mean")
         return (x - mean) * each(0.5, 1.5) + mean
 
     def _translation(self, x: Tensor) -> Tensor:
@@ -81,10 +81,9 @@ class DiffAugment:
         columns = torch.arange(width, device=x.device) - right[:, None]
         inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None]
         sample = torch.arange(len(x), device=x.device)[:, None, None]
-        moved = x.permute(0, 2, 3, 1)[
-            sample, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]
-        ]
-        return moved.permute(0, 3, 1, 2) * inside[:, None].to(x.dtype)
+        y_from, x_from = rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]
+        moved = rearrange(rearrange(x, "b c h w -> b h w c")[sample, y_from, x_from], "b h w c -> b c h w")
+        return moved * inside[:, None].to(x.dtype)
 
     def _cutout(self, x: Tensor) -> Tensor:
         _, _, height, width = x.shape

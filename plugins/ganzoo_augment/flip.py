@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganzoo.bounds import Fraction
 from ganzoo.parallel import draw
 
 
@@ -17,14 +18,9 @@ class Flip:
 
     Args:
         probability: With which each image is mirrored.
-
-    Raises:
-        ValueError: `probability` is none.
     """
 
-    def __init__(self, probability: float = 0.5):
-        if not 0 <= probability <= 1:
-            raise ValueError(f"probability is {probability}, but should be from 0 to 1")
+    def __init__(self, probability: Fraction = 0.5):
         self.probability = probability
 
     def __call__(self, x: Tensor) -> Tensor:

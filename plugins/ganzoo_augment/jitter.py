@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from ganzoo.bounds import Fraction, NonNegativeInt
 from ganzoo.parallel import draw
 
 
@@ -26,14 +31,10 @@ class Jitter(nn.Module):
         ValueError: `enlarge` is below 1, `border` below 0, or `mirror` no probability.
     """
 
-    def __init__(self, enlarge: float = 286 / 256, border: int = 0, mirror: float = 0.5):
+    def __init__(
+        self, enlarge: Annotated[float, Ge(1)] = 286 / 256, border: NonNegativeInt = 0, mirror: Fraction = 0.5
+    ):
         super().__init__()
-        if enlarge < 1:
-            raise ValueError(f"enlarge is {enlarge}, but should be 1 or more")
-        if border < 0:
-            raise ValueError(f"border is {border}, but should be 0 or more")
-        if not 0 <= mirror <= 1:
-            raise ValueError(f"mirror is {mirror}, but should be from 0 to 1")
         self.enlarge, self.border, self.mirror = enlarge, border, mirror
 
     def draw(self, n: int) -> Tensor:
@@ -54,7 +55,8 @@ class Jitter(nn.Module):
         columns = left[:, None] + torch.arange(width, device=x.device)
         columns = torch.where((turn < self.mirror)[:, None], columns.flip(1), columns)
         sample = torch.arange(len(x), device=x.device)[:, None, None]
-        return x.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+        pixels = rearrange(x, "b c h w -> b h w c")
+        return rearrange(pixels[sample, rows[:, :, None], columns[:, None]], "b h w c -> b c h w")
 
     def _grown(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         if size != tuple(x.shape[2:]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Self
 
+from einops import repeat
 from torch import Tensor, nn
 
 Grey = Literal["refuse", "repeat"]
@@ -74,7 +75,7 @@ class ColourExtractor(Extractor):
             ValueError: they are no such images.
         """
         if x.ndim == 4 and x.shape[1] == 1 and self.grey == "repeat":
-            x = x.expand(-1, 3, -1, -1)
+            x = repeat(x, "b 1 h w -> b c h w", c=3)
         if x.ndim != 4 or x.shape[1] != 3:
             given = "x".join(map(str, x.shape[1:])) or "numbers"
             hint = "; `grey: repeat` takes grey ones" if x.ndim == 4 and x.shape[1] == 1 else ""

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
+
 SMALLEST = 8
 
 
@@ -43,8 +45,8 @@ class Cnn(nn.Module):
         self,
         in_channels: int,
         in_size: tuple[int, int],
-        num_classes: int,
-        width: int = 24,
+        num_classes: PositiveInt,
+        width: PositiveInt = 24,
         features: int = 128,
         dropout: float = 0.3,
     ):

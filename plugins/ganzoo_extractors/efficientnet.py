@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from einops import reduce
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -46,5 +47,6 @@ class EfficientNetLite0(ColourExtractor):
 
     def forward(self, x: Tensor) -> Extracted:
         x = interpolate(self.colour(x), (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-        features = self.network.extract_features((255 * x - 127) / 128).mean((2, 3))
+        maps = self.network.extract_features((255 * x - 127) / 128)
+        features = reduce(maps, "b c h w -> b c", "mean")
         return Extracted(features, self.network._fc(features))

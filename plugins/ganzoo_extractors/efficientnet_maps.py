@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -122,7 +123,7 @@ def _folded(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
             convolution, norm = next(pairs)
             weight, bias, mean, variance = (state[f"{norm}.{key}"] for key in OF_NORM)
             factor = weight / (variance + EPSILON).sqrt()
-            found[f"{name}.weight"] = state[convolution] * factor.view(-1, 1, 1, 1)
+            found[f"{name}.weight"] = state[convolution] * rearrange(factor, "c -> c 1 1 1")
             found[f"{name}.bias"] = bias - mean * factor
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from ganzoo_extractors.base import ColourExtractor, Extracted, Features, Grey, Range
@@ -124,7 +125,7 @@ class Vgg16(_Engine):
         self.train(False)
 
     def forward(self, x: Tensor) -> Features:
-        mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (MEAN, STD))
+        mean, std = (rearrange(torch.tensor(v, device=x.device), "c -> c 1 1") for v in (MEAN, STD))
         *layers, classifier = self.network.children()
         x = (self.pixels(x) - 255 * mean) / (255 * std)
         for layer in layers:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from ganzoo_extractors.base import Features
@@ -65,8 +66,8 @@ class Vgg19(ContentNetwork):
         if path is not None:
             self.sha256 = digest(path)
         fix(self.network, lambda: _of_features(unpickled(path), self.network) if path is not None else {})
-        self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", rearrange(torch.tensor(MEAN), "c -> c 1 1"), persistent=False)
+        self.register_buffer("std", rearrange(torch.tensor(STD), "c -> c 1 1"), persistent=False)
         self.train(False)
 
     def forward(self, x: Tensor) -> Features:

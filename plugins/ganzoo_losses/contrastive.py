@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
+from ganzoo.bounds import PositiveFloat
 from ganzoo.parallel.distributed import batch_rows, rank
 
 
@@ -20,14 +21,9 @@ class Contrastive:
 
     Args:
         temperature: Divides the cosines.
-
-    Raises:
-        ValueError: `temperature` is not above 0.
     """
 
-    def __init__(self, temperature: float = 0.1):
-        if temperature <= 0:
-            raise ValueError(f"temperature is {temperature}, but should be above 0")
+    def __init__(self, temperature: PositiveFloat = 0.1):
         self.temperature = temperature
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 
+from einops import rearrange, reduce
 from ganzoo_layers import one_hot
 from torch import Tensor
 from torch.nn import functional as F
+
+from ganzoo.bounds import PositiveInt
 
 
 class CategoricalInformation:
@@ -17,23 +20,18 @@ class CategoricalInformation:
     Paper: arXiv:1606.03657 eq. 5.
 
     Args:
-        codes: How many codes, m, of K categories each.
-
-    Raises:
-        ValueError: `codes` is below 1.
+        codes: The number of codes, m, of K categories each.
     """
 
-    def __init__(self, codes: int = 1):
-        if codes < 1:
-            raise ValueError(f"codes is {codes}, but should be at least 1")
+    def __init__(self, codes: PositiveInt = 1):
         self.codes = codes
 
     def __call__(self, x: Tensor, label: Tensor) -> Tensor:
         """`label` is one-hot, ``B (m K)``, or for a single code the categories themselves, ``B``."""
-        logits = x.unflatten(1, (self.codes, -1))
+        logits = rearrange(x, "b (m k) -> b m k", m=self.codes)
         if not label.is_floating_point():
             label = one_hot(label, logits.shape[2])
-        surprise = -(label.view_as(logits) * F.log_softmax(logits, 2)).sum((1, 2))
+        surprise = -reduce(label.view_as(logits) * F.log_softmax(logits, 2), "b m k -> b", "sum")
         return surprise.mean() - self.codes * math.log(logits.shape[2])
 
 
@@ -48,8 +46,8 @@ class GaussianInformation:
     Paper: arXiv:1606.03657 eq. 5 and section 6.
 
     Args:
-        low: From where
-        high: to where the codes are drawn.
+        low: The least value of a code.
+        high: The largest value of a code.
 
     Raises:
         ValueError: `high` is not above `low`.

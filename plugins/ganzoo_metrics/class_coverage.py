@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures, logits_of
@@ -44,7 +45,7 @@ class ClassCoverage(ImageFeatures):
 
     better: ClassVar = {"classes": "higher", "total_variation": "lower"}
 
-    def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None):
+    def __init__(self, reference: Reference, real: str = "real", n_real: PositiveInt | None = None):
         super().__init__(reference, real, n_real)
         labels = [name for name, field in reference.fields.items() if field.kind == "label"]
         self.label = labels[0] if len(labels) == 1 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
@@ -40,10 +41,8 @@ class DensityCoverage(ImageFeatures):
 
     better = "higher"
 
-    def __init__(self, reference: Reference, real: str = "real", k: int = 5, n_real: int | None = None):
+    def __init__(self, reference: Reference, real: str = "real", k: PositiveInt = 5, n_real: PositiveInt | None = None):
         super().__init__(reference, real, n_real)
-        if k < 1:
-            raise ValueError(f"k is {k}, but should be at least 1")
         self.k = k
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
@@ -59,13 +58,10 @@ class DensityCoverage(ImageFeatures):
         return Measured({"density": density, "coverage": coverage}, protocol, verdict)
 
 
-def density_coverage(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
+def density_coverage(real: Tensor, fake: Tensor, k: PositiveInt) -> tuple[float, float]:
     """Density and coverage of features ``M d`` against real ones ``N d``.
 
     Paper: arXiv:2002.09797 section 3.
-
-    Raises:
-        ValueError: `k` is not below the number of real features.
     """
     if k >= len(real):
         raise ValueError(f"k is {k}, but should be below the number of real images, {len(real)}")
@@ -82,7 +78,7 @@ def density_coverage(real: Tensor, fake: Tensor, k: int) -> tuple[float, float]:
     return inside / (k * len(fake)), covered / len(real)
 
 
-def expected_coverage(n_real: int, n_fake: int, k: int) -> float:
+def expected_coverage(n_real: int, n_fake: int, k: PositiveInt) -> float:
     """The coverage of samples of the real distribution itself.
 
     1 - prod_(i=0)^(k-1) (N - 1 - i) / (N + M - 1 - i)

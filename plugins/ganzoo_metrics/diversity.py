@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
@@ -48,13 +49,11 @@ class Diversity(ImageFeatures):
         reference: Reference,
         real: str = "real",
         classes: str = "label",
-        pairs: int = 500,
-        n_real: int | None = None,
+        pairs: PositiveInt = 500,
+        n_real: PositiveInt | None = None,
         seed: int = 0,
     ):
         super().__init__(reference, real, n_real)
-        if pairs < 1:
-            raise ValueError(f"pairs is {pairs}, but should be at least 1")
         self.classes, self.pairs, self.seed = classes, pairs, seed
         self._real: dict[str, dict[int, tuple[float, float]]] = {}
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import first, map_tensors
 from ganzoo.data.arrays import cache_folder, to_field, to_uint8
 from ganzoo.data.reference import Reference
@@ -46,7 +47,7 @@ class ImageFeatures:
         ValueError: `real` is no image of the reference.
     """
 
-    def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None):
+    def __init__(self, reference: Reference, real: str = "real", n_real: PositiveInt | None = None):
         self.reference, self.real, self.n_real = reference, real, n_real
         self.field = field_of(reference.fields, real, "image")
         self._moments: dict[str, Moments] = {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from ganzoo.contract import Measured
@@ -29,7 +30,7 @@ def field_of(fields: Mapping[str, Field], name: str, *kinds: str) -> Field:
 
 def unit(images: Tensor, range: tuple[float, float] | None, dtype: torch.dtype = torch.float32) -> Tensor:
     """Images of a range as floats from 0 to 1, quantised to 255 steps: ``B C H W``."""
-    return to_uint8(images, range).permute(0, 3, 1, 2).to(dtype) / 255
+    return rearrange(to_uint8(images, range), "b h w c -> b c h w").to(dtype) / 255
 
 
 def share(part: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures, engine, logits_of
@@ -32,10 +33,8 @@ class InceptionScore(ImageFeatures):
 
     better = "higher"
 
-    def __init__(self, reference: Reference, real: str = "real", splits: int = 10):
+    def __init__(self, reference: Reference, real: str = "real", splits: PositiveInt = 10):
         super().__init__(reference, real)
-        if splits < 1:
-            raise ValueError(f"splits is {splits}, but should be at least 1")
         self.splits = splits
 
     def dry(self, fake: Tensor, extractor: nn.Module) -> Tensor:

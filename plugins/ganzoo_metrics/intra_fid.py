@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures
@@ -33,7 +34,9 @@ class IntraFid(ImageFeatures):
         ValueError: `real` is no image of the reference, or `classes` no label.
     """
 
-    def __init__(self, reference: Reference, real: str = "real", classes: str = "label", n_real: int | None = None):
+    def __init__(
+        self, reference: Reference, real: str = "real", classes: str = "label", n_real: PositiveInt | None = None
+    ):
         super().__init__(reference, real, n_real)
         self.classes, self.names = classes, field_of(reference.fields, classes, "label").classes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures, engine
@@ -35,7 +36,7 @@ class Kid(ImageFeatures):
         self,
         reference: Reference,
         real: str = "real",
-        n_real: int | None = None,
+        n_real: PositiveInt | None = None,
         subsets: int = 100,
         subset_size: int = 1000,
     ):

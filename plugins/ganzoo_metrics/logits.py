@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ganzoo.bounds import PositiveInt
+
 
 class Accuracy:
     """The share of logits on the right side of 0: ``accuracy(D(real), 1)``, ``accuracy(D(fake), 0)``.
@@ -29,7 +31,7 @@ class ClassAccuracy:
 
     better = "higher"
 
-    def __init__(self, num_classes: int | None = None):
+    def __init__(self, num_classes: PositiveInt | None = None):
         self.num_classes = num_classes
 
     def dry(self, logit: Tensor, label: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
 from ganzoo_metrics.images import field_of, nowhere, share, unit
@@ -51,13 +52,13 @@ class Memorisation:
 
     better: ClassVar = {"share": "lower", "ratio": "higher", "unseen": "lower"}
 
-    def __init__(self, data: Any, real: str = "real", n_fake: int = 2000, shift: int = 1, size: int = 32):
+    def __init__(
+        self, data: Any, real: str = "real", n_fake: PositiveInt = 2000, shift: int = 1, size: PositiveInt = 32
+    ):
         self.field = field_of(data.fields, real, "image")
         height, width = (min(side, size) for side in self.field.shape[1:])
         if shift < 0 or min(height, width) <= 2 * shift:
             raise ValueError(f"shift is {shift}, but should be from 0 to less than half of {height}x{width}")
-        if n_fake < 1:
-            raise ValueError(f"n_fake is {n_fake}, but should be at least 1")
         self.real, self.n_fake, self.shift, self.shape = real, n_fake, shift, (height, width)
         self.seen = Reference(data, "the data", "train")
         self.unseen = Reference(data, "the data", "held_out")
@@ -88,7 +89,7 @@ class Memorisation:
             )
         return Measured(values, self.protocol(len(fake)), verdict)
 
-    def protocol(self, n_fake: int) -> dict[str, Any]:
+    def protocol(self, n_fake: PositiveInt) -> dict[str, Any]:
         """What the numbers depend on."""
         return {
             "n_fake": n_fake,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
+from einops import rearrange, reduce
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
@@ -38,7 +39,7 @@ def luma(images: Tensor, channel: Channel) -> Tensor:
     if channels != 3:
         raise ValueError(f"channel {channel} needs images of 3 channels, not {channels}; write `channel: rgb`")
     weights = torch.tensor(STUDIO if channel == "y" else LUMA, dtype=images.dtype, device=images.device)
-    mixed = (images * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
+    mixed = reduce(images * rearrange(weights, "c -> c 1 1"), "b c h w -> b 1 h w", "sum")
     return (mixed + 16) / 255 if channel == "y" else mixed
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor, nn
 
 from ganzoo.contract import Measured, first
@@ -38,12 +39,10 @@ class PathLength:
 
     def __init__(
         self,
-        epsilon: float = 1e-4,
+        epsilon: Annotated[float, Gt(0), Le(1)] = 1e-4,
         interpolation: Literal["lerp", "slerp"] = "lerp",
         discard: tuple[float, float] | None = (1.0, 99.0),
     ):
-        if not 0 < epsilon <= 1:
-            raise ValueError(f"epsilon is {epsilon}, but should be above 0 and at most 1")
         if discard is not None and not 0 <= discard[0] < discard[1] <= 100:
             raise ValueError(f"discard is {list(discard)}, but should be two rising percentiles in [0, 100]")
         self.epsilon, self.interpolation, self.discard = epsilon, interpolation, discard

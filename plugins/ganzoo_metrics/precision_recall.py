@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
 from ganzoo_metrics.features import ImageFeatures, engine
@@ -35,10 +36,10 @@ class PrecisionRecall(ImageFeatures):
 
     better = "higher"
 
-    def __init__(self, reference: Reference, real: str = "real", n_real: int | None = None, neighborhood: int = 3):
+    def __init__(
+        self, reference: Reference, real: str = "real", n_real: PositiveInt | None = None, neighborhood: PositiveInt = 3
+    ):
         super().__init__(reference, real, n_real)
-        if neighborhood < 1:
-            raise ValueError(f"neighborhood is {neighborhood}, but should be at least 1")
         self.neighborhood = neighborhood
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
+from einops import einsum
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -34,9 +38,7 @@ class RPrecision:
 
     better = "higher"
 
-    def __init__(self, candidates: int = 10, seed: int = 0):
-        if candidates < 2:
-            raise ValueError(f"candidates is {candidates}, but should be at least 2")
+    def __init__(self, candidates: Annotated[int, Ge(2)] = 10, seed: int = 0):
         self.candidates, self.seed = candidates, seed
 
     def __call__(self, x: Tensor, y: Tensor) -> Measured:
@@ -54,7 +56,7 @@ class RPrecision:
             drawn[caption[rows, None] == caption[None]] = -1
             others = drawn.topk(self.candidates - 1, dim=1).indices
             own = (images[rows] * texts[rows]).sum(1)
-            right += int((own > torch.einsum("nd,ncd->nc", images[rows], texts[others]).amax(1)).sum())
+            right += int((own > einsum(images[rows], texts[others], "n d, n c d -> n c").amax(1)).sum())
         found, chance = right / len(x), 1 / self.candidates
         verdict = ""
         if found < CHANCE * chance:

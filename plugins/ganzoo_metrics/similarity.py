@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
@@ -25,7 +26,7 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
         ValueError: the images are smaller than 11x11, or differ in shape.
     """
     luminance, contrast = _maps(x, y)
-    return (luminance * contrast).mean((2, 3))
+    return reduce(luminance * contrast, "b c h w -> b c", "mean")
 
 
 def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
@@ -49,7 +50,8 @@ def ms_ssim(x: Tensor, y: Tensor) -> Tensor:
             x, y = avg_pool2d(x.double(), 2), avg_pool2d(y.double(), 2)
         luminance, contrast = _maps(x, y)
         last = index == count - 1
-        found = found * (luminance * contrast if last else contrast).mean((2, 3)).clamp(min=0) ** weight
+        here = reduce(luminance * contrast if last else contrast, "b c h w -> b c", "mean")
+        found = found * here.clamp(min=0) ** weight
     return found.mean(1)
 
 
@@ -80,6 +82,6 @@ def _blur(images: Tensor) -> Tensor:
     at = torch.arange(WINDOW, dtype=torch.float64, device=images.device) - WINDOW // 2
     window = (-(at**2) / (2 * SIGMA**2)).exp()
     window = window / window.sum()
-    flat = images.flatten(0, 1).unsqueeze(1)
-    blurred = conv2d(conv2d(flat, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-    return blurred.squeeze(1).unflatten(0, images.shape[:2])
+    flat = rearrange(images, "b c h w -> (b c) 1 h w")
+    down, right = rearrange(window, "k -> 1 1 k 1"), rearrange(window, "k -> 1 1 1 k")
+    return rearrange(conv2d(conv2d(flat, down), right), "(b c) 1 h w -> b c h w", b=len(images))

@@ -10,6 +10,7 @@ from ganzoo_extractors.cnn import SMALLEST, Cnn
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from ganzoo.bounds import PositiveFloat, PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.arrays import to_field, to_uint8
 from ganzoo.data.reference import Reference
@@ -56,18 +57,15 @@ class Tstr:
         data: Any,
         real: str = "real",
         classes: str = "label",
-        epochs: int = 3,
-        least: int = 100,
-        batch: int = 64,
-        lr: float = 2e-3,
-        width: int = 8,
+        epochs: PositiveInt = 3,
+        least: PositiveInt = 100,
+        batch: PositiveInt = 64,
+        lr: PositiveFloat = 2e-3,
+        width: PositiveInt = 8,
         seed: int = 0,
     ):
         self.field = field_of(data.fields, real, "image", "vector")
         self.names = field_of(data.fields, classes, "label").classes
-        for name, value in {"epochs": epochs, "batch": batch, "lr": lr, "width": width}.items():
-            if value <= 0:
-                raise ValueError(f"{name} is {value}, but should be above 0")
         self.real, self.classes, self.width, self.seed = real, classes, width, seed
         self.epochs, self.least, self.batch, self.lr = epochs, least, batch, lr
         self.seen = Reference(data, "the data", "train")
@@ -150,7 +148,7 @@ class Tstr:
 
 
 class _Mlp(nn.Module):
-    def __init__(self, size: int, classes: int):
+    def __init__(self, size: PositiveInt, classes: int):
         super().__init__()
         hidden = [nn.Flatten(), nn.Linear(size, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU()]
         self.body = nn.Sequential(*hidden, nn.Linear(128, classes))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.parallel import draw
 from ganzoo.parallel.distributed import batch_rows, rank
 
@@ -57,9 +58,7 @@ class Shrink:
         ValueError: `factor` is below 1, or (when called) a side is no multiple of it.
     """
 
-    def __init__(self, factor: int = 2):
-        if factor < 1:
-            raise ValueError(f"factor is {factor}, but should be at least 1")
+    def __init__(self, factor: PositiveInt = 2):
         self.factor = factor
 
     def __call__(self, x: Tensor) -> Tensor:

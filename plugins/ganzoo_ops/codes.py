@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import torch
+from einops import repeat
 from torch import Tensor
+
+from ganzoo.bounds import PositiveInt
 
 
 class Maps:
@@ -13,7 +16,8 @@ class Maps:
     """
 
     def __call__(self, z: Tensor, x: Tensor) -> Tensor:
-        return z.unflatten(1, (-1, *(1,) * (x.dim() - 2))).expand(-1, -1, *x.shape[2:]).to(x.dtype)
+        axes = dict(zip("hwd", x.shape[2:], strict=False))
+        return repeat(z, f"b n -> b n {' '.join(axes)}", **axes).to(x.dtype)
 
 
 class Vary:
@@ -26,17 +30,15 @@ class Vary:
     Paper: arXiv:1606.03657 figure 2 (whose continuous codes go from -2 to 2).
 
     Args:
-        low: From where
-        high: to where a number goes.
-        count: In how many steps.
+        low: Where a number starts.
+        high: Where it ends.
+        count: The number of steps from one to the other.
 
     Raises:
-        ValueError: `count` is below 1, or the vectors have no such numbers.
+        ValueError: the vectors have no such numbers.
     """
 
-    def __init__(self, low: float = -2.0, high: float = 2.0, count: int = 10):
-        if count < 1:
-            raise ValueError(f"count is {count}, but should be at least 1")
+    def __init__(self, low: float = -2.0, high: float = 2.0, count: PositiveInt = 10):
         self.low, self.high, self.count = low, high, count
 
     def __call__(self, z: Tensor, first: int = 0, stop: int | None = None) -> Tensor:
@@ -47,8 +49,9 @@ class Vary:
             code = torch.linspace(self.low, self.high, self.count, dtype=z.dtype, device=z.device)[:, None]
         else:
             code = torch.eye(stop - first, dtype=z.dtype, device=z.device)
-        held = z.repeat_interleave(len(code), 0)
-        return torch.cat([held[:, :first], code.repeat(len(z), 1), held[:, last:]], 1)
+        held = repeat(z, "b n -> (b count) n", count=len(code))
+        varied = repeat(code, "count n -> (b count) n", b=len(z))
+        return torch.cat([held[:, :first], varied, held[:, last:]], 1)
 
 
 class Stack:

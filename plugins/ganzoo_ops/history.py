@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeInt
 from ganzoo.parallel import distributed, draw
 
 
@@ -20,18 +21,13 @@ class History(nn.Module):
     Args:
         in_shape: Of a sample.
         size: How many are kept; 0 for none.
-
-    Raises:
-        ValueError: `size` is negative.
     """
 
     stored: Tensor
     count: Tensor
 
-    def __init__(self, in_shape: tuple[int, ...], size: int = 50):
+    def __init__(self, in_shape: tuple[int, ...], size: NonNegativeInt = 50):
         super().__init__()
-        if size < 0:
-            raise ValueError(f"size is {size}, but should be 0 or more")
         self.size = size
         self.register_buffer("stored", torch.zeros(size, *in_shape))
         self.register_buffer("count", torch.zeros(1, dtype=torch.int64))

@@ -8,6 +8,7 @@ import torch
 from ganzoo_layers import one_hot
 from torch import Tensor
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.contract import map_tensors
 
 
@@ -57,7 +58,7 @@ class Accuracy:
 class OneHot:
     """Labels as vectors: ``B -> B num_classes``. Source: torch.nn.functional.one_hot."""
 
-    def __init__(self, num_classes: int):
+    def __init__(self, num_classes: PositiveInt):
         self.num_classes = num_classes
 
     def __call__(self, label: Tensor) -> Tensor:

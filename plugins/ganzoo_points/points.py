@@ -6,21 +6,17 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+from einops import rearrange
 
+from ganzoo.bounds import NonNegativeFloat, PositiveFloat, PositiveInt
 from ganzoo.data.arrays import Arrays
 from ganzoo.data.fields import Field
 
 
 class Points(Arrays):
-    """A fixed set of points, field `real` of shape ``2``. A subclass draws them.
+    """A fixed set of points, field `real` of shape ``2``. A subclass draws them."""
 
-    Raises:
-        ValueError: `points` is below 1.
-    """
-
-    def __init__(self, points: int, seed: int = 0):
-        if points < 1:
-            raise ValueError(f"points is {points}, but should be at least 1")
+    def __init__(self, points: PositiveInt, seed: int = 0):
         self.points, self.seed = points, seed
 
     @property
@@ -45,7 +41,9 @@ class Circle(Points):
         seed: Of the drawing.
     """
 
-    def __init__(self, points: int = 1000, radius: float = 1.0, noise: float = 0.0, seed: int = 0):
+    def __init__(
+        self, points: PositiveInt = 1000, radius: PositiveFloat = 1.0, noise: NonNegativeFloat = 0.0, seed: int = 0
+    ):
         super().__init__(points, seed)
         self.radius, self.noise = radius, noise
 
@@ -78,7 +76,12 @@ class Ring(Mixture):
     """
 
     def __init__(
-        self, points: int = 50_000, modes: int = 8, radius: float = 1.4144, std: float = 0.014144, seed: int = 0
+        self,
+        points: PositiveInt = 50_000,
+        modes: PositiveInt = 8,
+        radius: PositiveFloat = 1.4144,
+        std: NonNegativeFloat = 0.014144,
+        seed: int = 0,
     ):
         super().__init__(points, seed)
         angle = 2 * math.pi * np.arange(modes) / modes
@@ -97,11 +100,16 @@ class Grid(Mixture):
     """
 
     def __init__(
-        self, points: int = 50_000, side: int = 5, spacing: float = 0.70721, std: float = 0.01768, seed: int = 0
+        self,
+        points: PositiveInt = 50_000,
+        side: PositiveInt = 5,
+        spacing: PositiveFloat = 0.70721,
+        std: NonNegativeFloat = 0.01768,
+        seed: int = 0,
     ):
         super().__init__(points, seed)
         places = spacing * (np.arange(side) - (side - 1) / 2)
-        self.centers, self.std = np.stack(np.meshgrid(places, places), -1).reshape(-1, 2), std
+        self.centers, self.std = rearrange(np.stack(np.meshgrid(places, places)), "xy i j -> (i j) xy"), std
 
 
 class SwissRoll(Points):
@@ -114,7 +122,9 @@ class SwissRoll(Points):
         seed: Of the drawing.
     """
 
-    def __init__(self, points: int = 50_000, noise: float = 0.25, scale: float = 7.5, seed: int = 0):
+    def __init__(
+        self, points: PositiveInt = 50_000, noise: NonNegativeFloat = 0.25, scale: PositiveFloat = 7.5, seed: int = 0
+    ):
         super().__init__(points, seed)
         self.noise, self.scale = noise, scale
 

@@ -8,18 +8,14 @@ import torch
 from ganzoo_layers import one_hot
 from torch import Tensor
 
+from ganzoo.bounds import NonNegativeFloat, PositiveFloat, PositiveInt
 from ganzoo.parallel import draw
 
 
 class Normal:
-    """Independent normal numbers: ``n -> n size``, N(0, std^2). Paper: arXiv:1511.06434 (as its ports have it).
+    """Independent normal numbers: ``n -> n size``, N(0, std^2). Paper: arXiv:1511.06434 (as its ports have it)."""
 
-    Raises:
-        ValueError: `size` is below 1.
-    """
-
-    def __init__(self, size: int = 100, std: float = 1.0):
-        _positive(size)
+    def __init__(self, size: PositiveInt = 100, std: NonNegativeFloat = 1.0):
         self.size, self.std = size, std
 
     def __call__(self, n: int) -> Tensor:
@@ -30,11 +26,10 @@ class Uniform:
     """Independent uniform numbers: ``n -> n size``, U(low, high). Paper: arXiv:1511.06434 section 4.
 
     Raises:
-        ValueError: `size` is below 1, or `high` not above `low`.
+        ValueError: `high` not above `low`.
     """
 
-    def __init__(self, size: int = 100, low: float = -1.0, high: float = 1.0):
-        _positive(size)
+    def __init__(self, size: PositiveInt = 100, low: float = -1.0, high: float = 1.0):
         if high <= low:
             raise ValueError(f"high is {high}, but should be above low, {low}")
         self.size, self.low, self.high = size, low, high
@@ -50,15 +45,9 @@ class TruncatedNormal:
     the distribution of redrawing what falls outside.
 
     Paper: arXiv:1809.11096 section 3.1 (truncation trick).
-
-    Raises:
-        ValueError: `size` is below 1, or `bound` not above 0.
     """
 
-    def __init__(self, size: int = 100, bound: float = 2.0):
-        _positive(size)
-        if bound <= 0:
-            raise ValueError(f"bound is {bound}, but should be above 0")
+    def __init__(self, size: PositiveInt = 100, bound: PositiveFloat = 2.0):
         self.size, self.bound = size, bound
         self.truncation = bound
 
@@ -78,15 +67,9 @@ class Categorical:
         one_hot: Vectors for a generator's input, or integers for a cross-entropy.
     """
 
-    def __init__(self, num_classes: int, one_hot: bool = True):
-        _positive(num_classes)
+    def __init__(self, num_classes: PositiveInt, one_hot: bool = True):
         self.num_classes, self.one_hot = num_classes, one_hot
 
     def __call__(self, n: int) -> Tensor:
         label = draw.integers(n, high=self.num_classes)
         return one_hot(label, self.num_classes) if self.one_hot else label
-
-
-def _positive(size: int) -> None:
-    if size < 1:
-        raise ValueError(f"the size is {size}, but should be at least 1")

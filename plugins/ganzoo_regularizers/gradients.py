@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ganzoo.bounds import PositiveFloat
 from ganzoo.parallel import draw
 from ganzoo.parallel.distributed import batch_mean
 
@@ -86,7 +87,7 @@ class Dragan:
         scale: Of the noise, in standard deviations of the data.
     """
 
-    def __init__(self, target: float = 1.0, scale: float = 0.5):
+    def __init__(self, target: float = 1.0, scale: PositiveFloat = 0.5):
         self.target, self.scale = target, scale
 
     def __call__(self, critic: Critic, real: Tensor) -> Tensor:

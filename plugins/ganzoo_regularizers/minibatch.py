@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
+
+from ganzoo.bounds import PositiveInt
 
 
 class MinibatchDiscrimination:
@@ -17,14 +20,14 @@ class MinibatchDiscrimination:
     Paper: arXiv:1606.03498 section 3.2; the lengths as in its code, which also sets them from a first batch.
 
     Args:
-        kernels: How many similarities o has.
-        width: Dimensions each is measured in.
+        kernels: The number of similarities, the length of o.
+        width: The number of dimensions that each is measured in.
 
     Raises:
         ValueError: the part has no linear `head`.
     """
 
-    def __init__(self, kernels: int = 50, width: int = 5):
+    def __init__(self, kernels: PositiveInt = 50, width: PositiveInt = 5):
         self.kernels, self.width = kernels, width
 
     def attach(self, part: nn.Module) -> None:
@@ -37,10 +40,10 @@ class MinibatchDiscrimination:
 class Similar(nn.Module):
     """A linear head over features and their similarities: ``B n -> B m``."""
 
-    def __init__(self, head: nn.Linear, kernels: int, width: int):
+    def __init__(self, head: nn.Linear, kernels: PositiveInt, width: PositiveInt):
         super().__init__()
         self.head = head
-        self.shape = (kernels, width)
+        self.kernels = kernels
         self.directions = nn.Parameter(torch.randn(head.in_features, kernels * width) * 0.05)
         self.log_scale = nn.Parameter(torch.zeros(kernels * width))
         self.bias = nn.Parameter(torch.full((kernels,), -1.0))
@@ -53,7 +56,7 @@ class Similar(nn.Module):
     def similarity(self, features: Tensor) -> Tensor:
         """o of each sample, ``B kernels``."""
         weight = self.directions * (self.log_scale.exp() / self.directions.norm(dim=0))
-        mapped = (features @ weight).unflatten(1, self.shape)
+        mapped = rearrange(features @ weight, "b (kernels width) -> b kernels width", kernels=self.kernels)
         distance = (mapped[:, None] - mapped[None]).abs().sum(3)
         to_itself = 1.0  # exp(-0)
         return (-distance).exp().sum(1) - to_itself + self.bias

@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils import parametrize
+
+from ganzoo.bounds import PositiveFloat, PositiveInt
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
@@ -27,7 +30,9 @@ class Orthogonal:
         total: Tensor | None = None
         for layer in part.modules():
             if isinstance(layer, LAYERS):
-                rows = (own(layer).transpose(0, 1) if isinstance(layer, TRANSPOSED) else own(layer)).flatten(1)
+                rows = rearrange(
+                    own(layer), "i o ... -> o (i ...)" if isinstance(layer, TRANSPOSED) else "o ... -> o (...)"
+                )
                 product = rows @ rows.T
                 loss = (product - product.diagonal().diag()).square().sum()
                 total = loss if total is None else total + loss
@@ -47,14 +52,9 @@ class ClipWeights:
     """After each step of the player every parameter is clamped to [-bound, bound], norms' included.
 
     Paper: arXiv:1701.07875 algorithm 1.
-
-    Raises:
-        ValueError: `bound` is not above 0.
     """
 
-    def __init__(self, bound: float = 0.01):
-        if bound <= 0:
-            raise ValueError(f"bound is {bound}, but should be above 0")
+    def __init__(self, bound: PositiveFloat = 0.01):
         self.bound = bound
 
     @torch.no_grad()
@@ -73,7 +73,7 @@ class Spectral(nn.Module):
     u: Tensor
     v: Tensor
 
-    def __init__(self, weight: Tensor, dim: int, iterations: int):
+    def __init__(self, weight: Tensor, dim: int, iterations: PositiveInt):
         super().__init__()
         self.dim, self.iterations = dim, iterations
         rows, columns = self.matrix(weight).shape
@@ -112,9 +112,7 @@ class SpectralNorm:
         ValueError: the part has no layer to normalise, or is normalised already.
     """
 
-    def __init__(self, iterations: int = 1, embeddings: bool = True):
-        if iterations < 1:
-            raise ValueError(f"iterations is {iterations}, but should be at least 1")
+    def __init__(self, iterations: PositiveInt = 1, embeddings: bool = True):
         self.iterations, self.embeddings = iterations, embeddings
 
     def attach(self, part: nn.Module) -> None:

@@ -271,9 +271,10 @@ LATE = [
         "parts:\n  adv: {smoothing: 2}",
         3,
         "parts.adv.smoothing",
-        "smoothing is 2.0, but should lie in [0, 1)",
+        "2 should be a number of at least 0 and below 1",
     ),
-    Mistake("argument of data", "data:\n  points: 0", 3, "data.points", "points is 0, but should be at least 1"),
+    Mistake("size", "parts:\n  Z: {size: -4}", 3, "parts.Z.size", "-4 should be a whole number of at least 1"),
+    Mistake("argument of data", "data:\n  points: 0", 3, "data.points", "0 should be a whole number of at least 1"),
     Mistake(
         "argument missing",
         "schedule:\n  use: schedule.exponential",
@@ -302,7 +303,7 @@ LATE = [
         "players:\n  D:\n    after:\n      c: {use: regularizer.clip_weights, bound: -1}",
         5,
         "players.D.after.c.bound",
-        "should be above 0",
+        "-1 should be a number above 0",
     ),
     Mistake(
         "constraint on another's part",

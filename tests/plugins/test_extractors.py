@@ -126,7 +126,7 @@ def test_a_metric_carries_its_extractor_and_a_checkpoint_does_not_carry_the_weig
 
 def test_a_name_may_leave_the_extractor_out(tmp_path: Path) -> None:
     written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="quality").check()
-    with pytest.raises(UserError, match=r"no term or metric 'qualitie' .did you mean 'quality'"):
+    with pytest.raises(UserError, match=r"no term, metric or log entry 'qualitie' .did you mean 'quality'"):
         written(tmp_path, ON_MODEL.format(shape=GREY), train__keep__best="qualitie")
 
 

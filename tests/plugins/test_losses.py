@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+import ganzoo
+from ganzoo.errors import UserError
+
 LOGITS = st.lists(st.floats(-20, 20, width=32), min_size=3, max_size=3).map(torch.tensor)
 
 
@@ -85,8 +88,8 @@ def test_gradient_flows_through_the_average() -> None:
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
 def test_smoothing_out_of_bounds(smoothing: float) -> None:
-    with pytest.raises(ValueError, match=r"smoothing is .* should lie in \[0, 1\)"):
-        NonSaturating(smoothing)
+    with pytest.raises(UserError, match=r"smoothing: .* should be a number of at least 0 and below 1"):
+        ganzoo.make("adversarial.nonsaturating", smoothing=smoothing)
 
 
 def test_distances() -> None:

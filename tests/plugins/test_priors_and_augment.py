@@ -8,6 +8,8 @@ from ganzoo_augment.diffaugment import DiffAugment
 from ganzoo_optim.schedules import Exponential, Linear
 from ganzoo_priors.priors import Categorical, Normal, TruncatedNormal, Uniform
 
+import ganzoo
+from ganzoo.errors import UserError
 from ganzoo.parallel import draw
 
 N = 4000
@@ -39,10 +41,13 @@ def test_categorical_is_one_hot_or_labels() -> None:
     assert labels.unique().tolist() == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("make", [lambda: Normal(0), lambda: Uniform(3, 1, 1), lambda: TruncatedNormal(3, 0)])
-def test_bad_arguments(make) -> None:
-    with pytest.raises(ValueError, match="should be"):
-        make()
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("normal", {"size": 0}), ("uniform", {"size": 3, "low": 1, "high": 1}), ("truncated_normal", {"bound": 0})],
+)
+def test_bad_arguments(name: str, arguments: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="should be"):
+        ganzoo.make(f"prior.{name}", **arguments)
 
 
 def test_schedules() -> None:

@@ -19,6 +19,7 @@ from ganzoo.cli.app import app
 from ganzoo.errors import UserError
 from ganzoo.registry import Plugin, plugins
 from ganzoo.reproduction import claims, reproduce, tables
+from ganzoo.store.lock import held
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reproduction.md"
@@ -355,7 +356,7 @@ def test_later_evaluations_do_not_stand_in_for_the_trainings_own(tmp_path: Path)
 def test_two_commands_do_not_train_one_folder(tmp_path: Path) -> None:
     claim = one(tmp_path)
     task = reproduce.task(claim, claim.spec(plugins.installed()), 0, tmp_path / "out")
-    with reproduce._held(task) as free:
+    with held(task.folder.with_suffix(".lock")) as free:
         assert free
         with pytest.raises(UserError, match=r"another process trains .*seed_0"):
             reproduce.run([task], 1, lambda _: None)
