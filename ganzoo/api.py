@@ -128,7 +128,7 @@ class Model:
             return profile(self.blueprint, distributed.start(self.spec.train.device), steps, phase)
 
     def run(self, out: str | Path | None = None, quiet: bool = False) -> tuple[Any, str]:
-        """Train into a new run folder; the folder, and why training stopped: ``finished`` or ``interrupted``.
+        """Train into a new run folder; the folder, and why it ended: ``finished``, ``interrupted``, or ``stopped …``.
 
         Raises:
             UserError: the model is wrong, or the folder is taken.

@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.r_precision": {"candidates": 3},
     "metric.circle": {"data": Circle(points=10)},
     "schedule.exponential": {"rate": 0.99},
+    "schedule.plateau": {"watch": "G.adversarial"},
     "schedule.cosine": {"T_max": 10},
     "schedule.step": {"step_size": 3},
     "schedule.multi_step": {"milestones": [2, 4]},

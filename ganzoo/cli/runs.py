@@ -70,7 +70,7 @@ def _ended(folder: Any, reason: str, registry: Registry, as_json: bool) -> None:
         print(f"interrupted and saved; go on with: {launch.command('resume', folder.path)}", flush=True)
     elif first:
         pictures = sorted(folder.samples.glob("step_*.png"))
-        print(f"finished: {folder.path}")
+        print(f"{reason}: {folder.path}")
         if pictures:
             print(f"  samples  {pictures[-1]}")
         print(f"  report   {folder.path / 'report.html'}")

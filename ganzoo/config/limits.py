@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ganzoo.config.expression import Call, called, root
 from ganzoo.config.schema import LOGGED
 from ganzoo.config.spec import Spec
-from ganzoo.errors import Problem, choices
+from ganzoo.errors import Origin, Problem, choices
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "xpu")
 UNITS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600}
@@ -88,7 +89,7 @@ def logged(spec: Spec, problems: list[Problem]) -> None:
 
 
 def metrics(spec: Spec, problems: list[Problem]) -> None:
-    """What ``evaluate:`` computes, and what the best checkpoint goes by."""
+    """What ``evaluate:`` computes."""
     declared = [name for name, part in spec.parts.items() if part.kind == "metric"]
     for value in spec.metrics.values():
         target = root(value.expr.func) if isinstance(value.expr, Call) else None
@@ -98,12 +99,31 @@ def metrics(spec: Spec, problems: list[Problem]) -> None:
             example = declared[0] if declared else "metric"
             hint = f"write `{value.name}: {example}(fake)`" + ("" if declared else " with a metric under parts:")
             problems.append(Problem(f"`{value.text}` does not call a metric", value.origin, value.path, hint))
-    best = spec.train.keep.best
+
+
+def watched(spec: Spec, problems: list[Problem]) -> None:
+    """The names that something goes by: the best checkpoint, the end of the run, schedules that have a ``watch``."""
     players = [player for phase in spec.phases.values() for player in phase.players.values()]
-    if best is not None and not any(player.broken for player in players):
-        known = [f"{player.name}.{term}" for player in players for term in player.terms]
-        measured = [name for value in spec.metrics.values() for name in (spec.metric_name(value), value.name)]
-        known += [*spec.log, *measured]
-        if best not in known and not best.startswith(tuple(f"{name}." for name in measured)):
-            message, path = f"there is no term, metric or log entry '{best}'", "train.keep.best"
-            problems.append(Problem(message, spec.origins.get(path), path, choices(best, dict.fromkeys(known))))
+    if any(player.broken for player in players):
+        return
+    measured = [name for value in spec.metrics.values() for name in (spec.metric_name(value), value.name)]
+    known = [f"{player.name}.{term}" for player in players for term in player.terms]
+    known += [*spec.log, *measured]
+    for name, origin, path in watching(spec):
+        if name not in known and not name.startswith(tuple(f"{metric}." for metric in measured)):
+            message = f"there is no term, metric or log entry '{name}'"
+            problems.append(Problem(message, origin, path, choices(name, dict.fromkeys(known))))
+
+
+def watching(spec: Spec) -> Iterator[tuple[str, Origin | None, str]]:
+    """Every name that something goes by, with where it is written."""
+    if spec.train.keep.best is not None:
+        yield spec.train.keep.best, spec.origins.get("train.keep.best"), "train.keep.best"
+    if spec.stop is not None:
+        yield spec.stop.watch, spec.origins.get("stop.watch"), "stop.watch"
+    seen = set()
+    for component in spec.components():
+        if component.kind == "schedule" and isinstance(name := component.args.get("watch"), str):
+            if component.path not in seen:
+                yield name, component.at("watch"), f"{component.path}.watch"
+            seen.add(component.path)

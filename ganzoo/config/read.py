@@ -62,6 +62,7 @@ class Reader(PlayerReader):
             evaluate=evaluate,
             against=against,
             metrics=self.equations("evaluate.values", self.entries(tree, "evaluate", "values")),
+            stop=self.stop(tree),
             train=train,
             plugins={key: node.plain() for key, node in self.entries(tree, "plugins").items()},
             config=config,
@@ -87,6 +88,19 @@ class Reader(PlayerReader):
         if node is None:
             return schema.Train()
         return typecheck.read(schema.Train, node, "train", self.problems, ("steps",) if phases else ())
+
+    def stop(self, tree: Node) -> schema.Stop | None:
+        node = tree.get("stop")
+        if node is None or node.value is None or node.missing:
+            return None
+        stop = typecheck.read(schema.Stop, node, "stop", self.problems)
+        keys = set(node.value) if isinstance(node.value, dict) else {"patience"}
+        if not keys & {"above", "below", "patience"}:
+            hint = "write `above:`, `below:` or `patience:`"
+            self.problem("does not say when to stop", node, "stop", did_you_mean("patience", keys) or hint)
+        if "mode" in keys and "patience" not in keys:
+            self.problem("says what is better for `patience:`, which is not given", node.value["mode"], "stop.mode")
+        return stop if isinstance(stop.watch, str) else None
 
     def update(self, tree: Node) -> bool:
         word = self.word(tree, "update", "alternating")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ganzoo.bounds import PositiveInt
+
 TOP = (
     "about",
     "extends",
@@ -20,6 +22,7 @@ TOP = (
     "sample",
     "log",
     "evaluate",
+    "stop",
     "optimizer",
     "schedule",
     "train",
@@ -97,6 +100,20 @@ class Evaluate:
     split: Literal["train", "held_out"] = "train"
     against: Any = None
     values: Any = None
+
+
+@dataclass
+class Stop:
+    """What ends a run before its last step: a number, logged or evaluated, beyond a bound or without improvement.
+
+    `patience` is how many values in a row, none better than the best before them, it takes.
+    """
+
+    watch: str
+    above: float | None = None
+    below: float | None = None
+    patience: PositiveInt | None = None
+    mode: Literal["min", "max"] | None = None
 
 
 @dataclass

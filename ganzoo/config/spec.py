@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganzoo.config.expression import Expr, Scaled, names
-from ganzoo.config.schema import About, Ema, Evaluate, Show, Train
+from ganzoo.config.schema import About, Ema, Evaluate, Show, Stop, Train
 from ganzoo.errors import Origin
 from ganzoo.registry import Entry
 
@@ -142,6 +142,7 @@ class Spec:
     evaluate: Evaluate
     against: Component | None
     metrics: dict[str, Value]
+    stop: Stop | None
     train: Train
     plugins: dict[str, Any]
     config: dict[str, Any]

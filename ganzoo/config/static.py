@@ -90,6 +90,7 @@ def check(spec: Spec) -> list[Problem]:
             _one_trainer_each(phase, problems)
     limits.logged(spec, problems)
     limits.metrics(spec, problems)
+    limits.watched(spec, problems)
     _shares(spec, graph, problems)
     if not problems:
         _unused(spec, graph)

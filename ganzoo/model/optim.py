@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -43,7 +43,8 @@ def make_optimizer(player: Player, blueprint: Blueprint, parts: Mapping[str, Any
 class Schedules:
     """Hyperparameters of one optimizer as functions of the step.
 
-    A schedule is a torch scheduler, or a function of the step that gives the factor on the optimizer's own value.
+    A schedule is a torch scheduler, or a function of the step that gives the factor on the optimizer's own value. One
+    that has ``see(value)`` goes by the values of the name that its argument and attribute ``watch`` gives.
     """
 
     def __init__(self, player: Player, optimizer: torch.optim.Optimizer, blueprint: Blueprint, steps: int):
@@ -77,6 +78,11 @@ class Schedules:
             scheduler.step()
         self._set()
 
+    def see(self, find: Callable[[str], float | None]) -> None:
+        """Tell schedules what they go by, as far as there is a new value of it."""
+        tell(self.factors, find)
+        self._set()
+
     def _set(self) -> None:
         for key, factor in self.factors.items():
             now = factor(self.count)
@@ -84,13 +90,35 @@ class Schedules:
                 group[key] = base * now
 
     def state_dict(self) -> dict[str, Any]:
-        return {"count": self.count, "torch": {key: s.state_dict() for key, s in self.torch.items()}}
+        return {
+            "count": self.count,
+            "torch": {key: s.state_dict() for key, s in self.torch.items()},
+            "seen": states(self.factors),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.count = state["count"]
         for key, scheduler in self.torch.items():
             scheduler.load_state_dict(state["torch"][key])
+        load_states(self.factors, state.get("seen", {}))
         self._set()
+
+
+def tell(schedules: Mapping[str, Any], find: Callable[[str], float | None]) -> None:
+    """Give those schedules that go by something the newest value of it."""
+    for schedule in schedules.values():
+        if hasattr(schedule, "see") and (value := find(schedule.watch)) is not None:
+            schedule.see(value)
+
+
+def states(schedules: Mapping[str, Any]) -> dict[str, Any]:
+    """The states of those schedules that are more than a function of the step."""
+    return {key: schedule.state_dict() for key, schedule in schedules.items() if hasattr(schedule, "state_dict")}
+
+
+def load_states(schedules: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
+    for key, state in saved.items():
+        schedules[key].load_state_dict(state)
 
 
 def make_schedule(component: Component, blueprint: Blueprint, steps: int, optimizer: Any = None) -> Any:

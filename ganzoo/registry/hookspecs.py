@@ -52,4 +52,5 @@ class RunHooks:
 
     @hookspec
     def on_end(self, run: RunInfo, step: int, reason: str) -> None:
-        """Training ends: ``finished``, ``interrupted``, or ``diverged: …``, ``collapsed: …``, ``failed: …`` and why."""
+        """Training ends: ``finished``, ``interrupted``, or why: ``stopped …``, ``diverged: …``, ``collapsed: …``,
+        ``failed: …``."""

@@ -52,13 +52,18 @@ class Task:
 
     @property
     def finished(self) -> bool:
-        return self.last == self.steps or "failed" in self.notes
+        return self.last == self.steps or self.index.get("stopped") is not None or "failed" in self.notes
+
+    @property
+    def index(self) -> dict[str, Any]:
+        """Which checkpoints there are."""
+        index = self.folder / "checkpoints" / "index.json"
+        return json.loads(index.read_text(encoding="utf-8")) if index.exists() else {}
 
     @property
     def last(self) -> int | None:
         """The step of the last checkpoint."""
-        index = self.folder / "checkpoints" / "index.json"
-        name = json.loads(index.read_text(encoding="utf-8"))["last"] if index.exists() else None
+        name = self.index.get("last")
         return int(name.removeprefix("step_").removesuffix(".pt")) if name else None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ganzoo.config import limits
 from ganzoo.config.limits import seconds
 from ganzoo.contract import first
 from ganzoo.errors import Collapsed, Diverged, GanzooError, Lost, NoSpace, Problem, UserError, choices, listed
@@ -27,6 +28,7 @@ from ganzoo.store.folder import RunFolder
 from ganzoo.train import budget
 from ganzoo.train.health import PAGE, Health, diversity
 from ganzoo.train.loop import Trainer
+from ganzoo.train.stopping import Stopping
 
 
 class Session:
@@ -63,6 +65,7 @@ class Session:
         if self.first and hasattr(blueprint.data, "doctor"):
             for finding in blueprint.data.doctor():
                 self.console.say(f"data: {finding}")
+        self.stopping = self.stopper()
         self.best: float | None = None
         self.best_file: str | None = None
         self.seconds = 0.0
@@ -71,6 +74,12 @@ class Session:
         self.held: dict[str, torch.Tensor] | None = None
         self.health = Health()
         self.alarms: list[str] = []
+
+    def stopper(self) -> Stopping:
+        stop = self.spec.stop
+        if stop is None:
+            return Stopping(None)
+        return Stopping(stop, stop.mode or mode_of(stop.watch, self.spec, self.trainer.parts))
 
     def begin(self) -> None:
         """Write what a new run starts with, warm-start its parts, and show the noise before training."""
@@ -106,6 +115,7 @@ class Session:
         self.trainer.load_state_dict(stored.state)
         session = stored.header["session"]
         self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
+        self.stopping.load_state_dict(session.get("stop", {}))
         if self.first:
             self.folder.cut_back(self.trainer.step)
             self.health.recall(self.folder.records())
@@ -118,7 +128,7 @@ class Session:
     # -- the run ---------------------------------------------------------------------------------------------------
 
     def run(self) -> str:
-        """Train to the end; the reason it stopped: ``finished`` or ``interrupted``.
+        """Train to the end; the reason it stopped: ``finished``, ``interrupted``, or ``stopped …`` and why.
 
         Raises:
             Diverged: a term or a parameter was NaN or infinite. The last checkpoint is from before that.
@@ -142,12 +152,18 @@ class Session:
                 step, last = self.trainer.step, self.trainer.step == self.trainer.total
                 if step % settings.log_every == 0 or last:
                     self.log()
-                if step % settings.sample_every == 0 or last:
+                ends = last or bool(self.stopping.reason)
+                if step % settings.sample_every == 0 or ends:
                     self.aside(self.pictures)
-                if self.spec.metrics and (step % self.spec.evaluate.every == 0 or last):
+                if self.spec.metrics and (step % self.spec.evaluate.every == 0 or ends):
                     self.aside(self.evaluation)
-                if self.due or step % settings.checkpoint_every == 0 or last:
+                if self.stopping.reason and not ends and step % settings.sample_every:
+                    self.aside(self.pictures)
+                if self.due or step % settings.checkpoint_every == 0 or last or self.stopping.reason:
                     self.aside(self.checkpoint)
+                if self.stopping.reason and not last:
+                    reason = self.stopping.reason
+                    break
                 if not last and self.interrupts.stop(step):
                     reason = "interrupted"
                     if step % settings.checkpoint_every:
@@ -202,6 +218,7 @@ class Session:
             warm.start(self.spec, self.trainer.parts)
             self.trainer.restart_averages()
             self.counted, self.best, self.best_file, self.due, self.alarms = 0, None, None, False, []
+            self.stopping = self.stopper()
             if self.first:
                 self.folder.cut_back(0)
                 self.health.recall(self.folder.records())
@@ -245,6 +262,7 @@ class Session:
         interval = min(max(int(steps / max(elapsed, 1e-9)), 1), self.spec.train.log_every)
         self.interrupts.interval = distributed.gather(interval)[0]
         self.improve(values)
+        self.act(values)
         values["epoch"] = round(trainer.feed.epoch, 4)
         values["seconds"] = round(self.seconds, 3)
         values["samples_per_second"] = round(steps * self.spec.train.batch / max(elapsed, 1e-9), 1)
@@ -269,6 +287,11 @@ class Session:
             if better:
                 self.best, self.due = value, True
                 self.best_file = checkpoint.name(self.trainer.step)
+
+    def act(self, values: dict[str, float]) -> None:
+        """Let schedules and ``stop:`` go by what was logged or evaluated; `values` are the same on every process."""
+        self.trainer.see(lambda name: named(name, values))
+        self.stopping.see(named(self.stopping.watch, values), self.trainer.step)
 
     def inference(self) -> Inference:
         trainer = self.trainer
@@ -314,15 +337,17 @@ class Session:
     def evaluation(self) -> None:
         """The model's metrics."""
         self.trainer.average_buffers()
+        values: dict[str, float] = {}
         if self.first and (records := self.measured()):
             values = flat(records)
             self.improve(values)
-            best = self.spec.train.keep.best or ""
-            players = {player for phase in self.spec.phases.values() for player in phase.players}
-            if best and best.split(".")[0] not in players and named(best, values) is None:
-                self.console.say(f"train.keep.best: there is no '{best}' ({choices(best, values)}); no best is kept")
+            logged = {*self.spec.log, *(player for phase in self.spec.phases.values() for player in phase.players)}
+            for name, _, path in limits.watching(self.spec):
+                if name.split(".")[0] not in logged and named(name, values) is None:
+                    self.console.say(f"{path}: there is no '{name}' ({choices(name, values)}), so it has no effect")
             self.tell("on_evaluation", step=self.trainer.step, values=values, records=records)
         self.due = distributed.agree(self.due)
+        self.act(distributed.gather(values)[0])
 
     def measured(self) -> list[Record]:
         """What the metrics say; none where they cannot be computed, for which training does not end."""
@@ -347,7 +372,8 @@ class Session:
         path = self.folder.checkpoints / checkpoint.name(self.trainer.step)
         checkpoint.save(path, self.header(), state)
         self.folder.write_json(
-            "checkpoints/index.json", {"last": path.name, "best": self.best_file, "value": self.best}
+            "checkpoints/index.json",
+            {"last": path.name, "best": self.best_file, "value": self.best, "stopped": self.stopping.reason or None},
         )
         checkpoint.prune(self.folder, self.spec.train.keep, self.best_file)
         self.tell("on_checkpoint", step=self.trainer.step, path=path)
@@ -360,7 +386,12 @@ class Session:
             "samples": self.samples,
             "environment": provenance.environment(self.spec, self.trainer.device),
             "averages": sorted(self.trainer.averages()),
-            "session": {"best": self.best, "best_file": self.best_file, "seconds": self.seconds},
+            "session": {
+                "best": self.best,
+                "best_file": self.best_file,
+                "seconds": self.seconds,
+                "stop": self.stopping.state_dict(),
+            },
         }
 
     def explained(self, error: Diverged) -> Diverged:

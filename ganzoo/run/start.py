@@ -107,6 +107,10 @@ def resume(
                 Problem(f"{run} was trained on in the meantime", hint="the same command goes on from there")
             )
         session = Session(blueprint, folder, registry, device, quiet)
+        ended = stored.header["session"].get("stop", {}).get("reason")
+        if ended and steps is None:
+            hint = "" if "phases" in plain else f"`--steps {session.trainer.total}` trains on"
+            raise UserError(Problem(f"{run} is finished: it was {ended}", hint=hint))
         if stored.step >= session.trainer.total:
             wanted = f", and --steps {steps} is no more than that" if steps else ""
             hint = "" if "phases" in plain else f"`--steps {2 * stored.step}` trains on"

@@ -164,6 +164,16 @@ def _schedule(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]
     schedule: Any = factory(**given)
     values = [schedule(step) for step in (0, 1, 50, 100, 1000)]
     assert all(isinstance(v, int | float) and math.isfinite(v) for v in values), f"{entry.id} gives {values}"
+    if hasattr(schedule, "see"):
+        twin: Any = factory(**given)
+        for value in (3.0, 2.0, *[5.0] * 30, math.nan):
+            schedule.see(value)
+        twin.load_state_dict(schedule.state_dict())
+        for made in (schedule, twin):
+            made.see(4.0)
+        assert (schedule(1), schedule.state_dict()) == (twin(1), twin.state_dict()), (
+            f"{entry.id} does not go on exactly"
+        )
 
 
 def _phases(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:

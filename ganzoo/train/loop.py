@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import takewhile
 from typing import Any
@@ -19,7 +19,7 @@ from ganzoo.contract import first
 from ganzoo.model import backward
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import for_phase, freeze, parameters
-from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
+from ganzoo.model.optim import Schedules, load_states, make_optimizer, make_schedule, states, tell
 from ganzoo.model.program import Program
 from ganzoo.model.turn import Getter, Shared, Turn
 from ganzoo.parallel import distributed, draw
@@ -41,6 +41,7 @@ class PlayerState:
     steps: int
     optimizer: torch.optim.Optimizer
     schedules: Schedules
+    weights: dict[str, Any]
 
     def __init__(
         self, player: Player, blueprint: Blueprint, parts: dict[str, Any], steps: int, before: PlayerState | None = None
@@ -51,27 +52,42 @@ class PlayerState:
         self.after = [
             (blueprint.make(made), [parts[part] for part in player.on[name]]) for name, made in player.after.items()
         ]
-        if before is not None and _training(before.player) == _training(player):
+        goes_on = before is not None and _training(before.player) == _training(player)
+        if before is not None and goes_on:
             self.steps, self.optimizer, self.schedules = before.steps, before.optimizer, before.schedules
         else:
             self.steps, self.optimizer = steps, make_optimizer(player, blueprint, parts)
             self.schedules = Schedules(player, self.optimizer, blueprint, steps)
+        self.weights = {
+            name: before.weights[name]
+            if before is not None and goes_on and _weighed(before.player.terms.get(name)) == _weighed(term)
+            else make_schedule(term.weight, blueprint, self.steps)
+            for name, term in player.terms.items()
+            if isinstance(term.weight, Component)
+        }
         self.ema: Average | None = None
         if player.ema is not None:
             kept = before.ema if before is not None and before.player.ema == player.ema else None
             same = kept is not None and kept.holds(parts, player.trains)
             self.ema = kept if same else Average(player.ema, parts, player.trains)
 
+    def see(self, find: Callable[[str], float | None]) -> None:
+        """Tell the schedules, those of the terms' weights too, what they go by."""
+        self.schedules.see(find)
+        tell(self.weights, find)
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "optimizer": self.optimizer.state_dict(),
             "schedules": self.schedules.state_dict(),
+            "weights": states(self.weights),
             "ema": self.ema.state_dict() if self.ema is not None else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedules.load_state_dict(state["schedules"])
+        load_states(self.weights, state.get("weights", {}))
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
 
@@ -81,6 +97,12 @@ def _training(player: Player) -> Any:
     schedules = {key: (c.entry.id, c.args) for key, c in player.schedules.items()}
     optimizer = player.optimizer and (player.optimizer.entry.id, player.optimizer.args)
     return player.trains, player.lr_scale, optimizer, schedules
+
+
+def _weighed(term: Term | None) -> Any:
+    """What must be the same for the schedule of a term's weight to go on in another phase."""
+    weight = term.weight if term is not None else None
+    return (weight.entry.id, weight.args) if isinstance(weight, Component) else None
 
 
 class Trainer:
@@ -156,16 +178,10 @@ class Trainer:
         self.watch = Watch(self.spec, self.parts, self.program)
         self.terms: dict[str, list[tuple[Term, Getter, Any]]] = {}
         for name, player in self.phase.players.items():
-            steps = self.players[name].steps
+            weights = self.players[name].weights
             self.terms[name] = [
-                (
-                    term,
-                    self.program.value(term, term.body),
-                    make_schedule(term.weight, self.blueprint, steps)
-                    if isinstance(term.weight, Component)
-                    else term.weight,
-                )
-                for term in player.terms.values()
+                (term, self.program.value(term, term.body), weights.get(key, term.weight))
+                for key, term in player.terms.items()
             ]
 
     # -- one step ------------------------------------------------------------------------------------------------
@@ -314,6 +330,11 @@ class Trainer:
                 constraint.after_step(part)
         if state.ema is not None:
             state.ema.update()
+
+    def see(self, find: Callable[[str], float | None]) -> None:
+        """Tell the schedules that go by something what is new; `find` gives a value that was computed, by its name."""
+        for name in self.phase.players:
+            self.players[name].see(find)
 
     # -- state -----------------------------------------------------------------------------------------------------
 

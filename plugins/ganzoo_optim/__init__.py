@@ -29,3 +29,4 @@ def register(zoo):
         zoo.schedule(name, f"torch.optim.lr_scheduler:{attribute}")
     zoo.schedule("linear", "ganzoo_optim.schedules:Linear")
     zoo.schedule("exponential", "ganzoo_optim.schedules:Exponential")
+    zoo.schedule("plateau", "ganzoo_optim.schedules:Plateau")

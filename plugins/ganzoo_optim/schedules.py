@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
+from ganzoo.bounds import Fraction, NonNegativeFloat, PositiveInt
+from ganzoo.train.stopping import Patience
+
 
 class Linear:
     """From `begin` to `end` in a straight line between two steps, constant outside.
@@ -43,3 +48,44 @@ class Exponential:
 
     def __call__(self, step: int) -> float:
         return max(self.rate**step, self.floor)
+
+
+class Plateau:
+    """Multiplied by `factor` whenever a number that is logged or evaluated stops improving, never below `floor`.
+
+    Source: the usual rule; torch.optim.lr_scheduler.ReduceLROnPlateau.
+
+    Args:
+        watch: The name of a term, a metric, or an entry of ``log:``.
+        patience: How many values in a row, none better than the best before them, it takes.
+        factor: What the schedule is multiplied by each time.
+        floor: The smallest that it becomes.
+        mode: Whether smaller values are better, ``min``, or larger ones, ``max``.
+    """
+
+    def __init__(
+        self,
+        watch: str,
+        patience: PositiveInt = 10,
+        factor: Fraction = 0.5,
+        floor: NonNegativeFloat = 0.0,
+        mode: Literal["min", "max"] = "min",
+    ):
+        self.watch, self.factor, self.floor = watch, factor, floor
+        self.patience = Patience(patience, mode)
+        self.now = 1.0
+
+    def __call__(self, step: int) -> float:
+        return self.now
+
+    def see(self, value: float) -> None:
+        """Note the next value of what is watched."""
+        if self.patience.see(value):
+            self.now = max(self.now * self.factor, self.floor)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"now": self.now, "patience": self.patience.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.now = state["now"]
+        self.patience.load_state_dict(state["patience"])
