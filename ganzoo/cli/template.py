@@ -65,7 +65,7 @@ class Generator(nn.Module):
     Args:
         z_dim: Width of the latent vector; read from the first call, ``G(z)``.
         out_shape: Shape of one sample; read from the data.
-        width: Of the hidden layer.
+        width: Width of the hidden layer.
     """
 
     def __init__(self, z_dim: int, out_shape: tuple[int, ...], width: int = 64):

@@ -18,7 +18,7 @@ class Field:
 
     Args:
         kind: ``image`` (float ``C H W`` in `range`), ``label`` (an integer), ``text`` or ``vector`` (floats).
-        shape: Of one item, without the batch.
+        shape: Shape of one item, without the batch.
         range: The values that images and bounded vectors lie in.
         classes: The names of a label's classes.
         frequencies: How often each class occurs; labels that are not given are drawn from it.

@@ -155,7 +155,7 @@ def curves(runs: Sequence[str | Path], metrics: Mapping[str, Stored], out: Path,
 
     Args:
         runs: Run folders.
-        metrics: By name, each with the protocol of the records that are drawn.
+        metrics: Metrics by name, each with the protocol of the records that are drawn.
         out: The picture.
         across: Keys of the protocol that may differ.
 

@@ -23,7 +23,7 @@ def table(claims: Sequence[Claim], found: Found, changed: Iterable[str] = ()) ->
     """A row for each claim and metric: what the paper reports, ours at the last step and at the best, the verdict.
 
     Args:
-        claims: Of one group.
+        claims: Claims of one group.
         found: What was measured.
         changed: Claims whose model has other settings by now.
     """

@@ -103,7 +103,7 @@ def write(
         value: The value, ``n …``.
         out: Decides the format by its suffix; no suffix means a folder.
         fields: The data's fields.
-        range: Of images.
+        range: Range of the images.
         names: File stems for a folder.
         across: Images in a row of a picture; near square if not given.
 

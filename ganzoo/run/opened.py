@@ -44,7 +44,7 @@ class Run:
     Args:
         path: The run folder or the checkpoint file.
         registry: Finds the components.
-        which: Of a run folder, the ``last`` checkpoint or the ``best``.
+        which: Which checkpoint of a run folder, the ``last`` checkpoint or the ``best``.
         raw: Use the trained weights even where averages are kept.
         device: Where to compute.
 

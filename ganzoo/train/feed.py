@@ -54,7 +54,7 @@ class Feed:
 
     Args:
         data: The data component, or None for models without data.
-        seed: Of the shuffling.
+        seed: Seed of the shuffling.
         device: Where batches go.
         rank: Which of the `world` equal parts of every batch this process takes.
         world: How many processes there are.

@@ -17,7 +17,7 @@ class Flip:
     Source: Krizhevsky et al. 2012, section 4.1.
 
     Args:
-        probability: With which each image is mirrored.
+        probability: Probability with which each image is mirrored.
     """
 
     def __init__(self, probability: Fraction = 0.5):

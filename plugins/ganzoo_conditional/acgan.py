@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 
+from einops.layers.torch import Rearrange
 from ganzoo_layers import DiscriminatorOutput, at_least, doubling_path, initialise, to_range
 from torch import Tensor, nn
+
+from ganzoo.bounds import Fraction, NonNegativeFloat, PositiveInt
 
 
 class Generator(nn.Module):
@@ -29,17 +32,17 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        z_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        z_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        hidden: int = 384,
-        width: int = 192,
+        hidden: PositiveInt = 384,
+        width: PositiveInt = 192,
     ):
         super().__init__()
         path = doubling_path(out_size)
         widths = [max(width // 2**level, 1) for level in range(len(path) - 1)]
-        layers: list[nn.Module] = [nn.Linear(z_dim, hidden), nn.ReLU(), nn.Unflatten(1, (hidden, 1, 1))]
+        layers: list[nn.Module] = [nn.Linear(z_dim, hidden), nn.ReLU(), Rearrange("b c -> b c 1 1")]
         layers += [nn.ConvTranspose2d(hidden, widths[0], path[0], bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
         for inputs, outputs in itertools.pairwise(widths):
             layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
@@ -62,8 +65,8 @@ class Discriminator(nn.Module):
         in_channels: Channels of the images.
         in_size: Height and width, any.
         width: Channels after the first convolution.
-        slope: Of leaky_relu for negative values.
-        dropout: After every activation.
+        slope: Slope of leaky_relu for negative values.
+        dropout: Probability of dropping a value after every activation.
 
     Raises:
         ValueError: the image is smaller than 4x4.
@@ -71,11 +74,11 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        width: int = 16,
-        slope: float = 0.2,
-        dropout: float = 0.5,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        width: PositiveInt = 16,
+        slope: NonNegativeFloat = 0.2,
+        dropout: Fraction = 0.5,
     ):
         super().__init__()
         height, breadth = in_size
@@ -88,7 +91,7 @@ class Discriminator(nn.Module):
             layers += [nn.BatchNorm2d(grown)] if level else []
             layers += [nn.LeakyReLU(slope), nn.Dropout(dropout)]
             channels, height, breadth = grown, -(-height // stride), -(-breadth // stride)
-        self.body = nn.Sequential(*layers, nn.Flatten())
+        self.body = nn.Sequential(*layers, Rearrange("b c h w -> b (c h w)"))
         self.head: nn.Module = nn.Linear(channels * height * breadth, 1)
         initialise(self, "normal", 0.02)
 

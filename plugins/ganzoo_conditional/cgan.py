@@ -8,6 +8,8 @@ import torch
 from ganzoo_layers import DiscriminatorOutput, Initialisation, Maxout, agree, initialise, one_hot, to_range
 from torch import Tensor, nn
 
+from ganzoo.bounds import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
+
 
 class Generator(nn.Module):
     """A branch for the noise and one for the label, joined, one more layer, the image: ``B z, B -> B *out_shape``.
@@ -21,29 +23,29 @@ class Generator(nn.Module):
         z_dim: Width of the noise.
         out_shape: Shape of one sample.
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
-        num_classes: Of the label, if it is called with one.
+        num_classes: Number of classes of the label, if it is called with one.
         noise: Width of the branch of the noise.
         classes: Width of the branch of the label.
         joint: Width of the layer in which they meet.
-        dropout: Of both hidden layers.
+        dropout: Probability of dropping a value of both hidden layers.
         out_bias: Start value of the output's bias; the code that the paper builds on takes the logit of the mean pixel.
-        weight_init: How weights start; see `init_scale`.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
     """
 
     def __init__(
         self,
-        z_dim: int,
-        out_shape: tuple[int, ...],
+        z_dim: PositiveInt,
+        out_shape: tuple[PositiveInt, ...],
         out_range: tuple[float, float] | None = None,
-        num_classes: int = 0,
-        noise: int = 200,
-        classes: int = 1000,
-        joint: int = 1200,
-        dropout: float = 0.5,
+        num_classes: NonNegativeInt = 0,
+        noise: PositiveInt = 200,
+        classes: PositiveInt = 1000,
+        joint: PositiveInt = 1200,
+        dropout: Fraction = 0.5,
         out_bias: float = 0.0,
         weight_init: Initialisation = "uniform",
-        init_scale: float = 0.05,
+        init_scale: NonNegativeFloat = 0.05,
     ):
         super().__init__()
         self.noise = nn.Sequential(nn.Linear(z_dim, noise), nn.ReLU())
@@ -72,27 +74,27 @@ class Discriminator(nn.Module):
 
     Args:
         in_shape: Shape of one sample.
-        num_classes: Of the label, if it is called with one.
+        num_classes: Number of classes of the label, if it is called with one.
         image: Units of the branch of the image.
         classes: Units of the branch of the label.
         joint: Units of the layer in which they meet.
         pieces: Linear maps a unit takes the largest of: in the branches, and where they meet.
-        dropout: Of the hidden layers.
-        weight_init: How weights start; see `init_scale`.
+        dropout: Probability of dropping a value of the hidden layers.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
     """
 
     def __init__(
         self,
-        in_shape: tuple[int, ...],
-        num_classes: int = 0,
-        image: int = 240,
-        classes: int = 50,
-        joint: int = 240,
-        pieces: tuple[int, int] = (5, 4),
-        dropout: float = 0.5,
+        in_shape: tuple[PositiveInt, ...],
+        num_classes: NonNegativeInt = 0,
+        image: PositiveInt = 240,
+        classes: PositiveInt = 50,
+        joint: PositiveInt = 240,
+        pieces: tuple[PositiveInt, PositiveInt] = (5, 4),
+        dropout: Fraction = 0.5,
         weight_init: Initialisation = "uniform",
-        init_scale: float = 0.005,
+        init_scale: NonNegativeFloat = 0.005,
     ):
         super().__init__()
         self.image = Maxout(math.prod(in_shape), image, pieces[0])

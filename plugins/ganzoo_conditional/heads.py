@@ -5,6 +5,8 @@ from __future__ import annotations
 from ganzoo_layers import Initialisation, initialise
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeFloat, PositiveInt
+
 
 class ClassHead(nn.Module):
     """Class logits by one linear layer from the features of any network: ``B n -> B num_classes``.
@@ -14,12 +16,16 @@ class ClassHead(nn.Module):
     Args:
         features_dim: Width of the features.
         num_classes: How many; of the data's label field if not given.
-        weight_init: How weights start; see `init_scale`.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
     """
 
     def __init__(
-        self, features_dim: int, num_classes: int, weight_init: Initialisation = "normal", init_scale: float = 0.02
+        self,
+        features_dim: PositiveInt,
+        num_classes: PositiveInt,
+        weight_init: Initialisation = "normal",
+        init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
         self.linear = nn.Linear(features_dim, num_classes)

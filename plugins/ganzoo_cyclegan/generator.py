@@ -9,6 +9,8 @@ from ganzoo_layers import initialise, multiples, to_range
 from ganzoo_layers import norm as make_norm
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
+
 LEAST = 8  # a quarter of it can be reflected
 
 
@@ -28,7 +30,7 @@ class Generator(nn.Module):
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         blocks: Residual blocks; the paper has 6 for 128x128 and 9 for 256x256.
         width: Channels at full size; doubled at each halving.
-        norm: Of all layers but the last; ``instance`` has no scale and shift.
+        norm: Normalisation of all layers but the last; ``instance`` has no scale and shift.
         init_scale: Standard deviation of the weights at the start.
 
     Raises:
@@ -37,14 +39,14 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        out_channels: int,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        out_channels: PositiveInt,
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        blocks: int = 9,
-        width: int = 64,
+        blocks: NonNegativeInt = 9,
+        width: PositiveInt = 64,
         norm: Literal["batch", "instance"] = "instance",
-        init_scale: float = 0.02,
+        init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
         _check(in_size)

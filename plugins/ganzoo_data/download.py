@@ -13,7 +13,7 @@ def fetch(name: str, inner: str, home: Path) -> None:
     """Download a torchvision data set into `home`; only whole, checked files arrive there. Source: torchvision.
 
     Args:
-        name: Of the class in ``torchvision.datasets``.
+        name: Name of the class in ``torchvision.datasets``.
         inner: The folder that it makes and that is kept, such as ``MNIST/raw``.
         home: Where that folder goes.
 

@@ -33,9 +33,9 @@ class Random(ImageSet):
             classes: K or names, frequencies: [...]}``, where what is empty counts as not given; one image field
             `real` of 3x32x32 if there are none.
         count: Rows of each split.
-        seed: Of the drawing; the splits differ, and so does every field.
+        seed: Seed of the drawing; the splits differ, and so does every field.
         split: ``train`` or ``test``.
-        range: Of images that do not state their own.
+        range: Range of the images that do not state their own.
 
     Raises:
         ValueError: a field cannot be made; the message says which and why.

@@ -20,8 +20,8 @@ class NpyWriter:
 
     Args:
         path: The file.
-        shape: Of one row.
-        dtype: Of all.
+        shape: Shape of one row.
+        dtype: Type of all values.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any = np.uint8):

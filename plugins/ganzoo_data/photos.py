@@ -32,7 +32,7 @@ class Photos(ImageSet):
         split: ``train`` (9 photographs) or ``test`` (4).
         range: The values of black and white: (-1, 1) or (0, 1).
         size: Side of a patch, up to 512.
-        stride: From one patch to the next; `size` if not given, so that patches do not overlap.
+        stride: Distance from one patch to the next; `size` if not given, so that patches do not overlap.
 
     Raises:
         ValueError: an argument is out of bounds.

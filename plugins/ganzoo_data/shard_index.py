@@ -61,9 +61,9 @@ class Index:
     Args:
         shards: The name and the bytes of every tar file.
         columns: ``shard`` and ``draw``; of images and vectors F ``F.offset``, ``F.size``, ``F.crc``; of labels ``F``.
-        kinds: Of the fields by name: image, label or vector.
+        kinds: Kinds of the fields by name: image, label or vector.
         headers: How often each header of an image field occurs.
-        shapes: Of a vector field.
+        shapes: Shapes of the vector fields.
         ignored: How many files of each extension are in no field.
     """
 

@@ -47,8 +47,8 @@ class StoredRows:
         files: The files.
         places: Where in them the rows are.
         decode: Makes a row from its bytes.
-        shape: Of one row.
-        dtype: Of all.
+        shape: Shape of one row.
+        dtype: Type of all values.
     """
 
     def __init__(

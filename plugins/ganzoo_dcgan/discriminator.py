@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from einops.layers.torch import Rearrange
 from ganzoo_layers import (
     Activation,
     DiscriminatorOutput,
@@ -19,6 +20,8 @@ from ganzoo_layers import (
 )
 from torch import Tensor, nn
 
+from ganzoo.bounds import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
+
 
 class Discriminator(nn.Module):
     """An image shrunk by convolutions of stride 2, then one linear layer: ``B C H W -> DiscriminatorOutput``.
@@ -33,18 +36,19 @@ class Discriminator(nn.Module):
         in_channels: Channels of the images.
         in_size: Height and width, any.
         width: Channels after the first convolution.
-        kernel: Of the convolutions.
+        kernel: Kernel size of the convolutions.
         hidden: Width of one more linear layer before the last; 0 for none.
         base: Halve until no side exceeds this; until one would fall below 4 if not given.
         refine: A 3x3 convolution more after the last halving.
-        norm: Of all convolutions but the first; penalties on the gradient of each sample want ``none`` or ``layer``.
-        activation: Of every layer but the last.
-        slope: Of leaky_relu for negative values.
-        dropout: After every activation.
+        norm: Normalisation of all convolutions but the first; penalties on the gradient of each sample want
+            ``none`` or ``layer``.
+        activation: Activation of every layer but the last.
+        slope: Slope of leaky_relu for negative values.
+        dropout: Probability of dropping a value after every activation.
         bias: Whether convolutions and linear layers have one.
-        weight_init: How weights start; see `init_scale`.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
-        num_classes: Of the label, if it is called with one.
+        num_classes: Number of classes of the label, if it is called with one.
 
     Raises:
         ValueError: the image is smaller than 4x4.
@@ -54,21 +58,21 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        width: int = 64,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        width: PositiveInt = 64,
         kernel: Literal[3, 4, 5] = 4,
-        hidden: int = 0,
-        base: int | None = None,
+        hidden: NonNegativeInt = 0,
+        base: PositiveInt | None = None,
         refine: bool = False,
         norm: Norm = "batch",
         activation: Activation = "leaky_relu",
-        slope: float = 0.2,
-        dropout: float = 0.0,
+        slope: NonNegativeFloat = 0.2,
+        dropout: Fraction = 0.0,
         bias: bool = False,
         weight_init: Initialisation = "normal",
-        init_scale: float = 0.02,
-        num_classes: int = 0,
+        init_scale: NonNegativeFloat = 0.02,
+        num_classes: NonNegativeInt = 0,
     ):
         super().__init__()
         height, breadth = in_size
@@ -85,7 +89,7 @@ class Discriminator(nn.Module):
         if refine:
             layers.append(nn.Conv2d(channels, channels, 3, 1, 1, bias=bias))
             layers += _activated("none", channels, activation, slope, dropout)
-        layers.append(nn.Flatten())
+        layers.append(Rearrange("b c h w -> b (c h w)"))
         features = channels * height * breadth
         if hidden:
             layers.append(nn.Linear(features, hidden, bias=bias))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from einops.layers.torch import Rearrange
 from ganzoo_layers import (
     Activation,
     Initialisation,
@@ -18,6 +19,8 @@ from ganzoo_layers import (
     to_range,
 )
 from torch import Tensor, nn
+
+from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 
 class Generator(nn.Module):
@@ -37,18 +40,18 @@ class Generator(nn.Module):
         out_size: Height and width; any small base doubled, or anything with `base`.
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         width: Channels of the largest hidden map.
-        kernel: Of the transposed convolutions.
+        kernel: Kernel size of the transposed convolutions.
         stem: ``conv``: a transposed convolution from 1x1, normalised by channel; ``linear``: a linear layer,
             normalised by unit.
         hidden: Width of one more linear layer before a linear stem; 0 for none.
         base: Start from maps of at most this side, and crop what the doublings give too much.
         refine: A 3x3 convolution more after each hidden map.
-        norm: Of all layers but the last.
-        activation: Of all layers but the last.
+        norm: Normalisation of all layers but the last.
+        activation: Activation of all layers but the last.
         bias: Whether convolutions and linear layers have one.
-        weight_init: How weights start; see `init_scale`.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
-        num_classes: Of the label, if it is called with one.
+        num_classes: Number of classes of the label, if it is called with one.
 
     Raises:
         ValueError: the size cannot be reached.
@@ -58,22 +61,22 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        z_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        z_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        width: int = 64,
+        width: PositiveInt = 64,
         kernel: Literal[3, 4, 5] = 4,
         stem: Literal["conv", "linear"] = "conv",
-        hidden: int = 0,
-        base: int | None = None,
+        hidden: NonNegativeInt = 0,
+        base: PositiveInt | None = None,
         refine: bool = False,
         norm: Norm = "batch",
         activation: Activation = "relu",
         bias: bool = False,
         weight_init: Initialisation = "normal",
-        init_scale: float = 0.02,
-        num_classes: int = 0,
+        init_scale: NonNegativeFloat = 0.02,
+        num_classes: NonNegativeInt = 0,
     ):
         super().__init__()
         self.path = doubling_path(out_size, base)
@@ -112,13 +115,13 @@ def _stem(
 ) -> nn.Module:
     if kind == "conv" and not hidden:
         grow = nn.ConvTranspose2d(z_dim, channels, size, bias=bias)
-        return in_turn(nn.Unflatten(1, (z_dim, 1, 1)), grow, *_activated(channels, norm_name, act, classes))
+        return in_turn(Rearrange("b z -> b z 1 1", z=z_dim), grow, *_activated(channels, norm_name, act, classes))
     layers: list[nn.Module] = []
     if hidden:
         layers = [nn.Linear(z_dim, hidden, bias=bias), class_norm(norm_name, hidden, classes, 0), activation(act)]
     units = channels * size[0] * size[1]
     layers += [nn.Linear(hidden or z_dim, units, bias=bias), class_norm(norm_name, units, classes, 0), activation(act)]
-    return in_turn(*layers, nn.Unflatten(1, (channels, *size)))
+    return in_turn(*layers, Rearrange("b (c h w) -> b c h w", h=size[0], w=size[1]))
 
 
 def _refined(channels: int, norm_name: Norm, act: Activation, bias: bool, classes: int) -> list[nn.Module]:

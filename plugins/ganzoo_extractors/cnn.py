@@ -30,9 +30,9 @@ class Cnn(nn.Module):
     Source: ganzoo's own, in the manner of arXiv:1409.1556 with the batch norm of arXiv:1502.03167.
 
     Args:
-        in_channels: Of the images.
+        in_channels: Channels of the images.
         in_size: Height and width.
-        num_classes: Of the labels.
+        num_classes: Number of classes of the labels.
         width: Channels of the first convolution.
         features: Width of the hidden layer.
         dropout: The share of features dropped in training before the logits are read.

@@ -68,7 +68,7 @@ class EfficientNetMaps(ContentNetwork):
     Args:
         in_range: The values of black and white in the images.
         lite: Which of the family.
-        stage: From 1 to 7; maps are 2, 4, 8, 16, 16, 32 and 32 times smaller than the image.
+        stage: Stage of the network, from 1 to 7; maps are 2, 4, 8, 16, 16, 32 and 32 times smaller than the image.
 
     Raises:
         ValueError: `in_range` is not known, there is no such stage, the package is absent, or (when called) images that

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ganzoo_layers import Initialisation, activation, initialise, norm
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
+
 
 class Guess(NamedTuple):
     """What Q thinks of the codes: `logits` of the categorical ones, and a normal distribution for each other."""
@@ -29,8 +31,8 @@ class CodeHead(nn.Module):
         categories: Categories of the categorical codes, all together; 0 for none.
         continuous: How many continuous codes.
         hidden: Width of the hidden layer.
-        slope: Of its leaky_relu for negative values.
-        weight_init: How weights start; see `init_scale`.
+        slope: Slope of its leaky_relu for negative values.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
 
     Raises:
@@ -39,13 +41,13 @@ class CodeHead(nn.Module):
 
     def __init__(
         self,
-        features_dim: int,
-        categories: int = 10,
-        continuous: int = 2,
-        hidden: int = 128,
-        slope: float = 0.1,
+        features_dim: PositiveInt,
+        categories: NonNegativeInt = 10,
+        continuous: NonNegativeInt = 2,
+        hidden: PositiveInt = 128,
+        slope: NonNegativeFloat = 0.1,
         weight_init: Initialisation = "normal",
-        init_scale: float = 0.02,
+        init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
         if min(categories, continuous) < 0 or categories + continuous == 0:

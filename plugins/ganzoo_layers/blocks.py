@@ -6,6 +6,7 @@ import math
 from typing import Literal, NamedTuple
 
 import torch
+from einops import reduce
 from torch import Tensor, nn
 
 Activation = Literal["relu", "leaky_relu", "elu", "selu", "softplus", "tanh", "sigmoid", "none"]
@@ -59,7 +60,7 @@ class Maxout(nn.Module):
         self.linear = nn.Linear(features, units * pieces)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x).unflatten(1, (-1, self.pieces)).amax(2)
+        return reduce(self.linear(x), "b (n pieces) -> b n", "max", pieces=self.pieces)
 
 
 class Ranged(nn.Module):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+from einops.layers.torch import Rearrange
 from ganzoo_layers import activation, doubling_path, initialise, norm, to_range
 from torch import Tensor, nn
+
+from ganzoo.bounds import NonNegativeInt, PositiveInt
 
 
 class Generator(nn.Module):
@@ -30,19 +33,19 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        z_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        z_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        width: int = 256,
-        pairs: int = 2,
+        width: PositiveInt = 256,
+        pairs: NonNegativeInt = 2,
     ):
         super().__init__()
         path = doubling_path(out_size)
         base = (width, *path[0])
         layers: list[nn.Module] = [
             nn.Linear(z_dim, math.prod(base)),
-            nn.Unflatten(1, base),
+            Rearrange("b (c h w) -> b c h w", h=base[1], w=base[2]),
             norm("batch", width),
             activation("relu"),
         ]

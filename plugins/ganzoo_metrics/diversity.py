@@ -35,7 +35,7 @@ class Diversity(ImageFeatures):
         classes: The field of their labels, for pairs within classes.
         pairs: How many; of each class with labels.
         n_real: Among how many real images pairs are drawn; 5,000 or all, if not given.
-        seed: Of the drawing of pairs.
+        seed: Seed of the drawing of pairs.
 
     Raises:
         ValueError: `real` is no image of the reference, `pairs` is below 1, or (when called) labels are given but the

@@ -24,7 +24,7 @@ class InceptionScore(ImageFeatures):
     Args:
         reference: The data, whose range the images have.
         real: The field that they are like.
-        splits: Into how many pieces the samples are cut.
+        splits: Number of pieces that the samples are cut into.
 
     Raises:
         ValueError: `real` is no image of the reference, or (when called) the extractor gives no logits, or there are

@@ -41,8 +41,8 @@ class Memorisation:
     Args:
         data: What was trained on.
         real: Its field of images.
-        n_fake: At most so many generated images are looked at, and so many held-out ones.
-        shift: In pixels, up to which a copy may be moved either way.
+        n_fake: Largest number of generated images that are looked at, and of held-out ones.
+        shift: Distance, in pixels, up to which a copy may be moved either way.
         size: Images with longer sides are averaged down to it.
 
     Raises:

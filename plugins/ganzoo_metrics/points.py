@@ -22,7 +22,7 @@ class Modes:
 
     Args:
         data: The mixture, which knows its `centers` and `std`.
-        within: In standard deviations.
+        within: Distance from a mode, in standard deviations, that counts as near it.
 
     Raises:
         ValueError: the data is no mixture.

@@ -29,7 +29,7 @@ class RPrecision:
 
     Args:
         candidates: How many captions an image is compared with, its own among them.
-        seed: Of the drawing.
+        seed: Seed of the drawing.
 
     Raises:
         ValueError: `candidates` is below 2, or (when called) the embeddings, ``n d`` both, differ in shape, or a

@@ -42,8 +42,8 @@ class Tstr:
         least: Steps.
         batch: Samples a step.
         lr: The learning rate at the beginning.
-        width: Of the classifier's first convolution.
-        seed: Of the classifiers and of the order of samples.
+        width: Channels of the classifier's first convolution.
+        seed: Seed of the classifiers and of the order of samples.
 
     Raises:
         ValueError: `real` or `classes` is no such field of the data, or a number is not positive.

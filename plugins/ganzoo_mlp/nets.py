@@ -17,6 +17,8 @@ from ganzoo_layers import (
 )
 from torch import Tensor, nn
 
+from ganzoo.bounds import Fraction, NonNegativeFloat, PositiveInt
+
 
 class Generator(nn.Module):
     """Fully connected layers from a latent vector to a vector, reshaped: ``B z -> B *out_shape``.
@@ -28,28 +30,28 @@ class Generator(nn.Module):
         out_shape: Shape of one sample.
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         hidden: Widths of the hidden layers.
-        activation: Of the hidden layers.
-        slope: Of leaky_relu for negative values.
+        activation: Activation of the hidden layers.
+        slope: Slope of leaky_relu for negative values.
         norm: ``batch`` puts batch norm before each activation but the first layer's.
         linear_out: Leave the output unbounded whatever the range.
         out_bias: Start value of the output's bias; the 2014 code takes the logit of the mean pixel.
-        weight_init: How weights start; see `init_scale`.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
     """
 
     def __init__(
         self,
-        z_dim: int,
-        out_shape: tuple[int, ...],
+        z_dim: PositiveInt,
+        out_shape: tuple[PositiveInt, ...],
         out_range: tuple[float, float] | None = None,
-        hidden: tuple[int, ...] = (1200, 1200),
+        hidden: tuple[PositiveInt, ...] = (1200, 1200),
         activation: Activation = "relu",
-        slope: float = 0.2,
+        slope: NonNegativeFloat = 0.2,
         norm: Literal["batch", "layer", "none"] = "none",
         linear_out: bool = False,
         out_bias: float = 0.0,
         weight_init: Initialisation = "xavier",
-        init_scale: float = 1.0,
+        init_scale: NonNegativeFloat = 1.0,
     ):
         super().__init__()
         layers: list[nn.Module] = []
@@ -77,26 +79,26 @@ class Discriminator(nn.Module):
         hidden: Widths of the hidden layers.
         activation: ``maxout``, or an activation after each linear layer.
         pieces: Linear maps a maxout unit takes the largest of.
-        slope: Of leaky_relu for negative values.
-        dropout: Of the hidden layers.
-        input_dropout: Of the input.
-        weight_init: How weights start; see `init_scale`.
+        slope: Slope of leaky_relu for negative values.
+        dropout: Probability of dropping a value of the hidden layers.
+        input_dropout: Probability of dropping a value of the input.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
     """
 
     def __init__(
         self,
-        in_shape: tuple[int, ...],
-        hidden: tuple[int, ...] = (240, 240),
+        in_shape: tuple[PositiveInt, ...],
+        hidden: tuple[PositiveInt, ...] = (240, 240),
         activation: Literal[
             "maxout", "relu", "leaky_relu", "elu", "selu", "softplus", "tanh", "sigmoid"
         ] = "leaky_relu",
-        pieces: int = 5,
-        slope: float = 0.2,
-        dropout: float = 0.0,
-        input_dropout: float = 0.0,
+        pieces: PositiveInt = 5,
+        slope: NonNegativeFloat = 0.2,
+        dropout: Fraction = 0.0,
+        input_dropout: Fraction = 0.0,
         weight_init: Initialisation = "xavier",
-        init_scale: float = 1.0,
+        init_scale: NonNegativeFloat = 1.0,
     ):
         super().__init__()
         layers: list[nn.Module] = [nn.Dropout(input_dropout)] if input_dropout else []

@@ -39,7 +39,7 @@ class Mix:
     Paper: arXiv:1605.05396 eq. 5.
 
     Args:
-        weight: Of the first.
+        weight: Weight of the first.
     """
 
     def __init__(self, weight: float = 0.5):

@@ -19,7 +19,7 @@ class History(nn.Module):
     Paper: arXiv:1612.07828 section 2.3; arXiv:1703.10593 section 4 (size 50, as in its code).
 
     Args:
-        in_shape: Of a sample.
+        in_shape: Shape of a sample.
         size: How many are kept; 0 for none.
     """
 

@@ -9,6 +9,8 @@ from ganzoo_layers import DiscriminatorOutput, initialise
 from ganzoo_layers import norm as make_norm
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
+
 
 class PatchGan(nn.Module):
     """A map of logits, each of a patch of the image: ``B C H W -> DiscriminatorOutput``, whose logit is ``B 1 h w``.
@@ -25,7 +27,7 @@ class PatchGan(nn.Module):
         cond_channels: Channels of the images to condition on.
         width: Channels after the first convolution; doubled by each, up to 8 times that.
         layers: How many convolutions have stride 2.
-        norm: Of all convolutions but the first and the last; ``instance`` has no scale and shift.
+        norm: Normalisation of all convolutions but the first and the last; ``instance`` has no scale and shift.
         init_scale: Standard deviation of the weights at the start.
 
     Raises:
@@ -36,18 +38,16 @@ class PatchGan(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        cond_channels: int = 0,
-        width: int = 64,
-        layers: int = 3,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        cond_channels: NonNegativeInt = 0,
+        width: PositiveInt = 64,
+        layers: NonNegativeInt = 3,
         norm: Literal["batch", "instance", "none"] = "batch",
-        init_scale: float = 0.02,
+        init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
         least = 3 * 2**layers if layers > 0 else 2
-        if layers < 0:
-            raise ValueError(f"layers is {layers}, but should be 0 or more")
         if min(in_size) < least:
             raise ValueError(f"in_size {in_size[0]}x{in_size[1]} is too small for {layers} layers: {least}x{least} do")
         kernel, padding = (4, 1) if layers else (1, 0)

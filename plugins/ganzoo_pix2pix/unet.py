@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Ge
 from ganzoo_layers import initialise, multiples, to_range
 from ganzoo_layers import norm as make_norm
 from torch import Tensor, nn
+
+from ganzoo.bounds import Fraction, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 MOST = 8  # halvings, and the largest multiple of `width`
 
@@ -30,9 +33,10 @@ class UNet(nn.Module):
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         width: Channels after the first convolution.
         downs: How often the image is halved; as often as the size allows, up to 8, if not given.
-        dropout: Of the first `drops` layers of the decoder.
+        dropout: Probability of dropping a value of the first `drops` layers of the decoder.
         drops: How many layers have dropout.
-        norm: Of all layers but the first, the bottleneck and the last; ``instance`` has no scale and shift.
+        norm: Normalisation of all layers but the first, the bottleneck and the last; ``instance`` has no scale
+            and shift.
         init_scale: Standard deviation of the weights at the start.
 
     Raises:
@@ -43,21 +47,19 @@ class UNet(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        out_channels: int,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        out_channels: PositiveInt,
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        width: int = 64,
-        downs: int | None = None,
-        dropout: float = 0.5,
-        drops: int = 3,
+        width: PositiveInt = 64,
+        downs: Annotated[int, Ge(2)] | None = None,
+        dropout: Fraction = 0.5,
+        drops: NonNegativeInt = 3,
         norm: Literal["batch", "instance", "none"] = "batch",
-        init_scale: float = 0.02,
+        init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
         self.downs = _halvings(in_size) if downs is None else downs
-        if self.downs < 2:
-            raise ValueError(f"downs is {self.downs}, but should be 2 or more")
         self._check(in_size)
         widths = [width * min(2**level, MOST) for level in range(self.downs)]
         bias = norm != "batch"

@@ -36,9 +36,9 @@ class Circle(Points):
 
     Args:
         points: How many.
-        radius: Of the circle around the origin.
+        radius: Radius of the circle around the origin.
         noise: Standard deviation added to each coordinate.
-        seed: Of the drawing.
+        seed: Seed of the drawing.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class Ring(Mixture):
     Args:
         points: How many.
         modes: How many distributions.
-        radius: Of the circle; the paper's code has 2 / 1.414.
-        std: Of each; the paper's code has 0.02 / 1.414.
-        seed: Of the drawing.
+        radius: Radius of the circle; the paper's code has 2 / 1.414.
+        std: Standard deviation of each mode; the paper's code has 0.02 / 1.414.
+        seed: Seed of the drawing.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class Grid(Mixture):
         points: How many.
         side: Distributions along a side.
         spacing: Between neighbours; the paper's code has 2 / 2.828.
-        std: Of each; the paper's code has 0.05 / 2.828.
-        seed: Of the drawing.
+        std: Standard deviation of each mode; the paper's code has 0.05 / 2.828.
+        seed: Seed of the drawing.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class SwissRoll(Points):
         points: How many.
         noise: Standard deviation before scaling.
         scale: Divides the coordinates.
-        seed: Of the drawing.
+        seed: Seed of the drawing.
     """
 
     def __init__(

@@ -84,7 +84,7 @@ class Dragan:
 
     Args:
         target: The norm aimed at.
-        scale: Of the noise, in standard deviations of the data.
+        scale: Size of the noise, in standard deviations of the data.
     """
 
     def __init__(self, target: float = 1.0, scale: PositiveFloat = 0.5):

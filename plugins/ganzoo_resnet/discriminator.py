@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from einops import reduce
 from ganzoo_layers import DiscriminatorOutput, Norm, Projection, at_least, discriminator_output, norm
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeInt, PositiveInt
 from ganzoo_resnet.blocks import initialise, widths
 
 
@@ -64,9 +66,9 @@ class Discriminator(nn.Module):
         plain: How many blocks keep the size.
         pool: ``sum`` or ``mean`` over the last map.
         head_bias: Whether the last linear layer has one.
-        norm: Before each activation but the first block's.
+        norm: Normalisation before each activation but the first block's.
         inner: Whether the middle of a block has as many channels as its output or its input (arXiv:1802.05637).
-        num_classes: Of the label, if it is called with one.
+        num_classes: Number of classes of the label, if it is called with one.
 
     Raises:
         ValueError: the image is smaller than 4x4, or `width` is a list of the wrong length.
@@ -74,16 +76,16 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        width: int | list[int] = 128,
-        base: int = 8,
-        plain: int = 2,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        width: PositiveInt | list[PositiveInt] = 128,
+        base: PositiveInt = 8,
+        plain: NonNegativeInt = 2,
         pool: Literal["sum", "mean"] = "sum",
         head_bias: bool = False,
         norm: Norm = "none",
         inner: Literal["out", "in"] = "out",
-        num_classes: int = 0,
+        num_classes: NonNegativeInt = 0,
     ):
         super().__init__()
         side = max(in_size)
@@ -104,5 +106,5 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> DiscriminatorOutput:
         x = self.body(x)
-        features = x.sum((2, 3)) if self.pool == "sum" else x.mean((2, 3))
+        features = reduce(x, "b c h w -> b c", self.pool)
         return discriminator_output(self.head, self.projection, features, label)

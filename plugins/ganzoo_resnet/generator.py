@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 
+from einops.layers.torch import Rearrange
 from ganzoo_layers import Norm, agree, class_norm, doubling_path, in_turn, through, to_range
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeInt, PositiveInt
 from ganzoo_resnet.blocks import initialise, upsampled, widths
 
 
@@ -46,8 +48,8 @@ class Generator(nn.Module):
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         width: Channels of every map, or a list: of the smallest map, then of each block.
         base: Start from maps of at most this side, and crop what the doublings give too much.
-        norm: Before each activation.
-        num_classes: Of the label, if it is called with one.
+        norm: Normalisation before each activation.
+        num_classes: Number of classes of the label, if it is called with one.
 
     Raises:
         ValueError: the size cannot be reached, or `width` is a list of the wrong length.
@@ -55,20 +57,21 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        z_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        z_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        width: int | list[int] = 256,
-        base: int | None = None,
+        width: PositiveInt | list[PositiveInt] = 256,
+        base: PositiveInt | None = None,
         norm: Norm = "batch",
-        num_classes: int = 0,
+        num_classes: NonNegativeInt = 0,
     ):
         super().__init__()
         self.path = doubling_path(out_size, base)
         channels = widths(width, len(self.path))
         self.stem = nn.Sequential(
-            nn.Linear(z_dim, channels[0] * math.prod(self.path[0])), nn.Unflatten(1, (channels[0], *self.path[0]))
+            nn.Linear(z_dim, channels[0] * math.prod(self.path[0])),
+            Rearrange("b (c h w) -> b c h w", h=self.path[0][0], w=self.path[0][1]),
         )
         self.blocks = nn.ModuleList(UpBlock(a, b, norm, num_classes) for a, b in itertools.pairwise(channels))
         self.head = nn.Sequential(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+from einops.layers.torch import Rearrange
 from ganzoo_layers import (
     DiscriminatorOutput,
     Norm,
@@ -17,6 +18,8 @@ from ganzoo_layers import (
     to_range,
 )
 from torch import Tensor, nn
+
+from ganzoo.bounds import NonNegativeFloat, PositiveInt
 
 
 class Generator(nn.Module):
@@ -37,17 +40,20 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        z_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        z_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        width: int = 64,
+        width: PositiveInt = 64,
     ):
         super().__init__()
         path = doubling_path(out_size)
         channels = [width * 2 ** (len(path) - 1 - level) for level in range(len(path))]
         base = (channels[0], *path[0])
-        layers: list[nn.Module] = [nn.Linear(z_dim, math.prod(base)), nn.Unflatten(1, base)]
+        layers: list[nn.Module] = [
+            nn.Linear(z_dim, math.prod(base)),
+            Rearrange("b (c h w) -> b c h w", h=base[1], w=base[2]),
+        ]
         for inputs, outputs in itertools.pairwise(channels):
             layers += [
                 nn.ConvTranspose2d(inputs, outputs, 4, 2, 1),
@@ -70,15 +76,20 @@ class Discriminator(nn.Module):
         in_channels: Channels of the images.
         in_size: Height and width, any from 8x8.
         width: Channels at full size; doubled with every pair.
-        slope: Of leaky_relu for negative values.
-        norm: After every convolution but the first.
+        slope: Slope of leaky_relu for negative values.
+        norm: Normalisation after every convolution but the first.
 
     Raises:
         ValueError: the image is smaller than 8x8.
     """
 
     def __init__(
-        self, in_channels: int, in_size: tuple[int, int], width: int = 64, slope: float = 0.1, norm: Norm = "none"
+        self,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        width: PositiveInt = 64,
+        slope: NonNegativeFloat = 0.1,
+        norm: Norm = "none",
     ):
         super().__init__()
         height, breadth = in_size
@@ -91,7 +102,7 @@ class Discriminator(nn.Module):
             layers += _conv(grown, grown, 4, norm, slope)
             channels, height, breadth = grown, height // 2, breadth // 2
         layers += _conv(channels, 2 * channels, 3, norm, slope)
-        self.body = nn.Sequential(*layers, nn.Flatten())
+        self.body = nn.Sequential(*layers, Rearrange("b c h w -> b (c h w)"))
         self.head: nn.Module = nn.Linear(2 * channels * height * breadth, 1)
         initialise(self, "normal", 0.02)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from einops.layers.torch import Rearrange
 from ganzoo_layers import DiscriminatorOutput, Norm, norm
 from torch import Tensor, nn
+
+from ganzoo.bounds import NonNegativeFloat, PositiveInt
 
 MULTIPLES = (1, 1, 2, 2, 4, 4, 8, 8)
 
@@ -20,8 +23,8 @@ class Discriminator(nn.Module):
         in_size: Height and width, any.
         width: Channels of the first convolution.
         hidden: Width of the first linear layer.
-        norm: Of all convolutions but the first.
-        slope: Of leaky ReLU for negative values.
+        norm: Normalisation of all convolutions but the first.
+        slope: Slope of leaky ReLU for negative values.
         bias: Whether convolutions before a norm have one.
     """
 
@@ -29,12 +32,12 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        width: int = 64,
-        hidden: int = 1024,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        width: PositiveInt = 64,
+        hidden: PositiveInt = 1024,
         norm: Norm = "batch",
-        slope: float = 0.2,
+        slope: NonNegativeFloat = 0.2,
         bias: bool = False,
     ):
         super().__init__()
@@ -45,7 +48,9 @@ class Discriminator(nn.Module):
             layers += _block(channels, multiple * width, stride, kind, slope, bias or kind == "none")
             channels, height, breadth = multiple * width, -(-height // stride), -(-breadth // stride)
         flat = channels * height * breadth
-        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, hidden), nn.LeakyReLU(slope))
+        self.body = nn.Sequential(
+            *layers, Rearrange("b c h w -> b (c h w)"), nn.Linear(flat, hidden), nn.LeakyReLU(slope)
+        )
         self.head: nn.Module = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:

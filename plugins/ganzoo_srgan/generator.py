@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+from einops.layers.torch import Rearrange
 from ganzoo_layers import Norm, norm
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ganzoo.bounds import NonNegativeInt, PositiveInt
 from ganzoo_srgan.tiling import tiled
 
 
@@ -46,7 +48,7 @@ class SRResNet(nn.Module):
         scale: 2, 4, 8, …; `out_size` over `in_size` if not given.
         width: Channels inside.
         blocks: How many residual blocks.
-        norm: Of the convolutions in the blocks and behind them.
+        norm: Normalisation of the convolutions in the blocks and behind them.
         bias: Whether the convolutions before a norm have one; those without a norm always do.
         base: What the output is added to: ``none``, as in the paper, or the ``bicubic`` enlargement of the input, so
             that only the difference has to be learnt (arXiv:1511.04587).
@@ -61,18 +63,18 @@ class SRResNet(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        out_channels: int,
-        out_size: tuple[int, int],
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        scale: int | None = None,
-        width: int = 64,
-        blocks: int = 16,
+        scale: PositiveInt | None = None,
+        width: PositiveInt = 64,
+        blocks: NonNegativeInt = 16,
         norm: Norm = "batch",
         bias: bool = False,
         base: Literal["none", "bicubic"] = "none",
-        tile: int = 256,
+        tile: PositiveInt = 256,
     ):
         super().__init__()
         if base == "bicubic" and in_channels != out_channels:
@@ -93,7 +95,11 @@ class SRResNet(nn.Module):
         )
         ups: list[nn.Module] = []
         for _ in range(doublings):
-            ups += [nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU()]
+            ups += [
+                nn.Conv2d(width, 4 * width, 3, padding=1),
+                Rearrange("b (c h2 w2) h w -> b c (h h2) (w w2)", h2=2, w2=2),
+                nn.PReLU(),
+            ]
         self.tail = nn.Sequential(*ups, nn.Conv2d(width, out_channels, 9, padding=4))
 
     def forward(self, x: Tensor) -> Tensor:

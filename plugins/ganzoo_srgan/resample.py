@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.parallel import draw
 
 
@@ -24,16 +26,20 @@ class Bicubic:
         in_range: The values of black and white in the images.
         up: How many times larger.
         down: How many times smaller.
-        bits: Of a value; without it values are as they come, beyond the range too.
+        bits: Bits of a value; without it values are as they come, beyond the range too.
 
     Raises:
         ValueError: `up`, `down` or `bits` is below 1, `bits` without a range, or (when called) a side that gives no
             whole number.
     """
 
-    def __init__(self, in_range: tuple[float, float] | None, up: int = 1, down: int = 1, bits: int | None = 8):
-        if min(up, down, bits or 1) < 1 or bits == 0:
-            raise ValueError(f"up is {up}, down {down} and bits {bits}, but they should be 1 or more")
+    def __init__(
+        self,
+        in_range: tuple[float, float] | None,
+        up: PositiveInt = 1,
+        down: PositiveInt = 1,
+        bits: PositiveInt | None = 8,
+    ):
         if in_range is None and bits:
             raise ValueError("in_range is not known; write the values of black and white, or `bits: null`")
         self.range, self.ratio, self.bits = in_range, Fraction(up, down), bits
@@ -65,9 +71,7 @@ class Crop(nn.Module):
         ValueError: `size` is below 1, or (when called) images are smaller.
     """
 
-    def __init__(self, size: int):
-        if size < 1:
-            raise ValueError(f"size is {size}, but should be 1 or more")
+    def __init__(self, size: PositiveInt):
         super().__init__()
         self.size = size
 
@@ -81,7 +85,7 @@ class Crop(nn.Module):
         rows = draw.integers(n, 1, high=height - self.size + 1, device=x.device) + span
         columns = draw.integers(n, 1, high=width - self.size + 1, device=x.device) + span
         batch = torch.arange(n, device=x.device)[:, None, None]
-        return x[batch, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        return rearrange(x[batch, :, rows[:, :, None], columns[:, None, :]], "b h w c -> b c h w")
 
 
 def _sides(x: Tensor, what: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from ganzoo_layers import Initialisation, initialise
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeFloat, PositiveInt
 from ganzoo_srgan.tiling import tiled
 
 
@@ -22,9 +23,9 @@ class SRCNN(nn.Module):
         in_channels: Channels of the images.
         out_channels: Channels of the result.
         out_range: Range of the data; the network works in (0, 1).
-        kernels: Of the convolutions, odd.
+        kernels: Kernel sizes of the convolutions, odd.
         widths: Channels between them.
-        weight_init: How weights start; see `init_scale`.
+        weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
         tile: The largest side of what is computed at once in evaluation mode.
 
@@ -36,14 +37,14 @@ class SRCNN(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: PositiveInt,
+        out_channels: PositiveInt,
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        kernels: tuple[int, ...] = (9, 5, 5),
-        widths: tuple[int, ...] = (64, 32),
+        kernels: tuple[PositiveInt, ...] = (9, 5, 5),
+        widths: tuple[PositiveInt, ...] = (64, 32),
         weight_init: Initialisation = "normal",
-        init_scale: float = 0.001,
-        tile: int = 512,
+        init_scale: NonNegativeFloat = 0.001,
+        tile: PositiveInt = 512,
     ):
         super().__init__()
         if len(kernels) != len(widths) + 1 or not all(kernel % 2 for kernel in kernels):

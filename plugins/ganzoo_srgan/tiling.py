@@ -19,7 +19,7 @@ def tiled(network: Callable[[Tensor], Tensor], x: Tensor, scale: int, tile: int,
         x: The images.
         scale: The factor.
         tile: The largest side of what is computed at once, in pixels of the input; above ``2 reach``.
-        reach: How far from its place, in pixels of the input, an output depends on the input.
+        reach: Distance, in pixels of the input, up to which an output depends on the input around its place.
     """
     height, width = x.shape[2:]
     if max(height, width) <= tile:

@@ -6,6 +6,7 @@ import torch
 from ganzoo_layers import DiscriminatorOutput, at_least, halvings, initialise, of_size
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo_stackgan.stage_two import tiled
 
 
@@ -45,7 +46,14 @@ class Discriminator(TextDiscriminator):
         ValueError: the image is smaller than 4x4, or (when called) images of another size.
     """
 
-    def __init__(self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 0):
+    def __init__(
+        self,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        text_dim: PositiveInt,
+        width: PositiveInt = 64,
+        embedding: PositiveInt = 0,
+    ):
         super().__init__()
         self.size = height, breadth = in_size
         at_least(in_size, 4)

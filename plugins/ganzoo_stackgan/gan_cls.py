@@ -5,9 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
+from einops.layers.torch import Rearrange
 from ganzoo_layers import at_least, doubling_path, halvings, initialise, to_range
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
 from ganzoo_stackgan.discriminator import TextDiscriminator
 
 
@@ -35,19 +37,19 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        z_dim: int,
-        text_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        z_dim: PositiveInt,
+        text_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        width: int = 128,
-        embedding: int = 256,
+        width: PositiveInt = 128,
+        embedding: PositiveInt = 256,
     ):
         super().__init__()
         path = doubling_path(out_size)
         channels = [width * 2**level for level in reversed(range(len(path) - 1))]
         self.compress = nn.Sequential(nn.Linear(text_dim, embedding), nn.LeakyReLU(0.2))
-        layers: list[nn.Module] = [nn.Unflatten(1, (z_dim + embedding, 1, 1))]
+        layers: list[nn.Module] = [Rearrange("b z -> b z 1 1", z=z_dim + embedding)]
         layers += [nn.ConvTranspose2d(z_dim + embedding, channels[0], path[0]), nn.BatchNorm2d(channels[0])]
         layers.append(Bottleneck(channels[0], 0.0))
         for level, (before, after) in enumerate(pairwise(channels)):
@@ -77,7 +79,12 @@ class Discriminator(TextDiscriminator):
     """
 
     def __init__(
-        self, in_channels: int, in_size: tuple[int, int], text_dim: int, width: int = 64, embedding: int = 256
+        self,
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        text_dim: PositiveInt,
+        width: PositiveInt = 64,
+        embedding: PositiveInt = 256,
     ):
         super().__init__()
         self.size = height, breadth = in_size

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import torch
+from einops.layers.torch import Rearrange
 from ganzoo_layers import doubling_path, initialise, to_range
 from torch import Tensor, nn
+
+from ganzoo.bounds import PositiveInt
 
 
 class StageOne(nn.Module):
@@ -31,12 +34,12 @@ class StageOne(nn.Module):
 
     def __init__(
         self,
-        z_dim: int,
-        text_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        z_dim: PositiveInt,
+        text_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        width: int = 128,
+        width: PositiveInt = 128,
     ):
         super().__init__()
         path = doubling_path(out_size)
@@ -47,7 +50,7 @@ class StageOne(nn.Module):
             nn.Linear(z_dim + text_dim, units, bias=False),
             nn.BatchNorm1d(units),
             nn.ReLU(),
-            nn.Unflatten(1, (channels, height, breadth)),
+            Rearrange("b (c h w) -> b c h w", h=height, w=breadth),
         )
         self.grow = grown(channels, len(path) - 1, out_channels, out_range)
         initialise(self, "normal", 0.02)

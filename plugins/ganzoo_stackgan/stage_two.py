@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
+from einops import repeat
 from ganzoo_layers import initialise
 from torch import Tensor, nn
 
+from ganzoo.bounds import NonNegativeInt, PositiveInt
 from ganzoo_stackgan.stage_one import grown
 
 
@@ -32,18 +34,16 @@ class StageTwo(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        in_size: tuple[int, int],
-        text_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
+        text_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        width: int = 128,
-        blocks: int = 4,
+        width: PositiveInt = 128,
+        blocks: NonNegativeInt = 4,
     ):
         super().__init__()
-        if blocks < 0:
-            raise ValueError(f"blocks is {blocks}, but should not be negative")
         channels = 4 * width
         self.shrink = nn.Sequential(
             nn.Conv2d(in_channels, width, 3, 1, 1, bias=False),
@@ -78,7 +78,7 @@ class Residual(nn.Module):
 
 def tiled(text: Tensor, maps: Tensor) -> Tensor:
     """A vector at every place of some maps: ``B n -> B n H W``. Paper: arXiv:1612.03242 section 3.3."""
-    return text.to(maps.dtype)[:, :, None, None].expand(-1, -1, *maps.shape[2:])
+    return repeat(text.to(maps.dtype), "b n -> b n h w", h=maps.shape[2], w=maps.shape[3])
 
 
 def _normed(convolution: nn.Conv2d) -> list[nn.Module]:

@@ -27,12 +27,12 @@ class TwoTowers(nn.Module):
     Paper: arXiv:2103.00020 section 2.3, on a small scale.
 
     Args:
-        in_channels: Of the images.
+        in_channels: Channels of the images.
         in_size: Height and width.
         text_dim: Width of the text embedding.
         width: Channels of the first convolution.
         size: Width of the common space.
-        hidden: Of the text tower.
+        hidden: Width of the hidden layer of the text tower.
         dropout: The share of numbers dropped in training, of texts and before the image's linear layer.
 
     Raises:

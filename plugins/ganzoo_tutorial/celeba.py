@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from einops import reduce
+from einops.layers.torch import Rearrange
 from ganzoo_layers import DiscriminatorOutput, activation, at_least, doubling_path, norm, to_range
 from torch import Tensor, nn
+
+from ganzoo.bounds import PositiveInt
 
 
 class Generator(nn.Module):
@@ -26,11 +30,11 @@ class Generator(nn.Module):
 
     def __init__(
         self,
-        z_dim: int,
-        out_channels: int,
-        out_size: tuple[int, int],
+        z_dim: PositiveInt,
+        out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
-        capacity: int = 16,
+        capacity: PositiveInt = 16,
     ):
         super().__init__()
         path = doubling_path(out_size)
@@ -39,7 +43,7 @@ class Generator(nn.Module):
         layers: list[nn.Module] = [
             nn.Linear(z_dim, first * height * width),
             norm("batch", first * height * width, 0),
-            nn.Unflatten(1, (first, height, width)),
+            Rearrange("b (c h w) -> b c h w", h=height, w=width),
         ]
         channels = first
         for level in range(levels):
@@ -70,7 +74,7 @@ class Discriminator(nn.Module):
         ValueError: the image is smaller than 16x16.
     """
 
-    def __init__(self, in_channels: int, in_size: tuple[int, int], capacity: int = 16):
+    def __init__(self, in_channels: PositiveInt, in_size: tuple[PositiveInt, PositiveInt], capacity: PositiveInt = 16):
         super().__init__()
         at_least(in_size, 16)
         layers: list[nn.Module] = []
@@ -89,5 +93,5 @@ class Discriminator(nn.Module):
         self.head: nn.Module = nn.Linear(channels, 1)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        features = self.body(x).mean((2, 3))
+        features = reduce(self.body(x), "b c h w -> b c", "mean")
         return DiscriminatorOutput(self.head(features).squeeze(1), features)

@@ -128,13 +128,16 @@ def test_the_base_is_fine(model: Model) -> None:
             "m.yaml:2: stop.watch: there is no term, metric or log entry 'sur' (did you mean 'sure'?)",
         ),
         ("stop: {watch: D.adversarial}", "m.yaml:2: stop: does not say when to stop (write `above:`, `below:` or"),
-        ("stop: {watch: D.adversarial, patience: 0}", "m.yaml:2: stop.patience: 0 should be a whole number of at least 1"),
+        (
+            "stop: {watch: D.adversarial, patience: 0}",
+            "m.yaml:2: stop.patience: 0 should be a whole number of at least 1",
+        ),
         ("stop: {watch: D.adversarial, above: 1, mode: max}", "stop.mode: says what is better for `patience:`, which"),
         ("stop: {above: 1}", "m.yaml:2: stop: 'watch' is missing (write `watch: …`)"),
         ("stop: 3", "m.yaml:2: stop: 3 should be a mapping (of watch, above"),
         (
             "schedule: {use: schedule.s, watch: D.adversrial}",
-            "m.yaml:2: schedule.watch: there is no term, metric or log entry 'D.adversrial' (did you mean 'D.adversarial'",
+            "m.yaml:2: schedule.watch: there is no term, metric or log entry 'D.adversrial' (did you mean 'D.",
         ),
         (
             "players: {G: {minimize: {a: {of: adv.g(D(fake)), weight: {use: schedule.s, watch: x}}}}}",

@@ -20,6 +20,8 @@ from ganzoo_resnet.generator import Generator as ResnetG
 from torch import nn
 from torch.nn import functional as F
 
+import ganzoo
+from ganzoo.errors import UserError
 from tests.zoo import small, tensors, trainer
 
 LABEL = torch.tensor([0, 2, 1, 2])
@@ -136,8 +138,12 @@ def test_gaussian_information_is_the_density_of_torch() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    for make in (lambda: CategoricalInformation(0), lambda: GaussianInformation(1, 1), lambda: CodeHead(4, 0, 0)):
-        with pytest.raises(ValueError, match=r"should be|at least"):
+    for make in (
+        lambda: ganzoo.make("loss.categorical_information", codes=0),
+        lambda: GaussianInformation(1, 1),
+        lambda: CodeHead(4, 0, 0),
+    ):
+        with pytest.raises((ValueError, UserError), match=r"should be|at least"):
             make()
     with pytest.raises(ValueError, match="no numbers 3 to 3 in vectors of 3"):
         Vary()(torch.zeros(2, 3), 3)

@@ -19,6 +19,7 @@ from ganzoo_stackgan.stage_one import StageOne
 from ganzoo_stackgan.stage_two import StageTwo
 from torch import nn
 
+import ganzoo
 from ganzoo import api
 from ganzoo.errors import UserError
 from ganzoo.parallel import draw
@@ -92,8 +93,8 @@ def test_the_contrastive_loss_is_that_of_its_formula() -> None:
     expected = -torch.log_softmax(torch.eye(3) / 0.5, 1).diagonal().mean()
     torch.testing.assert_close(Contrastive(0.5)(x, y), expected)
     assert Contrastive()(x, y) < Contrastive()(x, y.roll(1, 0))
-    with pytest.raises(ValueError, match="temperature"):
-        Contrastive(0.0)
+    with pytest.raises(UserError, match=r"temperature: 0.* should be a number above 0"):
+        ganzoo.make("loss.contrastive", temperature=0.0)
 
 
 def test_shrinking_is_how_openmoji_makes_its_small_drawings() -> None:
