@@ -10,6 +10,8 @@ from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
 from ganzoo.errors import Origin, Problem, choices, did_you_mean, listed
 from ganzoo.registry import KINDS
 
+SEVERAL = "both train a part that produces it"
+
 
 class Graph:
     """What each named value needs, directly and in the end."""
@@ -206,7 +208,7 @@ def _player(player: Player, phase: Phase, spec: Spec, graph: Graph, problems: li
             problems.append(Problem(message, place, path, choices(name, trained)))
 
 
-def _one_trainer_each(phase: Phase, problems: list[Problem]) -> None:
+def _one_trainer_each(phase: Phase, problems: list[Problem]) -> list[Problem]:
     """Players who update simultaneously hold their gradients until all have them, so none can train another's part."""
     trainers: dict[str, Player] = {}
     for player in phase.players.values():
@@ -216,6 +218,7 @@ def _one_trainer_each(phase: Phase, problems: list[Problem]) -> None:
                 message = f"players {other.name} and {player.name} both train {name} in a simultaneous update"
                 where = f"{player.path}.trains"
                 problems.append(Problem(message, player.at("trains"), where, "write `update: alternating`"))
+    return problems
 
 
 def _shares(spec: Spec, graph: Graph, problems: list[Problem]) -> None:
@@ -232,6 +235,8 @@ def _shares(spec: Spec, graph: Graph, problems: list[Problem]) -> None:
             if reason:
                 rest = ", ".join(n for n in spec.share if n != name)
                 hint = f"write `share: [{rest}]` to compute it afresh each turn"
+                if reason.endswith(SEVERAL) and not any(_one_trainer_each(p, []) for p in spec.phases.values()):
+                    hint += ", or `update: simultaneous`"
                 problems.append(Problem(f"{name} cannot be shared: {reason}", origin, "share", hint))
 
 
@@ -252,8 +257,8 @@ def impossible_share(name: str, phase: Phase, graph: Graph, spec: Spec) -> str:
         return f"its users have batches of their own ({sizes.pop()}), not the step's ({spec.train.batch})"
     pieces = [piece for piece in graph.needs([name]) if piece in spec.flow]  # are computed once with it
     found = {p.name: p for piece in pieces for p in owners(piece, phase, graph)} if users else {}
-    if len(found) > 1:
-        return f"{' and '.join(sorted(found))} both train a part that produces it"
+    if len(found) > 1:  # each takes its gradient of one graph, which no step may come between
+        return "" if spec.simultaneous else f"{' and '.join(sorted(found))} {SEVERAL}"
     if not found:
         return ""
     (owner,), producers, computed = found.values(), set(graph.needs([name])), False

@@ -28,7 +28,7 @@ class Program:
         flow: The named values.
         part: Gives a built part by name.
         kind: Gives a part's kind by name, or None for what is no part.
-        owners: Of each shared value, the name of the player who trains its producers.
+        owners: Names of the players, by shared value, who train its producers.
         autocast: The device type on which convolutions and matrix products run in bfloat16, or None for nowhere;
             losses and penalties never do.
         dry: Whether this is the meta device, where a part's ``dry`` stands for its ``forward`` if it has one.

@@ -42,10 +42,18 @@ class Turn:
 
 
 class Shared:
-    """Values computed once a step. The player that trains their producers gets them with their graph."""
+    """Values computed once a step. The players that train their producers get them with their graph.
 
-    def __init__(self, names: frozenset[str], turn: Turn, enter: Callable[[str], Any]):
+    Args:
+        names: The values.
+        turn: The turn in which they are computed.
+        enter: A context in which only those parameters of a value ask for gradients that somebody trains by it.
+        waiting: The players that have yet to take their gradients of one graph, where several do.
+    """
+
+    def __init__(self, names: frozenset[str], turn: Turn, enter: Callable[[str], Any], waiting: set[str]):
         self.names = names
+        self.waiting = waiting
         self.turn = turn
         self.enter = enter
         self.detached: dict[str, Any] = {}

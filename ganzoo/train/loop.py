@@ -170,6 +170,11 @@ class Trainer:
         self.owners = {
             name: frozenset(p.name for p in static.owners(name, self.phase, self.graph)) for name in self.shared_names
         }
+        pieces = {name: self.shared_names.intersection(self.graph.needs([name])) for name in self.shared_names}
+        self.learning = {  # who asks for gradients of a shared value, or of a value that is computed with it
+            name: frozenset().union(*(self.owners[piece] for piece in needed)) for name, needed in pieces.items()
+        }
+        self.together = frozenset().union(*(players for players in self.learning.values() if len(players) > 1))
         autocast = self.device.type if self.train.precision == "bf16" else None
         self.program = Program(self.spec.flow, self.parts.__getitem__, self.blueprint.kind, self.owners, autocast)
         self.autocast: Any = (
@@ -256,18 +261,24 @@ class Trainer:
 
         @contextmanager
         def enter(name: str) -> Iterator[None]:
-            owner = self.owners[name] & present
-            if not owner:
+            learning = self.learning[name] & present
+            if not learning:
                 with torch.no_grad():
                     yield
                 return
             before = [p for p in self.every if p.requires_grad]
-            freeze(self.every, self.players[next(iter(owner))].ids)
+            freeze(self.every, set().union(*(self.players[player].ids for player in learning)))
             yield
             freeze(self.every, set(map(id, before)))
 
+        waiting = self.together & present
         return [
-            Shared(self.shared_names, self.turn(rows, self.train.batch, "share", self.feed.cursor, index, None), enter)
+            Shared(
+                self.shared_names,
+                self.turn(rows, self.train.batch, "share", self.feed.cursor, index, None),
+                enter,
+                set(waiting),
+            )
             for index, rows in enumerate(batches)
         ]
 
@@ -297,8 +308,13 @@ class Trainer:
                     rarer = math.lcm(term.every, player.every) // player.every  # than the player's turns
                     total = total + (term.factor * factor * rarer) * loss
             self.meters.add(names, losses, self.step)
+            total = total / len(batches) if len(batches) > 1 else total
             try:
-                (total / len(batches) if len(batches) > 1 else total).backward()
+                if turn.shared is not None and player.name in turn.shared.waiting:  # others go back on the same graph
+                    turn.shared.waiting.remove(player.name)
+                    total.backward(inputs=state.own, retain_graph=bool(turn.shared.waiting))
+                else:
+                    total.backward()
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:

@@ -137,7 +137,7 @@ def test_the_base_is_fine(model: Model) -> None:
         ("stop: 3", "m.yaml:2: stop: 3 should be a mapping (of watch, above"),
         (
             "schedule: {use: schedule.s, watch: D.adversrial}",
-            "m.yaml:2: schedule.watch: there is no term, metric or log entry 'D.adversrial' (did you mean 'D.",
+            "m.yaml:2: schedule.watch: there is no term, metric or log entry 'D.adversrial' (did you mean",
         ),
         (
             "players: {G: {minimize: {a: {of: adv.g(D(fake)), weight: {use: schedule.s, watch: x}}}}}",
@@ -386,7 +386,17 @@ def test_what_can_be_shared(text: str, model: Model) -> None:
 def test_what_cannot_be_shared(text: str, reason: str, model: Model) -> None:
     problem = model.one(f"share: [fake]\n{text}")
     assert problem.startswith(f"m.yaml:2: share: fake cannot be shared: {reason}")
-    assert problem.endswith("(write `share: []` to compute it afresh each turn)")
+    other = ", or `update: simultaneous`" if reason.startswith("E and G") else ""
+    assert problem.endswith(f"(write `share: []` to compute it afresh each turn{other})")
+
+
+def test_several_players_may_train_what_is_shared_if_they_update_simultaneously(model: Model) -> None:
+    text = (
+        "share: [fake]\nparts: {E: encoder.e}\nflow: {c: E(z), fake: G(c)}\n"
+        "players: {E: {minimize: {l: 'adv.g(c)', x: 'adv.g(D(fake))'}}}"
+    )
+    assert model.one(text).endswith("(write `share: []` to compute it afresh each turn, or `update: simultaneous`)")
+    assert not model.problems(f"{text}\nupdate: simultaneous")
 
 
 def test_a_step_in_between_does_not_matter_to_simultaneous_updates(model: Model) -> None:
