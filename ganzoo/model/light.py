@@ -1,4 +1,4 @@
-"""Computing shapes without torch's compiler.
+"""Computing shapes, and training, without torch's compiler.
 
 Operations on the meta device are written in Python inside torch. Their first calls import torch._dynamo, sympy and the
 module of symbolic shapes, two seconds in all, only to say "do not compile me" and to ask whether a size is symbolic. In
@@ -12,10 +12,11 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
+from torch.optim import optimizer as _optimizer
 
 _MARK = "__dynamo_disable"  # where torch keeps the answer with the function
 _COMPILER, _ALGEBRA, _SHAPES = "torch._dynamo", "sympy", "torch.fx.experimental.symbolic_shapes"
@@ -103,3 +104,35 @@ def without_compiler() -> Iterator[None]:
         yield
     finally:
         stand_ins.leave()
+
+
+def eager_optimizers() -> None:
+    """Let torch's optimizers answer for themselves that they are not compiled, before they import the compiler to ask.
+
+    For processes that compile nothing: where the compiler is there already, it is asked as ever.
+    """
+    if _COMPILER in sys.modules:
+        return
+    for method in vars(torch.optim.Optimizer).values():
+        if isinstance(method, FunctionType) and method.__code__.co_filename == torch._compile.__file__:
+            function: Any = method.__wrapped__  # type: ignore[attr-defined]
+            vars(function).setdefault(_MARK, function)
+
+
+def step(optimizer: torch.optim.Optimizer) -> None:
+    """One step of an optimizer, like ``optimizer.step()``, whose wrappers import the compiler to tell it to stop there.
+
+    Where the compiler is there already, or somebody watches the optimizer's steps, it is called as ever.
+    """
+    watched = (
+        *("step" in vars(optimizer), optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks),
+        *(_optimizer._global_optimizer_pre_hooks, _optimizer._global_optimizer_post_hooks),
+    )
+    if _COMPILER in sys.modules or any(watched) or optimizer.defaults.get("differentiable"):
+        optimizer.step()
+        return
+    function: Any = type(optimizer).step
+    while function.__code__.co_filename == _optimizer.__file__ and hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    with torch.no_grad():
+        function(optimizer)

@@ -13,6 +13,7 @@ from ganzoo.config.spec import Component, Player
 from ganzoo.errors import Problem, UserError, listed
 from ganzoo.model import factory
 from ganzoo.model.blueprint import Blueprint
+from ganzoo.model.light import eager_optimizers
 from ganzoo.model.modes import parameters
 
 
@@ -34,6 +35,8 @@ def make_optimizer(player: Player, blueprint: Blueprint, parts: Mapping[str, Any
     takes_fused = "fused" in inspect.signature(maker).parameters
     if takes_fused and args.get("fused") is None and not args.get("foreach") and devices <= {"cpu", "cuda"}:
         args["fused"] = True
+    if not blueprint.spec.train.compile:
+        eager_optimizers()
     optimizer = factory.make(player.optimizer, maker, {"params": groups, **args})
     for group in optimizer.param_groups:
         group["lr"] *= player.lr_scale.get(group["part"], 1.0)

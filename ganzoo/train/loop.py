@@ -16,7 +16,7 @@ from torch import nn
 from ganzoo.config import static
 from ganzoo.config.spec import Component, Phase, Player, Term
 from ganzoo.contract import first
-from ganzoo.model import backward
+from ganzoo.model import backward, light
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import for_phase, freeze, parameters
 from ganzoo.model.optim import Schedules, load_states, make_optimizer, make_schedule, states, tell
@@ -340,7 +340,7 @@ class Trainer:
             self.meters.note(
                 player.name, {"gradient": diagnostics.gradient(state.own) if norm is None else norm}, self.step
             )
-        state.optimizer.step()
+        light.step(state.optimizer)
         for constraint, bound in state.after:
             for part in bound:
                 constraint.after_step(part)

@@ -61,3 +61,22 @@ import torch
 assert torch.compile(lambda x: x * 2, backend="eager")(torch.ones(2)).tolist() == [2, 2]
 """
     run(code)
+
+
+def test_the_first_steps_of_a_training_import_no_compiler() -> None:
+    code = f"""
+import sys
+import torch
+import ganzoo
+from ganzoo.train.loop import Trainer
+trainer = Trainer(ganzoo.load("gan/circle", {{"train.precision": "fp32"}}).blueprint, torch.device("cpu"))
+trainer.advance()
+trainer.load_state_dict(trainer.state_dict())
+trainer.advance()
+found = [name for name in {HEAVY} if name in sys.modules]
+assert not found, found
+compiled = torch.compile(lambda x: x * 2, backend="eager")
+assert compiled(torch.ones(2)).tolist() == [2, 2]
+trainer.advance()
+"""
+    run(code)
