@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config import layout
+from ganzoo.config import layout, references
 from ganzoo.config.tree import MISSING, Node, Path_, shown, wrap
 from ganzoo.config.yaml12 import read_file, read_value
 from ganzoo.errors import Origin, Problem, UserError, did_you_mean, listed, similar
@@ -217,6 +217,9 @@ def _interpolate(tree: Node, problems: list[Problem]) -> None:
     pending = [(path, node) for path, node in tree.leaves() if isinstance(node.value, str) and "${" in node.value]
     if not pending:
         return
+    if reason := references.too_many(tree, pending):
+        message = f"its references (`${{…}}`) cannot be resolved: {reason}"
+        raise UserError([*problems, Problem(message, tree.origin, hint="write values where they are needed")])
     from omegaconf import OmegaConf
     from omegaconf.errors import GrammarParseError, InterpolationToMissingValueError, OmegaConfBaseException
 

@@ -75,30 +75,30 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
     modes.freeze(modes.parameters(blueprint.parts, blueprint.parts), set(map(id, own)))
     program = _program(blueprint)
     turn = dry_turn(blueprint, player.name)
-    turn.player = player.name
-    total: torch.Tensor | None = None
-    losses: list[tuple[Term, torch.Tensor]] = []
-    failed = False
-    with draw.using(turn.draws):
-        for term in player.terms.values():
-            loss = _term(term, program, turn, problems)
-            failed |= loss is None
-            if loss is not None:
-                losses.append((term, loss))
-            total = loss if total is None or loss is None else total + loss
+    losses = _losses(player, program, turn, problems)
     blueprint.computed[phase.name, player.name] = list(turn.cache)
     for name, value in turn.cache.items():
         blueprint.shapes.setdefault(name, _readable(value))
+    reached = losses is not None and own and _reach(player, losses, blueprint, problems)
+    if reached and losses and backward.kept(blueprint.parts.values()):
+        backward.step(losses, own)
+        again = _losses(player, program, dry_turn(blueprint, player.name), problems)
+        reached = again is not None and _reach(player, again, blueprint, problems)
     train = blueprint.spec.train
-    if not failed and (player.batch or train.batch) == train.accumulate:  # a row at a time: some networks refuse that
-        alone = dry_turn(blueprint, player.name, rows=1)
-        alone.player = player.name
-        with draw.using(alone.draws):
-            failed = None in [_term(term, program, alone, problems) for term in player.terms.values()]
-    if failed or total is None or not own:
-        return
-    _reach(player, total, losses, blueprint, problems)
-    _optimizer(player, blueprint, problems)
+    if losses is not None and (player.batch or train.batch) == train.accumulate:
+        alone = dry_turn(blueprint, player.name, rows=1)  # a row at a time: some networks refuse that
+        reached = _losses(player, program, alone, problems) is not None and reached
+    if reached:
+        _optimizer(player, blueprint, problems)
+
+
+def _losses(player: Player, program: Program, turn: Any, problems: list[Problem]) -> list[backward.Loss] | None:
+    """Every term with its value; None if one has none."""
+    turn.player = player.name
+    with draw.using(turn.draws):
+        found = [(term, _term(term, program, turn, problems)) for term in player.terms.values()]
+    losses = [(term, loss) for term, loss in found if loss is not None]
+    return losses if len(losses) == len(found) else None
 
 
 def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> torch.Tensor | None:
@@ -119,34 +119,24 @@ def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> t
     return loss
 
 
-def _reach(
-    player: Player,
-    total: torch.Tensor,
-    losses: list[tuple[Term, torch.Tensor]],
-    blueprint: Blueprint,
-    problems: list[Problem],
-) -> None:
-    """Every part that the player trains must get a gradient from its terms."""
+def _reach(player: Player, losses: list[backward.Loss], blueprint: Blueprint, problems: list[Problem]) -> bool:
+    """Every part that the player trains must get a gradient from its terms; False if there are no gradients at all."""
     modules = {name: modes.parameters(blueprint.parts, [name]) for name in player.trains}
     every = [p for params in modules.values() for p in params]
-    gradients: dict[Any, Any]
-    if total.requires_grad:
-        try:
-            found = torch.autograd.grad(total, every, retain_graph=True, allow_unused=True)
-        except RuntimeError as error:
-            failed = backward.failed(error, player.name, losses, every, blueprint.spec)
-            if blueprint.device.type == "meta" and no_meta(error):
-                raise failed from error
-            note(failed, problems)
-            return
-        gradients = dict(zip(every, found, strict=True))
-    else:
-        gradients = dict.fromkeys(every)
+    try:
+        gradients = backward.gradients(losses, every)
+    except RuntimeError as error:
+        failed = backward.failed(error, player.name, losses, every, blueprint.spec)
+        if blueprint.device.type == "meta" and no_meta(error):
+            raise failed from error
+        note(failed, problems)
+        return False
     for name, params in modules.items():
         if params and all(gradients[p] is None for p in params):
             message = f"no gradient of player {player.name}'s terms reaches {name}"
             hint = "a `stop(…)`, or a loss that ignores the argument, cuts it off"
             problems.append(Problem(message, player.at("trains"), f"{player.path}.trains", hint))
+    return True
 
 
 def _optimizer(player: Player, blueprint: Blueprint, problems: list[Problem]) -> None:

@@ -27,12 +27,13 @@ class _File(io.FileIO):
     """
 
     failed: OSError | None = None
+    wanted = 0  # bytes, with those that could not be written
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except OSError as error:
-            self.failed = error
+            self.failed, self.wanted = error, self.tell() + memoryview(data).nbytes
             raise
 
     def fileno(self) -> int:
@@ -75,8 +76,8 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
         if failed is None:
             raise
         with suppress(OSError):
-            size = max(size, temporary.stat().st_size)
-            temporary.unlink()
+            size = max(size, raw.wanted if raw is not None else 0)
+            temporary.unlink()  # what is free is told without it
         raise cannot_write(path, failed, size) from error
     finally:
         with suppress(OSError):

@@ -16,6 +16,7 @@ from torch import nn
 from ganzoo.config import static
 from ganzoo.config.spec import Component, Phase, Player, Term
 from ganzoo.contract import first
+from ganzoo.errors import EvaluationError
 from ganzoo.model import backward, light
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import for_phase, freeze, parameters
@@ -318,10 +319,20 @@ class Trainer:
             except torch.OutOfMemoryError:
                 raise
             except RuntimeError as error:
-                terms = [term for term, _, _ in active]
-                pairs = list(zip(terms, losses, strict=True))
-                raise backward.failed(error, player.name, pairs, state.own, self.spec) from error
+                raise self.blamed(error, player, turn, [term for term, _, _ in active], losses) from error
         return True
+
+    def blamed(
+        self, error: RuntimeError, player: Player, turn: Turn, terms: list[Term], losses: list[torch.Tensor]
+    ) -> EvaluationError:
+        """What to say of a backward pass that failed: alone, this process computes the terms again, whose graphs are
+        gone in part, and tries each."""
+        own = self.players[player.name].own
+        if self.world == 1:
+            again = Turn(turn.batch, turn.n, turn.step, turn.draws, turn.player)
+            with draw.using(turn.draws), self.autocast:
+                losses = [first(self.program.value(term, term.body)(again)) for term in terms]
+        return backward.failed(error, player.name, list(zip(terms, losses, strict=True)), own, self.spec)
 
     def look(self, batches: list[Batch]) -> None:
         """Compute what ``log:`` asks for, on the batch of the step that ends."""

@@ -10,7 +10,7 @@ from ganzoo.data.arrays import Arrays
 from ganzoo.data.fields import Field
 
 if TYPE_CHECKING:
-    from ganzoo_data.doctor import Finding
+    from ganzoo_data.findings import Finding
 
 Split = Literal["train", "test"]
 OF_ONE_SPLIT = ("arrays", "fields", "_resident")  # what a copy for the other split must not take along
@@ -59,6 +59,6 @@ class ImageSet(Arrays):
 
     def doctor(self) -> list[Finding]:
         """Warnings about the rows in memory that cost next to nothing: labels all equal, constant images, NaN."""
-        from ganzoo_data.doctor import quick
+        from ganzoo_data.findings import quick
 
         return quick(self)

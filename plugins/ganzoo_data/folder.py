@@ -14,7 +14,7 @@ from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit, Recipe
-from ganzoo_data.doctor import Finding, quick
+from ganzoo_data.findings import Finding, quick
 from ganzoo_data.fitted import Fitted
 from ganzoo_data.listing import Listing, list_images
 from ganzoo_data.store import Failed, decoded, read_all

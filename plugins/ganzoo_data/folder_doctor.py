@@ -14,7 +14,7 @@ from PIL import Image
 from ganzoo.data.pixels import flatten
 from ganzoo.errors import UserError
 from ganzoo_data.decode import GREY
-from ganzoo_data.doctor import Finding, classes, few, pixels, repeated, spread
+from ganzoo_data.findings import Finding, classes, few, pixels, repeated, spread
 from ganzoo_data.listing import File, Listing, is_image, list_images
 from ganzoo_data.store import in_order, reason
 from ganzoo_data.survey import Survey, survey

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
+from einops import rearrange
 from PIL import Image
 
 from ganzoo.data.arrays import label_field
@@ -104,9 +105,8 @@ def groups() -> tuple[str, ...]:
 def tiles(name: str, numbers: np.ndarray, size: int) -> np.ndarray:
     """The drawings with these numbers from a sheet of tiles, uint8 ``N size size C``. Source: files/CREDITS.md."""
     with Image.open(FOLDER / name) as sheet:
-        pixels = np.asarray(sheet)
-    grid = pixels.reshape(pixels.shape[0] // TILE, TILE, COLUMNS, TILE, -1).swapaxes(1, 2)
-    found = grid.reshape(-1, TILE, TILE, grid.shape[-1])[numbers]
+        pixels = np.atleast_3d(np.asarray(sheet))
+    found = rearrange(pixels, "(down h) (across w) c -> (down across) h w c", h=TILE, w=TILE)[numbers]
     return found if size == TILE else shrunk(found, size)
 
 
@@ -115,4 +115,4 @@ def shrunk(images: np.ndarray, size: int) -> np.ndarray:
     box = Image.Resampling.BOX
     grey = images.shape[-1] == 1
     small = [np.asarray(Image.fromarray(i[..., 0] if grey else i).resize((size, size), box)) for i in images]
-    return np.stack(small).reshape(len(images), size, size, -1)
+    return rearrange(small, "n h w -> n h w 1") if grey else np.stack(small)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from einops import rearrange
 from PIL import Image
 
 from ganzoo.data.fields import Field
@@ -72,7 +73,7 @@ class Photos(ImageSet):
         grids = [patches(path, self.size, self.stride) for path in self.files]
         if self.stride < self.size:
             return {"real": Windows(grids)}
-        return {"real": np.concatenate([grid.reshape(-1, self.size, self.size, 3) for grid in grids])}
+        return {"real": np.concatenate([rearrange(grid, "down across h w c -> (down across) h w c") for grid in grids])}
 
 
 class Windows:
@@ -115,4 +116,4 @@ def patches(path: Path, size: int, stride: int) -> np.ndarray:
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (size, size), axis=(0, 1))[::stride, ::stride]
-    return windows.transpose(0, 1, 3, 4, 2)
+    return rearrange(windows, "down across c h w -> down across h w c")

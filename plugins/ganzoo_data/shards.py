@@ -18,7 +18,7 @@ from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Recipe, decode
-from ganzoo_data.doctor import Finding, quick
+from ganzoo_data.findings import Finding, quick
 from ganzoo_data.fitted import Fitted
 from ganzoo_data.pack import INDEX, read_fields, read_index
 from ganzoo_data.shard_index import Index, of_shards, vector

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -78,10 +79,11 @@ class MiniLM:
         for layer in range(LAYERS):
             name = f"encoder.layer.{layer}."
             q, k, v = (
-                self._linear(x, f"{name}attention.self.{part}").unflatten(2, (HEADS, -1)).transpose(1, 2)
+                rearrange(self._linear(x, f"{name}attention.self.{part}"), "b n (h d) -> b h n d", h=HEADS)
                 for part in ("query", "key", "value")
             )
-            seen = F.scaled_dot_product_attention(q, k, v, mask[:, None, None]).transpose(1, 2).flatten(2)
+            seen = F.scaled_dot_product_attention(q, k, v, mask[:, None, None])
+            seen = rearrange(seen, "b h n d -> b n (h d)")
             x = self._norm(x + self._linear(seen, f"{name}attention.output.dense"), f"{name}attention.output.LayerNorm")
             inner = F.gelu(self._linear(x, f"{name}intermediate.dense"))
             x = self._norm(x + self._linear(inner, f"{name}output.dense"), f"{name}output.LayerNorm")

@@ -500,6 +500,33 @@ def test_an_interpolation_that_fails(text: str, message: str, hint: str, models:
     assert hint in report
 
 
+@pytest.mark.parametrize(
+    ("each", "message"),
+    [
+        (", ".join(["'${data.a%d}'"] * 9), "they stand for more than 300,000 characters"),
+        ("'" + "${data.a%d}" * 9 + "'", "they stand for more than 300,000 characters"),
+        ("'" + "${data.${data.n%d}}" * 9 + "'", "more than 8 are inside others or computed"),
+        ("'${oc.select:data.a%d}${oc.select:data.a0}'", "more than 8 are inside others or computed"),
+    ],
+)
+def test_references_that_stand_for_too_much_are_refused_at_once(each: str, message: str, models: Models) -> None:
+    """Ten levels of nine would be three thousand million values."""
+    lines = ["data:", "  a0: [x]", *(f"  n{i}: a{i}" for i in range(10))]
+    lines += [f"  a{i}: [{each.replace('%d', str(i - 1))}]" for i in range(10, 0, -1)]
+    with pytest.raises(UserError, match=message) as error:
+        models.write(m__m="\n".join(lines)).compose()
+    assert len(error.value.problems) == 1
+
+
+def test_references_may_be_inside_others_and_relative(models: Models) -> None:
+    text = """
+        data: {which: b, a: "${data.${data.which}}", b: "${.c[1]}", c: [1, "${..d}"], d: 4, e: ["${data.c}", 5]}
+        """
+    assert models.write(m__m=text).compose()["data"] == {
+        "which": "b", "a": 4, "b": 4, "c": [1, 4], "d": 4, "e": [[1, 4], 5]
+    }  # fmt: skip
+
+
 def test_an_interpolation_to_what_is_missing_is_one_problem(models: Models) -> None:
     models.write(m__m="data: {use: data.a, root: '???'}\nparts: {G: {use: g.a, x: '${data.root}/y'}}")
     report = models.refused()

@@ -1,0 +1,65 @@
+"""How much the references of a model stand for: ``${path}``, told before any of them is resolved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ganzoo.config.tree import Node, Path_
+
+_PLAIN = re.compile(r"\$\{\s*([^${}:]*?)\s*\}")
+_LARGEST = 300_000  # characters, with those that references stand for
+_EACH = 30  # what it takes to resolve a reference, in characters
+_COMPUTED = 8  # references whose target is not written out, and whose size is therefore not known
+
+
+def too_many(tree: Node, pending: Iterable[tuple[Path_, Node]]) -> str:
+    """Why the references of a model cannot all be resolved, or an empty string."""
+    sizes = _Sizes(tree)
+    try:
+        total = sum(sizes.of(node, path) for path, node in pending)
+    except RecursionError:
+        return "one refers to another too many times in a row"
+    if total > _LARGEST:
+        return f"they stand for more than {_LARGEST:,} characters"
+    return f"more than {_COMPUTED} are inside others or computed" if sizes.computed > _COMPUTED else ""
+
+
+class _Sizes:
+    """How many characters a node holds with what it refers to; a circle counts once, for it is refused later."""
+
+    def __init__(self, tree: Node):
+        self.tree, self.known, self.computed = tree, dict[int, int](), 0
+
+    def of(self, node: Node, path: Path_) -> int:
+        if id(node) in self.known:
+            return self.known[id(node)]
+        self.known[id(node)] = 1
+        value = node.value
+        if isinstance(value, dict):
+            size = sum(self.of(child, (*path, key)) for key, child in value.items())
+        elif isinstance(value, list):
+            size = sum(self.of(child, (*path, str(index))) for index, child in enumerate(value))
+        else:
+            size = len(value) + self.referred(value, path) if isinstance(value, str) else 1
+        self.known[id(node)] += size
+        return self.known[id(node)]
+
+    def referred(self, text: str, path: Path_) -> int:
+        found = _PLAIN.findall(text)
+        self.computed += text.count("${") - text.count("${oc.env:") - len(found)
+        return sum(_EACH + self.target(name, path) for name in found)
+
+    def target(self, name: str, path: Path_) -> int:
+        dots = len(name) - len(name.lstrip("."))
+        above = path[: len(path) - dots] if dots else ()
+        steps = (*above, *filter(None, name[dots:].replace("[", ".").replace("]", "").split(".")))
+        node = self.tree
+        for step in steps:
+            items = (
+                {str(i): child for i, child in enumerate(node.value)} if isinstance(node.value, list) else node.value
+            )
+            if not isinstance(items, dict) or step not in items:
+                return 0  # is refused later
+            node = items[step]
+        return self.of(node, steps)
