@@ -5,6 +5,7 @@ Registers no component: it only follows runs.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,20 @@ import ganzoo
 _writers: dict[Path, Any] = {}
 
 
+def _hand_on(failed: threading.ExceptHookArgs) -> None:
+    """No traceback of the thread that writes: whoever logs next is given its error, such as of a full disk."""
+    if type(failed.thread).__name__ != "_AsyncWriterThread":
+        threading.__excepthook__(failed)
+
+
 @ganzoo.hookimpl
 def on_start(run, step):
     if run.options("tensorboard") is None:
         return
     from torch.utils.tensorboard import SummaryWriter
 
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _hand_on
     _writers[run.folder] = SummaryWriter(str(run.folder / "tensorboard"), purge_step=step + 1 if step else None)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -316,7 +318,7 @@ def test_data_pack(ganzoo, tmp_path) -> None:
             Image.fromarray(np.full((6, 5), 40 * i, np.uint8)).save(path)
     done = ganzoo("data", "pack", "images", "--out", "map", "size=4")
     assert done.out.startswith("packed map: train 12\n")
-    assert 'ganzoo train MODEL data="{use: data.packed, root: map}"' in done.out
+    assert """ganzoo train MODEL 'data={use: data.packed, root: "map"}'""" in done.out
     found = json.loads(ganzoo("data", "pack", "images", "--out", "tars", "--format", "shards", "--json").out)
     assert found["use"] == "data.webdataset"
     assert found["splits"]["train"]["count"] == 12
@@ -406,3 +408,79 @@ def test_the_end_of_training_says_what_samples_are_made_from(ganzoo, tmp_path) -
     text = (tmp_path / "m.yaml").read_text().replace("real: {", "code: {kind: vector, shape: [4]}, real: {")
     (tmp_path / "m.yaml").write_text(text)
     assert "ganzoo sample r code=FILE.npy --out samples.png" in ganzoo("train", "m.yaml", "--out", "r").out
+
+
+def test_printed_commands_can_be_pasted_whatever_the_folder_is_called(ganzoo, tmp_path) -> None:
+    """A shell takes each path as one word."""
+
+    def printed(text: str, start: str) -> list[str]:
+        line = next(line for line in text.splitlines() if start in line)
+        return shlex.split(line[line.index(start) :].partition("`")[0])
+
+    odd = "mit Ümläut & $HOME 'x'"
+    done = ganzoo("train", "gan/circle", *SMALL, "--out", f"{odd}/run", "--quiet")
+    command = printed(done.out, "ganzoo sample")
+    assert command[2] == f"{odd}/run" and ganzoo(*command[1:]).code == 0
+    again = ganzoo("train", "gan/circle", *SMALL, "--out", f"{odd}/run")
+    assert again.code == 2 and printed(again.err, "ganzoo resume")[2] == f"{odd}/run"
+    made = ganzoo("new", "plugin", "acme", "--out", f"{odd}/acme").out
+    assert printed(made, "pip install")[3] == f"{odd}/acme" == printed(made, "pytest")[1]
+    (tmp_path / "images").mkdir()
+    for index in range(4):
+        Image.new("L", (4, 4), index).save(tmp_path / f"images/{index}.png")
+    packed = printed(ganzoo("data", "pack", "images", "--out", f"{odd}/pack").out, "ganzoo train")
+    assert ganzoo("doctor", "gan/fashion_mnist_sample", packed[3]).code == 0
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """No file may grow larger, which the system refuses as it does where the disk is full."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_whatever_does_not_fit_on_the_disk_is_one_message(ganzoo, tmp_path) -> None:
+    Path("m.yaml").write_text(PICTURES)
+    assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
+    present = {path.name for path in tmp_path.iterdir()}
+    for words in (
+        *(("sample", "run", "-n", "400", "--out", f"x.{kind}") for kind in ("npy", "pt", "csv", "png", "jpg", "bmp")),
+        ("new", "plugin", "acme", "--out", "acme"),
+        ("data", "pack", "m.yaml", "--out", "map"),
+        ("data", "pack", "m.yaml", "--out", "tars", "--format", "shards"),
+        ("train", "m.yaml", "--out", "other", "--quiet"),
+    ):
+        with files_of_at_most(400):
+            result = ganzoo(*words)
+        assert result.code == 2, words
+        (line,) = result.err.splitlines()
+        assert "cannot be written: the disk is full (it needs " in line and "make room" in line, words
+        assert {path.name for path in tmp_path.iterdir()} == present, words
+
+
+def test_a_checkpoint_that_does_not_fit_ends_the_training_with_one_message(ganzoo, monkeypatch) -> None:
+    from ganzoo.store import checkpoint
+
+    save = checkpoint.save
+
+    def fill(path: Path, header: dict, state: dict) -> None:
+        with files_of_at_most(5000 if path.stem.endswith("4") else 10**9):
+            save(path, header, state)
+
+    monkeypatch.setattr(checkpoint, "save", fill)
+    settings = (*SMALL[1:], "train.steps=6", "train.checkpoint_every=2")
+    result = ganzoo("train", "gan/circle", *settings, "--out", "run", "--quiet")
+    assert result.code == 2
+    last = Path("run/checkpoints/step_00000002.pt")
+    assert result.err.startswith(
+        "error: run/checkpoints/step_00000004.pt cannot be written: the disk is full (it needs "
+    )
+    assert f"make room; go on from {last} with: ganzoo resume run" in result.err and len(result.err.splitlines()) == 1
+    assert sorted(path.name for path in last.parent.iterdir()) == ["index.json", last.name]
+    monkeypatch.setattr(checkpoint, "save", save)
+    assert ganzoo("resume", "run", "--quiet").code == 0
