@@ -11,7 +11,7 @@ from ganzoo.config.read import Reader
 from ganzoo.config.spec import Component, Spec
 from ganzoo.config.tree import Node, wrap
 from ganzoo.errors import Origin, Problem, UserError
-from ganzoo.registry import Entry, Registry
+from ganzoo.registry import Entry, Registry, plugins
 
 
 def load(
@@ -81,14 +81,14 @@ def component(
     tree = wrap({"use": entry.id, **args}, Origin(where))
     for key, value in compose.pairs(overrides, problems):
         tree = layout.merge(tree, Node({key: value}, value.origin))
-    found = Reader(registry, problems).component(tree, entry.kind, (entry.kind,))
+    found = Reader(plugins.use(registry), problems).component(tree, entry.kind, (entry.kind,))
     if problems:
         raise UserError(in_order(problems))
     return found
 
 
 def _checked(name: str, tree: Node, registry: Registry, problems: list[Problem]) -> Spec:
-    reader = Reader(registry, problems)
+    reader = Reader(plugins.use(registry), problems)
     spec = reader.spec(name, tree)
     problems += static.check(spec)
     if problems:

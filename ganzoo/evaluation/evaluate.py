@@ -27,8 +27,9 @@ from ganzoo.model.inference import Inference
 def evaluate(inference: Inference) -> list[Record]:
     """Every metric of the model: its arguments are computed on samples in chunks and joined, then measured once.
 
-    What the model takes from its data comes from rows that were held out, if there are such, in a fixed random order:
-    labels as often as needed, but no image twice. A part that is an argument, such as an extractor, is passed as it
+    What the model takes from its data comes from rows that were held out, if there are such, or from what it is
+    measured against where that is other data with the same fields, in a fixed random order: labels as often as needed,
+    but no image twice. A part that is an argument, such as an extractor, is passed as it
     is; an argument with a hole, ``G(_, label)``, is a function of the rows that stand there, and whatever else it reads
     is what the other arguments read. The name of a metric that goes through an extractor carries it.
     """
@@ -92,7 +93,9 @@ def _inputs(blueprint: Blueprint, metrics: Collection[Value]) -> tuple[dict[str,
     once, needed = (set().union(*(reads(blueprint, value, many) for value in metrics)) for many in (False, True))
     if data is None or not once | needed:
         return {}, {}
-    source = blueprint.inputs
+    measured = blueprint.reference if blueprint.spec.against is not None else None
+    given = measured is not None and once | needed <= set(measured.fields)
+    source = measured if measured is not None and given else blueprint.inputs
     rows = source.rows
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(rows)))
     batch = rows.batch(order[:n] if once else order[torch.arange(n) % len(rows)], torch.device("cpu"))

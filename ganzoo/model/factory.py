@@ -26,9 +26,11 @@ INPUT_FACTS = {
 }
 # Facts of the data field that the part is `like:`; what a network takes has the range of what it resembles.
 OUTPUT_FACTS = ("out_channels", "out_size", "out_shape", "out_range", "in_range")
+# Of the data's field of texts: the component that made its embeddings of captions.
+TEXT_FACTS = ("text_encoder",)
 # What only the engine can give.
 ENGINE_FACTS = ("params", "optimizer", "steps", "data", "reference")
-FACTS = (*INPUT_FACTS, *OUTPUT_FACTS, *ENGINE_FACTS)
+FACTS = (*INPUT_FACTS, *OUTPUT_FACTS, *TEXT_FACTS, *ENGINE_FACTS)
 
 
 class Argument(NamedTuple):

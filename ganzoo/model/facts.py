@@ -120,6 +120,11 @@ class Facts:
             return self.blueprint.reference
         if name in factory.OUTPUT_FACTS:
             return _output_fact(name, self.like(part))
+        if name in factory.TEXT_FACTS:
+            found = {field.encoder for field in self.blueprint.fields.values() if field.kind == "text"}
+            if len(found) != 1:
+                raise Unknown("the data has no texts" if not found else "the data has texts of several encoders")
+            return found.pop()
         parameter = factory.INPUT_FACTS[name]
         signature = forward_of(maker)
         if name == "num_classes" and parameter not in (signature or {}):

@@ -12,7 +12,7 @@ from torch import nn
 from ganzoo.config.expression import HOLE
 from ganzoo.config.spec import Value
 from ganzoo.config.static import Graph
-from ganzoo.contract import first, map_tensors
+from ganzoo.contract import map_tensors
 from ganzoo.data.fields import Field
 from ganzoo.errors import UserError, choices
 from ganzoo.model.blueprint import Blueprint
@@ -140,7 +140,7 @@ class Inference:
         full = self.batch_of(values) is not None  # the last chunk is filled up, for its statistics are of as many
         make = self.program.filled if HOLE in given else self.program.value
         getters = [make(value) for value in values]
-        found: list[list[Any]] = []
+        found: list[Any] = [None] * len(values)
         with self.evaluating(key[0] if isinstance(key[0], int) else 0):
             for index, start in enumerate(range(0, n, chunk)):
                 wanted = min(chunk, n - start)
@@ -153,8 +153,10 @@ class Inference:
                 turn.hole = hole
                 turn.cache.update({k: v for k, v in rows.items() if k in self.blueprint.spec.flow})
                 with draw.using(draws):
-                    found.append([cut(get(turn), size, wanted) for get in getters])
-        return [joined([piece[i] for piece in found]) for i in range(len(values))]
+                    for place, get in enumerate(getters):
+                        piece = cut(get(turn), size, wanted)
+                        found[place] = stored(found[place], piece, start, wanted, n)
+        return found
 
     def together(self, values: Iterable[Value], given: Mapping[str, Any] | None = None) -> int:
         """How many samples are computed at once: with batch statistics as many as in training.
@@ -185,13 +187,23 @@ def cut(output: Any, size: int, wanted: int) -> Any:
     return map_tensors(lambda t: (t[: len(t) * wanted // size] if t.ndim and wanted < size else t).cpu(), output)
 
 
-def joined(pieces: list[Any]) -> Any:
-    """The chunks of one value, joined along the batch; outputs keep their type."""
-    one = pieces[0]
-    if len(pieces) == 1:
-        return one
-    if isinstance(one, tuple) and hasattr(one, "_fields"):
-        return type(one)(*(joined([piece[i] for piece in pieces]) for i in range(len(one))))
-    if isinstance(one, list | tuple):
-        return type(one)(joined([piece[i] for piece in pieces]) for i in range(len(one)))
-    return torch.cat([first(piece) for piece in pieces]) if isinstance(one, torch.Tensor) and one.ndim else one
+def stored(into: Any, piece: Any, start: int, wanted: int, n: int) -> Any:
+    """One chunk of a value put where its rows belong; what they are put `into` is made for all `n` with the first.
+
+    So all rows are held once. Outputs keep their type; numbers without rows are those of the first chunk.
+    """
+    if wanted == n:
+        return piece
+    if isinstance(piece, tuple) and hasattr(piece, "_fields"):
+        every = into if into is not None else (None,) * len(piece)
+        return type(piece)(*(stored(a, b, start, wanted, n) for a, b in zip(every, piece, strict=True)))
+    if isinstance(piece, list | tuple):
+        every = into if into is not None else [None] * len(piece)
+        return type(piece)(stored(a, b, start, wanted, n) for a, b in zip(every, piece, strict=True))
+    if not isinstance(piece, torch.Tensor) or not piece.ndim:
+        return piece if into is None else into
+    each = len(piece) // wanted  # rows of one sample
+    if into is None:
+        into = piece.new_empty((each * n, *piece.shape[1:]))
+    into[each * start : each * (start + wanted)] = piece
+    return into

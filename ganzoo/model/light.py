@@ -12,6 +12,8 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -30,8 +32,21 @@ def _truth(condition: Any, *more: Any, **options: Any) -> bool:
     return bool(condition)
 
 
-class _StandIns:
-    """Modules that answer for plain numbers, until one is asked for more."""
+class _Loaded(Loader):
+    """Hands out a module that is imported already."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec
+
+
+class _StandIns(MetaPathFinder):
+    """Modules that answer for plain numbers, until one is asked for more or something inside it is imported."""
 
     def __init__(self) -> None:
         self.answered: list[Any] = []
@@ -58,7 +73,7 @@ class _StandIns:
 
     def module(self, name: str, known: dict[str, Any]) -> ModuleType:
         made = ModuleType(name)
-        vars(made).update(known)
+        vars(made).update(known, __path__=[])
 
         def real(attribute: str) -> Any:
             if attribute.startswith("__"):
@@ -73,12 +88,21 @@ class _StandIns:
         self.answered.append(function)
         return function
 
+    def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname.rpartition(".")[0] not in self.modules:
+            return None
+        self.leave()
+        return ModuleSpec(fullname, _Loaded(importlib.import_module(fullname)))
+
     def enter(self) -> None:
         sys.modules.update(self.modules)
+        sys.meta_path.insert(0, self)
         torch._dynamo = self.modules[_COMPILER]
 
     def leave(self) -> None:
         """Take the stand-ins away, with the answers that torch has kept."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
         for name, made in self.modules.items():
             if sys.modules.get(name) is made:
                 del sys.modules[name]

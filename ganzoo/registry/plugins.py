@@ -32,6 +32,21 @@ def installed() -> Registry:
     return discover()
 
 
+_in_use: Registry | None = None
+
+
+def use(registry: Registry) -> Registry:
+    """Make a registry the one that components ask for others, such as the encoder of captions; the same registry."""
+    global _in_use
+    _in_use = registry
+    return registry
+
+
+def in_use() -> Registry:
+    """The registry of the model that was read last, with what ``--code`` added to it; or everything installed."""
+    return _in_use if _in_use is not None else installed()
+
+
 def component(name: str, **facts: Any) -> Callable[[T], T]:
     """Register a class or function under ``kind.name``, from a notebook's cell or a script.
 

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from ganzoo.model.factory import arguments
+from ganzoo.config.typecheck import coerce
+from ganzoo.model.factory import EMPTY, arguments
 from ganzoo.registry import Entry
 from ganzoo.testing import data, losses, networks
 from ganzoo.testing.common import drawing, finite, seeded
@@ -31,6 +32,7 @@ def check_component(entry: Entry, args: Mapping[str, Any]) -> None:
     foreign = isinstance(entry.target, str) and entry.target.startswith("torch.")
     if not foreign:
         _documented(entry, factory)
+        _defaults(entry, factory)
     taken = set(arguments(factory)) & set(RESERVED)
     assert not taken, f"the argument names {sorted(taken)} are the model file's own"
     check = {
@@ -62,6 +64,17 @@ def _documented(entry: Entry, factory: Callable[..., Any]) -> None:
     assert any(word in doc for word in ("Paper:", "Source:")), f"{entry.id}: the docstring names no Paper: or Source:"
     source = entry.source()
     assert source.line > 0, f"{entry.id}: its source line cannot be found ({source.file})"
+
+
+def _defaults(entry: Entry, factory: Callable[..., Any]) -> None:
+    for name, argument in arguments(factory).items():
+        if argument.default is not EMPTY and argument.annotation is not EMPTY:
+            try:
+                coerce(argument.annotation, argument.default)
+            except TypeError as e:
+                raise AssertionError(
+                    f"{entry.id}: {name} is {argument.default!r} unless it is given, but {e}"
+                ) from None
 
 
 def _prior(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:

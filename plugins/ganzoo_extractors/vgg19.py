@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -15,6 +16,18 @@ from ganzoo_extractors.published import MEAN, STD, VGG19
 from ganzoo_extractors.weights import digest, fix, unpickled
 
 PLAN = (2, 2, 4, 4, 4)  # convolutions before each max pooling
+WIDTHS = (64, 128, 256, 512, 512)
+
+
+def _layers() -> Iterator[nn.Module]:
+    """The layers of torchvision's ``vgg19().features``."""
+    channels = 3
+    for count, width in zip(PLAN, WIDTHS, strict=True):
+        for _ in range(count):
+            yield nn.Conv2d(channels, width, 3, padding=1)
+            yield nn.ReLU(inplace=True)
+            channels = width
+        yield nn.MaxPool2d(2)
 
 
 class Vgg19(ContentNetwork):
@@ -55,12 +68,10 @@ class Vgg19(ContentNetwork):
         block, number = int(match[1]), int(match[2])
         super().__init__(in_range, 2 ** (block - 1))
         self.protocol["maps"] = f"{layer}, {'behind' if activated else 'before'} the ReLU"
-        from torchvision.models.vgg import cfgs, make_layers  # type: ignore[import-untyped]
-
         convolutions = sum(PLAN[: block - 1]) + number
         depth = 2 * convolutions + block - 1 - (not activated)
         with torch.random.fork_rng(devices=[]):
-            self.network = make_layers(cfgs["E"], batch_norm=False)[:depth]
+            self.network = nn.Sequential(*_layers())[:depth]
         on_meta = any(tensor.is_meta for tensor in self.network.parameters())
         path = _file(weights, fetch=not on_meta)
         if path is not None:

@@ -19,7 +19,6 @@ from ganzoo.contract import first, map_tensors
 from ganzoo.data.arrays import cache_folder, to_field, to_uint8
 from ganzoo.data.reference import Reference
 from ganzoo.errors import UserError
-from ganzoo.model.inference import joined
 from ganzoo.store.files import atomic
 from ganzoo_metrics.images import field_of
 from ganzoo_metrics.moments import Moments
@@ -29,6 +28,18 @@ VERSION = 3  # of what is kept on the disk
 LARGEST = 2**28  # bytes of features that are kept there
 
 _remembered: dict[Any, tuple[int | None, Any, Any]] = {}
+
+
+def _joined(pieces: list[Any]) -> Any:
+    """The chunks of one value, joined along the batch; outputs keep their type."""
+    one = pieces[0]
+    if len(pieces) == 1:
+        return one
+    if isinstance(one, tuple) and hasattr(one, "_fields"):
+        return type(one)(*(_joined([piece[i] for piece in pieces]) for i in range(len(one))))
+    if isinstance(one, list | tuple):
+        return type(one)(_joined([piece[i] for piece in pieces]) for i in range(len(one)))
+    return torch.cat([first(piece) for piece in pieces]) if isinstance(one, torch.Tensor) and one.ndim else one
 
 
 class ImageFeatures:
@@ -79,7 +90,7 @@ class ImageFeatures:
             quantised = to_field(to_uint8(some.to(held.device), self.field.range), self.field)
             with torch.no_grad():
                 pieces.append(map_tensors(lambda t: t.float().cpu(), extractor(quantised)))
-        return joined(pieces)
+        return _joined(pieces)
 
     def of_real(self, extractor: nn.Module, n: int | None = None) -> Tensor:
         """Of `n` of the reference's images, or of `n_real`: ``n d``."""

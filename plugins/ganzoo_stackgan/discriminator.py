@@ -6,7 +6,7 @@ import torch
 from ganzoo_layers import DiscriminatorOutput, at_least, halvings, initialise, of_size
 from torch import Tensor, nn
 
-from ganzoo.bounds import PositiveInt
+from ganzoo.bounds import NonNegativeInt, PositiveInt
 from ganzoo_stackgan.stage_two import tiled
 
 
@@ -52,7 +52,7 @@ class Discriminator(TextDiscriminator):
         in_size: tuple[PositiveInt, PositiveInt],
         text_dim: PositiveInt,
         width: PositiveInt = 64,
-        embedding: PositiveInt = 0,
+        embedding: NonNegativeInt = 0,
     ):
         super().__init__()
         self.size = height, breadth = in_size

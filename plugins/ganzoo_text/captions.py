@@ -143,7 +143,7 @@ class Captions(ImageFolder):
 
     def embeddings(self, captions: list[list[str]]) -> np.ndarray:
         """The mean embedding of each image's captions, float32 ``N width``; from the cache if they are there."""
-        entry = plugins.installed().find(self.encoder or "", ("encoder",))
+        entry = plugins.in_use().find(self.encoder or "", ("encoder",))
         by = (entry.id, entry.plugin.dist, entry.plugin.version)
         key = hashlib.blake2b(repr((by, captions)).encode("utf-8", "replace"), digest_size=16).hexdigest()
         path = cache_folder() / "texts" / f"{key}.npy"

@@ -14,6 +14,7 @@ from ganzoo_text.towers import TwoTowers
 
 FILE = Path(__file__).parent / "files" / "openmoji_ranker.safetensors"
 SIDE, TEXT = 32, 384
+ENCODER = "encoder.minilm"
 
 
 class Embedding(NamedTuple):
@@ -34,13 +35,17 @@ class OpenMojiRanker(Extractor):
 
     Args:
         in_range: The values of black and white in the images.
+        text_encoder: The component that made the embeddings of the captions, if that is known.
 
     Raises:
-        ValueError: `in_range` is not known, the file of weights is damaged, or (when called) images of another shape.
+        ValueError: `in_range` is not known, the texts are another encoder's, the file of weights is damaged, or (when
+            called) images of another shape.
     """
 
-    def __init__(self, in_range: tuple[float, float] | None):
+    def __init__(self, in_range: tuple[float, float] | None, text_encoder: str | None = None):
         super().__init__(in_range)
+        if text_encoder not in (None, ENCODER):
+            raise ValueError(f"the data's texts are those of {text_encoder}, but it was trained on those of {ENCODER}")
         weights = read(FILE)
         self.sha256 = weights.sha256
         arguments = weights.record["arguments"]

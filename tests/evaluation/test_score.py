@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from ganzoo_data.fashion_sample import FashionMnistSample
 from PIL import Image
 
 import ganzoo
+from ganzoo import Scales
 from ganzoo.cli import app
-from ganzoo.errors import UserError
+from ganzoo.config.expression import parse
+from ganzoo.config.spec import Value
+from ganzoo.data.reference import Reference
+from ganzoo.errors import Origin, UserError
 from ganzoo.evaluation.compare import compare, curves, differences
+from ganzoo.evaluation.evaluate import _inputs
+from ganzoo.model.inference import stored
 from ganzoo.registry import plugins
 from ganzoo.run.provenance import locked, subject
 from ganzoo.run.start import resume, train
@@ -307,3 +315,34 @@ def test_from_the_command_line(runs, capsys, monkeypatch) -> None:
     assert "quality[fashion_cnn]" in command("compare", *runs)
     assert command("evaluate", runs[0], "--metrics", "nothing").startswith("2 error: there is no component")
     assert command("compare", "nowhere").startswith("2 error: nowhere has no metric records")
+
+
+def test_labels_come_from_what_is_measured_against() -> None:
+    """Not from the run's own data, which need not be here; the record says from where."""
+    images, labels = torch.rand(40, 1, 28, 28) * 2 - 1, torch.arange(40) % 10
+    model = {
+        "extends": "cgan/fashion_mnist_sample",
+        "train": {"steps": 2, "batch": 4, "precision": "fp32"},
+        "evaluate": {"values": None, "n": 20},
+        "plugins": {"tensorboard": False},
+    }
+    blueprint = ganzoo.load(model, data=(images, labels)).blueprint
+    values = [Value("x", "G(z, label)", parse("G(z, label)"), Origin("test"), "x")]
+    assert _inputs(blueprint, values)[1]["data"] == "data.given"
+    blueprint.reference = Reference(FashionMnistSample("test"), "data.fashion_mnist_sample", "train")
+    blueprint.spec.against = blueprint.spec.data
+    given, described = _inputs(blueprint, values)
+    assert described["data"] == "data.fashion_mnist_sample" and len(given["label"]) == 20
+
+
+@pytest.mark.parametrize("n", [1, 64, 65, 150])
+def test_chunks_are_put_into_one_tensor(n: int) -> None:
+    rows = torch.randn(n, 3)
+    whole: Any = None
+    for start in range(0, n, 64):
+        piece = rows[start : start + 64]
+        output = Scales([piece, piece.repeat_interleave(2, 0)]), torch.tensor(1.0), "text"
+        whole = stored(whole, output, start, len(piece), n)
+    (one, two), number, text = whole
+    assert torch.equal(one, rows) and torch.equal(two, rows.repeat_interleave(2, 0)) and type(whole[0]) is Scales
+    assert number.item() == 1.0 and text == "text"

@@ -18,7 +18,8 @@ def test_a_check_imports_nothing_that_it_does_not_need() -> None:
     code = f"""
 import sys
 import ganzoo
-for model in ("gan/circle", "dcgan/fashion_mnist_sample", "cyclegan/openmoji", "sngan/sngan", "projection/projection"):
+for model in ("gan/circle", "dcgan/fashion_mnist_sample", "cyclegan/openmoji", "sngan/sngan", "projection/projection",
+              "srgan/photos", "stackgan/openmoji"):
     notes = ganzoo.load(model).check()
     assert not any("meta device" in note for note in notes), notes
     found = [name for name in {HEAVY} if name in sys.modules]
@@ -59,6 +60,24 @@ import sympy
 assert sympy.sqrt(4) == 2
 import torch
 assert torch.compile(lambda x: x * 2, backend="eager")(torch.ones(2)).tolist() == [2, 2]
+"""
+    run(code)
+
+
+def test_what_is_inside_them_can_be_imported() -> None:
+    code = """
+import sys
+import torch
+from ganzoo.model.light import without_compiler
+with without_compiler():
+    import torchvision
+    from torch._dynamo.utils import is_compile_supported
+    import sympy.core
+    assert (torch.empty(2, 3, device="meta") * 1.0).shape == (2, 3)
+assert torch._dynamo.utils is sys.modules["torch._dynamo.utils"]
+assert torch._dynamo.utils.__spec__.origin.endswith("utils.py")
+assert torch.compile(lambda x: x * 2, backend="eager")(torch.ones(2)).tolist() == [2, 2]
+assert not any("ganzoo" in type(finder).__module__ for finder in sys.meta_path)
 """
     run(code)
 

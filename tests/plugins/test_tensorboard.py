@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 
+import ganzoo_tensorboard
 import pytest
 
-import ganzoo_tensorboard
 
-
-@pytest.mark.parametrize(("name", "lines"), [("_AsyncWriterThread", 0), ("Other", 1)])
+@pytest.mark.parametrize(("name", "shown"), [("_AsyncWriterThread", False), ("Other", True)])
 def test_the_thread_that_writes_hands_its_error_on_without_a_traceback(
-    name: str, lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, shown: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(self: threading.Thread) -> None:
         raise OSError(28, "No space left on device")
@@ -20,4 +19,4 @@ def test_the_thread_that_writes_hands_its_error_on_without_a_traceback(
     thread = type(name, (threading.Thread,), {"run": fail})()
     thread.start()
     thread.join()
-    assert capsys.readouterr().err.count("No space left on device") == lines
+    assert ("OSError: [Errno 28] No space left on device" in capsys.readouterr().err) is shown

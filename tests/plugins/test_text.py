@@ -14,6 +14,7 @@ from ganzoo_text.captions import Captions
 from ganzoo_text.minilm import MiniLM
 from ganzoo_text.ngrams import NGrams
 
+import ganzoo
 from ganzoo import api
 from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
@@ -202,3 +203,34 @@ def test_the_ranker_finds_the_captions_of_drawings_it_never_saw() -> None:
     assert (ranker(large).features - ranker(rows["real"][:20]).features).abs().max() < 0.05
     with pytest.raises(ValueError, match="3x32x32 or 3x64x64, not 3x16x16"):
         ranker(torch.zeros(1, 3, 16, 16))
+
+
+def test_the_ranker_refuses_the_texts_of_another_encoder() -> None:
+    with pytest.raises(UserError, match=r"are those of encoder\.ngrams, but it was trained on those of encoder\.m"):
+        ganzoo.make("extractor.openmoji_ranker", in_range=(-1.0, 1.0), text_encoder="encoder.ngrams")
+    ganzoo.make("extractor.openmoji_ranker", in_range=(-1.0, 1.0), text_encoder="encoder.minilm")
+
+
+OWN = '''
+import torch
+import ganzoo
+
+@ganzoo.component("encoder.lengths", reads="captions")
+class Lengths:
+    """The length of a caption, four times. Source: a test."""
+    width = 4
+    def __call__(self, texts):
+        return torch.tensor([[float(len(t))] * 4 for t in texts])
+'''
+
+
+def test_captions_take_an_encoder_of_a_local_file(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+    for name in ("a", "bb"):
+        save(tmp_path / "images" / f"{name}.png", coloured(0, 0, 0))
+        (tmp_path / "images" / f"{name}.txt").write_text(f"a drawing {name}")
+    (tmp_path / "own.py").write_text(OWN)
+    arguments = {"root": str(tmp_path / "images"), "encoder": "encoder.lengths", "width": 4}
+    data = ganzoo.make("data.captions", code=tmp_path / "own.py", **arguments)
+    rows = data.batch(torch.tensor([0, 1]), torch.device("cpu"))["text"]
+    assert torch.allclose(rows, torch.full((2, 4), 0.5))
