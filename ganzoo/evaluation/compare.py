@@ -43,7 +43,7 @@ def compare(
         runs: Run folders.
         metrics: Names; all that every run has, if none are given.
         best: The checkpoint that ``train.keep.best`` kept instead of the last.
-        across: Keys of the protocol, such as ``versions`` or ``weights``, that may differ.
+        across: Keys of the protocol, such as ``versions`` or ``code``, that may differ.
 
     Raises:
         UserError: a run has no such record, two are of one seed, or the runs were measured by different protocols; the
@@ -108,7 +108,12 @@ def _full(metric: str, known: set[str]) -> str:
 
 
 def _alike(name: str, paths: list[str], stored: list[list[Stored]], across: set[str]) -> list[Stored]:
-    """One record of a metric for each run, all of the same protocol: the newest of most samples that all have."""
+    """One record of a metric for each run, all of the same protocol: the newest of most samples that all have.
+
+    Records from before the code was hashed are compared without it.
+    """
+    if not all("code" in record["protocol"] for records in stored for record in records if name in record["values"]):
+        across = {*across, "code"}
     by_key = [{_key(r["protocol"], across): r for r in records if name in r["values"]} for records in stored]
     for path, found in zip(paths, by_key, strict=True):
         if not found:

@@ -22,6 +22,9 @@ from ganzoo.evaluation.records import Record
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.factory import FACTS
 from ganzoo.model.inference import Inference
+from ganzoo.registry.digest import code_of
+
+MEASURING = ("metric", "extractor", "op", "loss")  # kinds of components of which a number depends on the code
 
 
 def evaluate(inference: Inference) -> list[Record]:
@@ -126,6 +129,7 @@ def protocol(inference: Inference, value: Value, n: int, inputs: dict[str, str])
         "weights": {name: "averaged" if name in inference.averaged else "trained" for name in learned},
         "statistics": {name: mode for name, mode in modes.items() if mode},
         "truncation": {k: getattr(p, "truncation", None) for k, p in networks.items() if hasattr(p, "truncation")},
+        "code": {part.entry.id: code_of(part.entry) for part in used if part.kind in MEASURING},
         "versions": {"ganzoo": ganzoo.__version__, "torch": torch.__version__, **_dist(metric)},
     }
     return {key: _plain(item) for key, item in found.items() if item not in ("", {})}

@@ -172,8 +172,8 @@ def _names(names: Sequence[str], claims: Sequence[Claim]) -> str:
 
 
 def describe(protocol: Mapping[str, Any]) -> str:
-    """A protocol on one line: every entry but the versions, hashes shortened."""
-    held = {key: value for key, value in protocol.items() if key != "versions"}
+    """A protocol on one line: every entry but versions and code, hashes shortened."""
+    held = {key: value for key, value in protocol.items() if key not in ("versions", "code")}
     return "; ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in held.items())
 
 

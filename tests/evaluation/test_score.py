@@ -67,6 +67,7 @@ def test_training_writes_records_with_their_protocol(runs) -> None:
     assert (protocol["n_fake"], protocol["n_real"], protocol["split"], protocol["seed"]) == (40, 80, "train", 0)
     assert len(protocol["extractors"]["extractor.fashion_cnn"]) == 64
     assert protocol["weights"] == {"G": "averaged"} and protocol["statistics"] == {"G": "running statistics"}
+    assert set(protocol["code"]) == {"metric.fid", "extractor.fashion_cnn"}
     assert protocol["versions"]["torch"] == torch.__version__ and protocol["quantised"] == "uint8"
     assert RunFolder(runs[1]).evaluated()[1]["protocol"] == protocol, "the training seed is no part of it"
     assert RunFolder(runs[1]).evaluated()[1]["config"] == last["config"]
@@ -279,6 +280,23 @@ def test_a_label_that_is_not_asked_for_is_no_argument(tmp_path) -> None:
     train(written(tmp_path, text).blueprint, tmp_path / "run", plugins.installed(), True)
     with pytest.raises(UserError, match="needs label, which fake does not depend on"):
         ganzoo.open(tmp_path / "run").evaluate(["intra_fid"])
+
+
+def test_other_code_is_refused_and_records_from_before_it_was_hashed_are_not(tmp_path, runs) -> None:
+    def changed(index: int, change) -> Path:
+        folder = shutil.copytree(runs[index], tmp_path / f"{index}_{len(list(tmp_path.iterdir()))}")
+        records = RunFolder(folder).evaluated()
+        for record in records:
+            change(record["protocol"])
+        (folder / "evaluations.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+        return folder
+
+    other = changed(1, lambda protocol: protocol["code"].update({"metric.fid": "0" * 16}))
+    with pytest.raises(UserError, match=r"code.metric.fid is .* and \"0000000000000000\" .*--across code"):
+        compare([runs[0], other])
+    assert len(compare([runs[0], other], across=["code"])[0].runs) == 2
+    old = changed(1, lambda protocol: protocol.pop("code"))
+    assert len(compare([runs[0], old])[0].runs) == 2
 
 
 def test_unlike_protocols_are_refused_with_the_difference(tmp_path, runs) -> None:
