@@ -56,6 +56,8 @@ import math
 
 from torch import Tensor, nn
 
+from ganzoo.bounds import PositiveInt
+
 
 class Generator(nn.Module):
     """A linear map, a sine, a linear map: ``B z -> B *out_shape``.
@@ -68,7 +70,7 @@ class Generator(nn.Module):
         width: Width of the hidden layer.
     """
 
-    def __init__(self, z_dim: int, out_shape: tuple[int, ...], width: int = 64):
+    def __init__(self, z_dim: int, out_shape: tuple[int, ...], width: PositiveInt = 64):
         super().__init__()
         self.out_shape = tuple(out_shape)
         self.inner = nn.Linear(z_dim, width)

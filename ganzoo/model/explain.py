@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from typing import Any
 
 from torch import nn
 
 from ganzoo.config import static
-from ganzoo.config.expression import called, names
+from ganzoo.config.expression import Call, called, has_hole, names, root, walk
 from ganzoo.config.spec import Component, Part, Phase, Player, Spec
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import parameters
 from ganzoo.model.rewrite import rewritable
 
 LOSSES = ("adversarial", "loss", "regularizer")
+NETWORKS = ("generator", "discriminator", "encoder")
 
 
 def explain(blueprint: Blueprint) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def explain(blueprint: Blueprint) -> dict[str, Any]:
                 "facts": {k: v for k, v in blueprint.facts.get(name, {}).items() if _plain(v)},
                 "with": [put.entry.id for put in part.puts.values()],
                 "rewritten": _rewritten(blueprint, name),
+                "state": _state(part, blueprint.parts.get(name)),
             }
             for name, part in spec.parts.items()
         },
@@ -64,6 +67,21 @@ def _rewritten(blueprint: Blueprint, name: str) -> list[str]:
     """The layers of a part that are computed as one."""
     part = blueprint.parts.get(name)
     return rewritable(part) if blueprint.spec.train.rewrite and isinstance(part, nn.Module) else []
+
+
+def _state(part: Part, made: Any) -> list[str]:
+    """What a part keeps from step to step beside its parameters, by the buffers that a checkpoint holds."""
+    if part.kind == "extractor" or not isinstance(made, nn.Module):
+        return []
+    held = made.state_dict().keys() - dict(made.named_parameters()).keys()
+    return list(dict.fromkeys(_in_words(name) for name, _ in made.named_buffers() if name in held))
+
+
+def _in_words(buffer: str) -> str:
+    where, _, name = buffer.rpartition(".")
+    if name in ("running_mean", "running_var", "num_batches_tracked"):
+        return "running statistics"
+    return "singular vectors" if ".parametrizations." in f".{where}" and name.strip("_") in ("u", "v") else name
 
 
 def _plain(value: Any) -> bool:
@@ -94,14 +112,13 @@ def _phase(phase: Phase, blueprint: Blueprint, graph: static.Graph) -> dict[str,
 def _player(player: Player, phase: Phase, blueprint: Blueprint, graph: static.Graph) -> dict[str, Any]:
     spec, reached = blueprint.spec, graph.of_player(player)
     computed = blueprint.computed[phase.name, player.name]
-    networks = [
-        n for n in reached if n in spec.parts and spec.parts[n].kind in ("generator", "discriminator", "encoder")
-    ]
+    networks = [n for n in reached if n in spec.parts and spec.parts[n].kind in NETWORKS]
     return {
         "player": player.name,
         "trains": player.trains,
         "frozen": [name for name in networks if name not in player.trains],
         "values": [name for name in in_order(reached, graph) if name in computed],
+        "again": _again(player, spec),
         "minimizes": [
             {"term": t.name, "of": t.text, "weight": weight(t.weight), "every": t.every} for t in player.terms.values()
         ],
@@ -114,6 +131,17 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, graph: static.Gr
         "ema": player.ema.decay if player.ema else None,
         "clip": player.clip,
     }
+
+
+def _again(player: Player, spec: Spec) -> dict[str, int]:
+    """Passes of networks that stand more than once, word for word, in a player's terms: each is computed each time."""
+    expressions = [e for term in player.terms.values() for e in walk(term.expr) if isinstance(e, Call)]
+    passes = Counter(e for e in expressions if _kind(root(e.func), spec) in NETWORKS and not has_hole(e))
+    return {str(e): times for e, times in passes.items() if times > 1}
+
+
+def _kind(name: str | None, spec: Spec) -> str:
+    return spec.parts[name].kind if name in spec.parts else ""
 
 
 def weight(value: float | Component) -> float | str:
@@ -174,7 +202,8 @@ def text(blueprint: Blueprint) -> str:
         stated = ", ".join(f"{key}={value}" for key, value in part["arguments"].items())
         what = f"{part['use']}({stated})" if stated else part["use"]
         kept = f"sampling with {part['sampling']}" if part["sampling"] else ""
-        lines.append(f"  {name:<{width}}  " + "  ".join(x for x in (what, size, puts, facts, pairs, kept) if x))
+        state = f"keeps {', '.join(part['state'])}" if part["state"] else ""
+        lines.append(f"  {name:<{width}}  " + "  ".join(x for x in (what, size, puts, facts, pairs, state, kept) if x))
     lines += ["", "flow"]
     for name, value in found["flow"].items():
         shared = "   (computed once a step)" if name in found["share"] else ""
@@ -205,6 +234,8 @@ def _player_lines(player: dict[str, Any]) -> list[str]:
         lines.append(f"    frozen: {', '.join(player['frozen'])}")
     if player["values"]:
         lines.append(f"    computes: {', '.join(player['values'])}")
+    for call, times in player["again"].items():
+        lines.append(f"    computes {times} times: {call}   (a name for it under flow computes it once)")
     for term in player["minimizes"]:
         extra = f"   weight {term['weight']}" if term["weight"] != 1 else ""
         extra += f"   every {term['every']} steps" if term["every"] > 1 else ""

@@ -28,6 +28,9 @@ def adversarial(entry: Entry, factory: Callable[..., Any], args: Mapping[str, An
         assert grad_real.sum() < 0 < grad_fake.sum(), f"{entry.id}.d should push real logits up and fake ones down"
         (grad,) = torch.autograd.grad(g, fake)
         assert grad.sum() < 0, f"{entry.id}.g should push fake logits up"
+        if hasattr(loss, "e"):
+            (grad,) = torch.autograd.grad(loss.e(real, fake), real)
+            assert grad.sum() > 0, f"{entry.id}.e should push real logits down"
         huge = loss.d(100 * torch.ones(shape), -100 * torch.ones(shape))
         assert torch.isfinite(huge), f"{entry.id}.d overflows at logits of 100"
 

@@ -1,4 +1,5 @@
-"""Adversarial losses: ``d(real, fake)`` for the discriminator, ``g(fake, real)`` for the generator."""
+"""Adversarial losses: ``d(real, fake)`` for the discriminator, ``g(fake, real)`` for what makes fake samples, and
+``e(real, fake)`` for what wants real samples taken for fake ones, such as an encoder of real images."""
 
 import ganzoo
 

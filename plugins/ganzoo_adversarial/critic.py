@@ -11,7 +11,7 @@ import ganzoo
 class Wasserstein:
     """The critic estimates the Wasserstein-1 distance, ``-d``, if it is kept Lipschitz by a constraint or penalty.
 
-    d = E[fake] - E[real],  g = -E[fake]
+    d = E[fake] - E[real],  g = -E[fake],  e = E[real]
 
     Paper: arXiv:1701.07875 eq. 3 and algorithm 1.
     """
@@ -27,11 +27,16 @@ class Wasserstein:
         """G's loss from scores of any shape; a scalar."""
         return -fake.mean()
 
+    @ganzoo.ignores("fake")
+    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
+        """What wants real samples taken for fake ones, from scores of any shape; a scalar."""
+        return real.mean()
+
 
 class Hinge:
     """Scores beyond the margin cost D nothing.
 
-    d = E[max(0, 1 - real)] + E[max(0, 1 + fake)],  g = -E[fake]
+    d = E[max(0, 1 - real)] + E[max(0, 1 + fake)],  g = -E[fake],  e = E[real]
 
     Paper: arXiv:1705.02894 section 3; arXiv:1802.05957 eq. 16-17.
     """
@@ -44,3 +49,8 @@ class Hinge:
     def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """G's loss from scores of any shape; a scalar."""
         return -fake.mean()
+
+    @ganzoo.ignores("fake")
+    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
+        """What wants real samples taken for fake ones, from scores of any shape; a scalar."""
+        return real.mean()

@@ -11,7 +11,8 @@ from ganzoo.bounds import PositiveFloat
 class LeastSquares:
     """Squared distance of D's output to a target each for real, fake, and what G wants.
 
-    d = scale (1/2 E[(real - b)^2] + 1/2 E[(fake - a)^2]),  g = scale 1/2 E[(fake - c)^2]
+    d = scale (1/2 E[(real - b)^2] + 1/2 E[(fake - a)^2]),  g = scale 1/2 E[(fake - c)^2],
+    e = scale 1/2 E[(real - (a + b - c))^2]
 
     Paper: arXiv:1611.04076 eq. 2; a = 0, b = c = 1 is its eq. 9, a = -1, b = 1, c = 0 its eq. 8.
 
@@ -34,3 +35,8 @@ class LeastSquares:
     def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """G's loss from outputs of any shape; a scalar."""
         return self.half * (fake - self.c).square().mean()
+
+    @ganzoo.ignores("fake")
+    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
+        """What wants real samples taken for fake ones, from outputs of any shape; a scalar."""
+        return self.half * (real - (self.a + self.b - self.c)).square().mean()

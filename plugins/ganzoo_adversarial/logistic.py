@@ -15,7 +15,7 @@ from ganzoo.bounds import PositiveFloat
 class NonSaturating:
     """Cross-entropy for D; G maximises log D(G(z)), whose gradient does not vanish when D wins.
 
-    d = E[smoothing-weighted softplus(-real)] + E[softplus(fake)],  g = E[softplus(-fake)]
+    d = E[smoothing-weighted softplus(-real)] + E[softplus(fake)],  g = E[softplus(-fake)],  e = E[softplus(real)]
 
     Paper: arXiv:1406.2661 section 3; one-sided smoothing: arXiv:1606.03498 section 3.4.
 
@@ -42,11 +42,16 @@ class NonSaturating:
         """G's loss from logits of any shape; a scalar."""
         return softplus(-fake).mean()
 
+    @ganzoo.ignores("fake")
+    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
+        """What wants real samples taken for fake ones, from logits of any shape; a scalar."""
+        return softplus(real).mean()
+
 
 class Minimax(NonSaturating):
     """The two-player minimax game itself: G minimises log(1 - D(G(z))), which saturates when D wins.
 
-    d = E[softplus(-real)] + E[softplus(fake)],  g = -E[softplus(fake)]
+    d = E[softplus(-real)] + E[softplus(fake)],  g = -E[softplus(fake)],  e = -E[softplus(-real)]
 
     Paper: arXiv:1406.2661 eq. 1.
     """
@@ -55,3 +60,8 @@ class Minimax(NonSaturating):
     def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """G's loss from logits of any shape; a scalar, at most 0."""
         return -softplus(fake).mean()
+
+    @ganzoo.ignores("fake")
+    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
+        """What wants real samples taken for fake ones, from logits of any shape; a scalar, at most 0."""
+        return -softplus(-real).mean()

@@ -11,7 +11,7 @@ from ganzoo.parallel.distributed import batch_mean
 class Relativistic:
     """Each real logit is compared with the fake one of the same place in the batch.
 
-    d = E[softplus(fake - real)],  g = E[softplus(real - fake)]
+    d = E[softplus(fake - real)],  g = e = E[softplus(real - fake)]
 
     Paper: arXiv:1807.00734 (RSGAN); arXiv:2501.05441 (RpGAN).
 
@@ -31,11 +31,15 @@ class Relativistic:
         """G's loss from logits of equal shape; a scalar."""
         return self.d(fake, real)
 
+    def e(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What wants real samples taken for fake ones: the same as G's loss; a scalar."""
+        return self.d(fake, real)
+
 
 class RelativisticAverage:
     """Each logit is compared with the mean logit of the other side, over the batch of all processes.
 
-    d = (E[softplus(-(real - E fake))] + E[softplus(fake - E real)]) / 2,  g = the same with real and fake swapped
+    d = (E[softplus(-(real - E fake))] + E[softplus(fake - E real)]) / 2,  g = e = the same, real and fake swapped
 
     Paper: arXiv:1807.00734 (RaSGAN), halved as in its code.
     """
@@ -50,4 +54,8 @@ class RelativisticAverage:
 
     def g(self, fake: Tensor, real: Tensor) -> Tensor:
         """G's loss from logits of any shape; a scalar."""
+        return self.d(fake, real)
+
+    def e(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What wants real samples taken for fake ones: the same as G's loss; a scalar."""
         return self.d(fake, real)

@@ -69,6 +69,16 @@ def test_critics_by_hand() -> None:
     assert Hinge().g(fake).item() == pytest.approx(1.5)
 
 
+@given(LOGITS)
+def test_what_wants_real_samples_taken_for_fake_ones_is_the_mirror_of_g(real: Tensor) -> None:
+    assert torch.allclose(NonSaturating().e(real), bce(real, 0), atol=1e-4)
+    for loss in (NonSaturating(), Minimax(), Wasserstein(), Hinge()):
+        assert torch.allclose(loss.e(real), loss.g(-real), atol=1e-5)
+    assert torch.allclose(LeastSquares().e(real), LeastSquares().g(1 - real), rtol=1e-4, atol=1e-4)
+    pearson = LeastSquares(a=-1, b=1, c=0)
+    assert torch.allclose(pearson.e(real), pearson.g(-real))
+
+
 @given(LOGITS, LOGITS)
 def test_relativistic_losses_are_cross_entropy_of_differences(real: Tensor, fake: Tensor) -> None:
     assert torch.allclose(Relativistic().d(real, fake), bce(real - fake, 1), atol=1e-4)

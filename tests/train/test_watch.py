@@ -14,7 +14,6 @@ from torch.nn.functional import softplus
 from ganzoo import api
 from ganzoo.errors import UserError
 from ganzoo.model.state import unchanged
-from ganzoo.registry import plugins
 from ganzoo.run.start import train
 from ganzoo.store.folder import RunFolder
 from tests.train.test_resume import assert_same, logged, run_in_two
@@ -208,12 +207,3 @@ def test_accuracy_in_closed_form() -> None:
     assert accuracy(torch.tensor([[1.0, 2.0, 0.0], [5.0, 1.0, 0.0]]), torch.tensor([1, 2])).item() == 0.5
     with pytest.raises(ValueError, match=r"\(4, 1\) and labels of shape \(3,\)"):
         accuracy(logit, torch.tensor([1, 1, 1]))
-
-
-def test_explain_shows_what_is_logged(tmp_path) -> None:
-    from ganzoo.model.explain import explain, text
-
-    blueprint = written(tmp_path, POINTS, log={"near": "mse(fake, real)"}).blueprint
-    assert explain(blueprint)["log"] == {"near": "mse(fake, real)"}
-    assert "\nlog\n  near = mse(fake, real)\n" in text(blueprint)
-    assert plugins.installed().find("op.accuracy")
