@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
 
 from ganzoo.config import static
-from ganzoo.config.expression import Call, called, has_hole, names, root, walk
+from ganzoo.config.expression import Attr, Call, Expr, Scaled, Seq, called, has_hole, names, root
 from ganzoo.config.spec import Component, Part, Phase, Player, Spec
+from ganzoo.contract import ignored
 from ganzoo.model.blueprint import Blueprint
+from ganzoo.model.calls import call_signature
 from ganzoo.model.modes import parameters
 from ganzoo.model.rewrite import rewritable
 
@@ -118,7 +121,7 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, graph: static.Gr
         "trains": player.trains,
         "frozen": [name for name in networks if name not in player.trains],
         "values": [name for name in in_order(reached, graph) if name in computed],
-        "again": _again(player, spec),
+        "again": _again(player, blueprint),
         "minimizes": [
             {"term": t.name, "of": t.text, "weight": weight(t.weight), "every": t.every} for t in player.terms.values()
         ],
@@ -133,11 +136,39 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, graph: static.Gr
     }
 
 
-def _again(player: Player, spec: Spec) -> dict[str, int]:
+def _again(player: Player, blueprint: Blueprint) -> dict[str, int]:
     """Passes of networks that stand more than once, word for word, in a player's terms: each is computed each time."""
-    expressions = [e for term in player.terms.values() for e in walk(term.expr) if isinstance(e, Call)]
-    passes = Counter(e for e in expressions if _kind(root(e.func), spec) in NETWORKS and not has_hole(e))
-    return {str(e): times for e, times in passes.items() if times > 1}
+    calls = [call for term in player.terms.values() for call in _calls(term.expr, blueprint)]
+    passes = Counter(c for c in calls if _kind(root(c.func), blueprint.spec) in NETWORKS and not has_hole(c))
+    return {str(call): times for call, times in passes.items() if times > 1}
+
+
+def _calls(expr: Any, blueprint: Blueprint) -> Iterator[Call]:
+    """Every call that is made when an expression, or several, are computed: not those in arguments never read."""
+    match expr:
+        case tuple():
+            yield from (call for item in expr for call in _calls(item, blueprint))
+        case dict():
+            yield from _calls(tuple(expr.values()), blueprint)
+        case Attr(base=base):
+            yield from _calls(base, blueprint)
+        case Seq(items=items):
+            yield from _calls(items, blueprint)
+        case Scaled(value=value):
+            yield from _calls(value, blueprint)
+        case Call():
+            yield expr
+            target = _target(expr.func, blueprint)
+            given = call_signature(target).bind(*expr.args, **dict(expr.kwargs)).arguments
+            for name in given.keys() - ignored(type(target).forward if isinstance(target, nn.Module) else target):
+                yield from _calls(given[name], blueprint)
+
+
+def _target(func: Expr, blueprint: Blueprint) -> Any:
+    """What a call calls: a part or one of its methods."""
+    if isinstance(func, Attr):
+        return getattr(_target(func.base, blueprint), func.field)
+    return blueprint.parts[root(func) or ""]
 
 
 def _kind(name: str | None, spec: Spec) -> str:

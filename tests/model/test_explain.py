@@ -33,7 +33,7 @@ def test_a_part_says_what_it_keeps_from_step_to_step() -> None:
 def test_a_pass_that_is_written_twice_in_a_players_terms_is_told(tmp_path: Path) -> None:
     twice = {"players.G.minimize.again": "0.1 * mse(D(fake), D(real))"}
     player = {p["player"]: p for p in explain(written(tmp_path, POINTS, **twice).blueprint)["phases"][0]["players"]}
-    assert player["D"]["again"] == {} and player["G"]["again"] == {"D(fake)": 2, "D(real)": 2}
+    assert player["D"]["again"] == {} and player["G"]["again"] == {"D(fake)": 2}, "adv.g does not read D(real)"
     assert "computes 2 times: D(fake)   (a name for it under flow computes it once)" in text(
         written(tmp_path, POINTS, **twice).blueprint
     )
