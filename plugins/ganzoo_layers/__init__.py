@@ -1,5 +1,6 @@
 """Small pieces that the zoo's networks share. No plugin of its own: it registers nothing."""
 
+from ganzoo_layers.attention import SelfAttention
 from ganzoo_layers.blocks import (
     Activation,
     DiscriminatorOutput,
@@ -11,7 +12,16 @@ from ganzoo_layers.blocks import (
     norm,
     to_range,
 )
-from ganzoo_layers.conditional import ClassNorm, Projection, agree, class_norm, discriminator_output, in_turn, through
+from ganzoo_layers.conditional import (
+    ClassNorm,
+    Projection,
+    VectorNorm,
+    agree,
+    class_norm,
+    discriminator_output,
+    in_turn,
+    through,
+)
 from ganzoo_layers.labels import one_hot
 from ganzoo_layers.sizes import at_least, doubling_path, halvings, multiples, of_size
 
@@ -23,6 +33,8 @@ __all__ = [
     "Maxout",
     "Norm",
     "Projection",
+    "SelfAttention",
+    "VectorNorm",
     "activation",
     "agree",
     "at_least",

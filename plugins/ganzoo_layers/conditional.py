@@ -11,40 +11,67 @@ from torch import Tensor, nn
 from ganzoo_layers.blocks import DiscriminatorOutput, Norm, norm
 
 
-class ClassNorm(nn.Module):
+class ConditionalNorm(nn.Module):
+    """Batch norm whose gain and bias are read from a condition: ``B C …, condition -> B C …``."""
+
+    gain: nn.Module
+    bias: nn.Module
+
+    def __init__(self, features: int, dimensions: int = 2):
+        super().__init__()
+        self.norm = (nn.BatchNorm2d if dimensions else nn.BatchNorm1d)(features, affine=False)
+
+    def gains(self, condition: Tensor) -> Tensor:
+        return self.gain(condition)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        ones = (1,) * (x.dim() - 2)
+        gain, bias = (read(condition).unflatten(1, (-1, *ones)) for read in (self.gains, self.bias))
+        return torch.addcmul(bias, gain, self.norm(x))
+
+
+class ClassNorm(ConditionalNorm):
     """Batch norm with a gain and a bias of each class: ``B C …, B -> B C …``, gain[label] * norm(x) + bias[label].
 
     Paper: arXiv:1610.07629 eq. 5 (conditional instance norm); arXiv:1802.05637 section 5 (batch norm).
     """
 
     def __init__(self, features: int, num_classes: int, dimensions: int = 2):
-        super().__init__()
-        self.norm = (nn.BatchNorm2d if dimensions else nn.BatchNorm1d)(features, affine=False)
+        super().__init__(features, dimensions)
         self.gain = nn.Embedding(num_classes, features)
         self.bias = nn.Embedding(num_classes, features)
         nn.init.ones_(self.gain.weight)
         nn.init.zeros_(self.bias.weight)
 
-    def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        ones = (1,) * (x.dim() - 2)
-        return torch.addcmul(
-            self.bias(label).unflatten(1, (-1, *ones)), self.gain(label).unflatten(1, (-1, *ones)), self.norm(x)
-        )
+
+class VectorNorm(ConditionalNorm):
+    """Batch norm with gain and bias linear in a vector: ``B C …, B n -> B C …``, (1 + V c) * norm(x) + W c.
+
+    Paper: arXiv:1809.11096 appendix B.1.
+    """
+
+    def __init__(self, features: int, condition: int, dimensions: int = 2):
+        super().__init__(features, dimensions)
+        self.gain = nn.Linear(condition, features, bias=False)
+        self.bias = nn.Linear(condition, features, bias=False)
+
+    def gains(self, condition: Tensor) -> Tensor:
+        return 1 + self.gain(condition)
 
 
 class Conditioned(nn.Module):
-    """Layers in their order, of which the class norms also see the label; the others stand in runs of their own."""
+    """Layers in their order, of which conditional norms also see the condition; the others stand in runs."""
 
     def __init__(self, layers: Iterable[nn.Module]):
         super().__init__()
         self.runs = nn.ModuleList()
-        for conditional, group in itertools.groupby(layers, lambda layer: isinstance(layer, ClassNorm)):
+        for conditional, group in itertools.groupby(layers, lambda layer: isinstance(layer, ConditionalNorm)):
             run = list(group)
             self.runs.extend(run if conditional else [nn.Sequential(*run)])
 
-    def forward(self, x: Tensor, label: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         for run in self.runs:
-            x = run(x, label) if isinstance(run, ClassNorm) else run(x)
+            x = run(x, condition) if isinstance(run, ConditionalNorm) else run(x)
         return x
 
 
@@ -62,14 +89,14 @@ def class_norm(name: Norm, features: int, num_classes: int = 0, dimensions: int 
 
 
 def in_turn(*layers: nn.Module) -> nn.Module:
-    """Layers one after another: a plain ``nn.Sequential`` unless there are class norms among them."""
-    conditional = any(isinstance(layer, ClassNorm) for layer in layers)
+    """Layers one after another: a plain ``nn.Sequential`` unless there are conditional norms among them."""
+    conditional = any(isinstance(layer, ConditionalNorm) for layer in layers)
     return Conditioned(layers) if conditional else nn.Sequential(*layers)
 
 
-def through(layers: nn.Module, x: Tensor, label: Tensor | None) -> Tensor:
+def through(layers: nn.Module, x: Tensor, condition: Tensor | None) -> Tensor:
     """What :func:`in_turn` has put together, computed."""
-    return layers(x, label) if isinstance(layers, Conditioned) else layers(x)
+    return layers(x, condition) if isinstance(layers, Conditioned) else layers(x)
 
 
 class Projection(nn.Module):

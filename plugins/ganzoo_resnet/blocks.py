@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
+from ganzoo_layers import initialise as initialise_by
 from torch import nn
+
+Start = Literal["sngan", "normal", "xavier", "orthogonal", "torch"]
 
 
 def widths(width: int | list[int], count: int) -> list[int]:
@@ -23,6 +28,26 @@ def widths(width: int | list[int], count: int) -> list[int]:
 
 def upsampled() -> nn.Module:
     return nn.Upsample(scale_factor=2, mode="nearest")
+
+
+def attended(side: int, sides: Sequence[int]) -> int:
+    """The place of the first map of a side.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if side not in sides:
+        known = ", ".join(map(str, dict.fromkeys(sides)))
+        raise ValueError(f"attention is {side}, but maps have sides of {known}")
+    return list(sides).index(side)
+
+
+def start(module: nn.Module, scheme: Start, scale: float) -> None:
+    """Start the weights of a network: as SNGAN does, or by one scheme for all."""
+    if scheme == "sngan":
+        initialise(module)
+    else:
+        initialise_by(module, scheme, scale)
 
 
 @torch.no_grad()

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Literal
 
 from einops import reduce
-from ganzoo_layers import DiscriminatorOutput, Norm, Projection, at_least, discriminator_output, norm
+from ganzoo_layers import (
+    DiscriminatorOutput,
+    Norm,
+    Projection,
+    SelfAttention,
+    at_least,
+    discriminator_output,
+    norm,
+)
 from torch import Tensor, nn
 
-from ganzoo.bounds import NonNegativeInt, PositiveInt
-from ganzoo_resnet.blocks import initialise, widths
+from ganzoo.bounds import NonNegativeInt, PositiveFloat, PositiveInt
+from ganzoo_resnet.blocks import Start, attended, start, widths
 
 
 class FirstBlock(nn.Module):
@@ -56,7 +64,7 @@ class Discriminator(nn.Module):
     Called with a label, ``D(x, label)``, it adds the projection of its features on a vector of the class.
 
     Paper: arXiv:1802.05957 appendix table 4 (sum, no bias); arXiv:1704.00028 appendix C (mean, bias);
-    arXiv:1802.05637 eq. 3 for the label.
+    arXiv:1802.05637 eq. 3 for the label; arXiv:1805.08318 for attention.
 
     Args:
         in_channels: Channels of the images.
@@ -69,9 +77,13 @@ class Discriminator(nn.Module):
         norm: Normalisation before each activation but the first block's.
         inner: Whether the middle of a block has as many channels as its output or its input (arXiv:1802.05637).
         num_classes: Number of classes of the label, if it is called with one.
+        attention: The side of the maps on which self-attention stands, behind the first block with it; 0 for none.
+        weight_init: Distribution that the weights start from.
+        init_scale: Standard deviation or gain of `weight_init`.
 
     Raises:
-        ValueError: the image is smaller than 4x4, or `width` is a list of the wrong length.
+        ValueError: the image is smaller than 4x4, no map has the side of `attention`, or `width` is a list of the wrong
+            length.
     """
 
     def __init__(
@@ -86,6 +98,9 @@ class Discriminator(nn.Module):
         norm: Norm = "none",
         inner: Literal["out", "in"] = "out",
         num_classes: NonNegativeInt = 0,
+        attention: NonNegativeInt = 0,
+        weight_init: Start = "sngan",
+        init_scale: PositiveFloat = 1.0,
     ):
         super().__init__()
         side = max(in_size)
@@ -98,10 +113,14 @@ class Discriminator(nn.Module):
         for index in range(1, downs + plain):
             inputs, outputs = channels[index - 1], channels[index]
             blocks.append(Block(inputs, outputs, index < downs, norm, outputs if inner == "out" else inputs))
+        if attention:
+            sides = [side // 2 ** min(index + 1, downs) for index in range(len(blocks))]
+            place = attended(attention, sides)
+            blocks.insert(place + 1, SelfAttention(channels[place]))
         self.body = nn.Sequential(*blocks, nn.ReLU())
         self.pool = pool
         self.head: nn.Module = nn.Linear(channels[-1], 1, bias=head_bias)
-        initialise(self)
+        start(self, weight_init, init_scale)
         self.projection = Projection(num_classes, channels[-1]) if num_classes else None
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> DiscriminatorOutput:
