@@ -10,7 +10,8 @@ import typer
 
 from ganzoo import api, config
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
-from ganzoo.errors import GanzooError, UserError
+from ganzoo.config.yaml12 import read_value
+from ganzoo.errors import GanzooError, Origin, UserError
 from ganzoo.parallel import launch
 from ganzoo.registry import Registry
 
@@ -202,7 +203,10 @@ def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any
         if not equals:
             raise UserError(f"'{text}' is no input (write name=value, such as label=3)")
         opened.check_input(name)
-        found[name] = parse(name, value, opened.field(name), resize)
+        if opened.prior_arguments(name):
+            found[name] = read_value(value, Origin(f"command line: {text}")).plain()
+        else:
+            found[name] = parse(name, value, opened.field(name), resize)
     return found
 
 

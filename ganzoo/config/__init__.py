@@ -42,7 +42,8 @@ def from_plain(
     """A model from a complete config, such as a checkpoint holds; `where` stands for the file in messages.
 
     Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``; and if it is to `measure`
-    something, by these overrides, also ``evaluate.…``, the arguments of metrics and extractors, and parts to add.
+    something, by these overrides, also ``evaluate.…``, the arguments of metrics, extractors and priors, and parts to
+    add.
 
     Raises:
         UserError: with every problem found, such as a plugin that is not installed.
@@ -51,13 +52,13 @@ def from_plain(
     tree = compose.override(layout.normalise(wrap(config, Origin(where))), measure or {}, problems)
     free = ["data.", "train.device="]
     if measure is not None:
-        measuring = [k for k, v in tree.value["parts"].value.items() if _kind(v) in ("metric", "extractor")]
+        measuring = [k for k, v in tree.value["parts"].value.items() if _kind(v) in ("metric", "extractor", "prior")]
         free += ["evaluate.", *(f"parts.{name}." for name in measuring)]
     for text in moved:
         name_of_part = text.partition("=")[0].split(".")[1:2]
         adds = measure is not None and text.startswith("parts.") and name_of_part[0] not in config["parts"]
         if not (adds or text.startswith(tuple(free))) or text.startswith("data.use="):
-            more = ", evaluate.…, metrics, extractors" if measure is not None else ""
+            more = ", evaluate.…, metrics, extractors, priors" if measure is not None else ""
             only = f"data.… and train.device{more}"
             hint = f"only {only} can; `ganzoo train` with parts.NAME.init=RUN starts a new run"
             problems.append(Problem("cannot be changed in a run", Origin(f"{compose.COMMAND_LINE}: {text}"), hint=hint))

@@ -128,7 +128,7 @@ def protocol(inference: Inference, value: Value, n: int, inputs: dict[str, str])
         "inputs": inputs if any(name in inference.blueprint.fields for name in Graph(spec).of(value)) else {},
         "weights": {name: "averaged" if name in inference.averaged else "trained" for name in learned},
         "statistics": {name: mode for name, mode in modes.items() if mode},
-        "truncation": {k: getattr(p, "truncation", None) for k, p in networks.items() if hasattr(p, "truncation")},
+        "truncation": {k: limit for k, p in networks.items() if (limit := getattr(p, "truncation", None)) is not None},
         "code": {part.entry.id: code_of(part.entry) for part in used if part.kind in MEASURING},
         "versions": {"ganzoo": ganzoo.__version__, "torch": torch.__version__, **_dist(metric)},
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import html
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ganzoo.contract import first
 from ganzoo.data.fields import Field
 from ganzoo.errors import EvaluationError, Origin, UserError, choices, listed
 from ganzoo.evaluation.records import Record
-from ganzoo.model import build
+from ganzoo.model import build, factory
 from ganzoo.model.blueprint import Blueprint, dry_turn
 from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
@@ -150,7 +151,7 @@ class Run:
             seed: The same seed gives the same samples.
             value: Another named value instead.
             given: Inputs by name: tensors ``n …``; for labels a number, a class name, or a list of those; for texts a
-                caption or a list of those.
+                caption or a list of those. Also arguments of priors, such as ``truncation=0.5``.
 
         Raises:
             UserError: an input is needed that is not given, or does not fit.
@@ -173,6 +174,10 @@ class Run:
             raise UserError(f"n is {n}, but should be a whole number above 0")
         equation = self.equation(value)
         needed = Graph(self.spec).of(equation)
+        changes = {path: given[name] for name in given for path in self.prior_arguments(name, needed)}
+        if changes:
+            rest = {name: item for name, item in given.items() if not self.prior_arguments(name, needed)}
+            return self.altered(changes).compute(value, n=n, seed=seed, **rest)
         for name in given:
             if name in (*self.fields, *self.spec.flow) and name not in needed:
                 reads = listed(n for n in needed if n in self.fields or n in self.spec.flow)
@@ -184,6 +189,27 @@ class Run:
             if len(tensor) != n:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
         return self.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
+
+    def prior_arguments(self, name: str, needed: Collection[str] | None = None) -> list[str]:
+        """Where an argument of this name stands in the config, of the priors needed: ``parts.Z.truncation``."""
+        if name in self.fields or name in self.spec.flow:
+            return []
+        parts = self.spec.parts.values()
+        priors = [p for p in parts if p.kind == "prior" and (needed is None or p.name in needed)]
+        return [f"parts.{p.name}.{name}" for p in priors if name in factory.arguments(p.entry.load())]
+
+    def altered(self, changes: Mapping[str, Any]) -> Run:
+        """The same weights in a model with another setting, such as a prior's: ``{"parts.Z.truncation": 0.5}``.
+
+        Raises:
+            UserError: there is no such setting, or it cannot be so.
+        """
+        other = copy.copy(self)
+        other._loaded = {}
+        vars(other).pop("blueprint", None)
+        where = str(self.checkpoint.path)
+        other.spec = config.from_plain(self.name, self.config, where, self.registry, (), changes)
+        return other
 
     def field(self, name: str) -> Field | None:
         """What an input is: a data field, or a named value that is an image, in the range of the data's images."""
@@ -203,7 +229,7 @@ class Run:
     def check_input(self, name: str) -> None:
         """Raises UserError where that is neither a data field nor a named value."""
         known = [*self.fields, *self.spec.flow]
-        if name not in known:
+        if name not in known and not self.prior_arguments(name):
             raise UserError(f"there is no input '{name}' ({choices(name, known)})")
 
     def in_rows(self, name: str, n: int | None = None) -> tuple[torch.Tensor, int]:

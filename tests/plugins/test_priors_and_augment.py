@@ -6,7 +6,7 @@ import pytest
 import torch
 from ganzoo_augment.diffaugment import DiffAugment
 from ganzoo_optim.schedules import Exponential, Linear
-from ganzoo_priors.priors import Categorical, Normal, TruncatedNormal, Uniform
+from ganzoo_priors.priors import Categorical, Normal, Uniform
 
 import ganzoo
 from ganzoo.errors import UserError
@@ -27,7 +27,7 @@ def test_moments() -> None:
 
 def test_truncated_normal_has_no_tails_and_the_right_spread() -> None:
     torch.manual_seed(0)
-    z = TruncatedNormal(10, bound=1.0)(N)
+    z = Normal(10, truncation=1.0)(N)
     assert z.abs().max() <= 1
     assert z.std().item() == pytest.approx(0.5396, rel=0.02)  # of a standard normal cut at +-1
 
@@ -43,7 +43,7 @@ def test_categorical_is_one_hot_or_labels() -> None:
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("normal", {"size": 0}), ("uniform", {"size": 3, "low": 1, "high": 1}), ("truncated_normal", {"bound": 0})],
+    [("normal", {"size": 0}), ("uniform", {"size": 3, "low": 1, "high": 1}), ("normal", {"truncation": 0})],
 )
 def test_bad_arguments(name: str, arguments: dict[str, float]) -> None:
     with pytest.raises(UserError, match="should be"):
