@@ -13,6 +13,7 @@ from ganzoo import api
 from ganzoo.cli.options import Code, Json, print_json
 from ganzoo.errors import Problem, UserError
 from ganzoo.reproduction import claims, tables
+from ganzoo.store.files import write_atomic
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="a claim, group/name, or a group")]
 Seeds = Annotated[str | None, typer.Option("--seeds", metavar="N,N", help="Instead of the claim's own, such as 0,1,2.")]
@@ -21,6 +22,7 @@ Jobs = Annotated[int | None, typer.Option("--jobs", min=1, help="Trainings at on
 Finished = Annotated[bool, typer.Option("--finished", help="Train nothing: tell what is finished.")]
 Record = Annotated[bool, typer.Option("--record", help="Write what was found into the checkout's ledger.")]
 List = Annotated[bool, typer.Option("--list", help="List the claims.")]
+Zoo = Annotated[Path | None, typer.Option("--zoo", metavar="FILE", help="Make the page of all models.")]
 Page = Annotated[Path | None, typer.Option("--page", metavar="FILE", help="Make a page's tables from the ledger.")]
 
 
@@ -33,6 +35,7 @@ def reproduce(
     record: Record = False,
     list_: List = False,
     page: Page = None,
+    zoo: Zoo = None,
     as_json: Json = False,
     code: Code = None,
 ) -> None:
@@ -41,6 +44,8 @@ def reproduce(
     known = claims.every(registry)
     if page is not None:
         rewrite(page, known, registry)
+    elif zoo is not None:
+        write_atomic(zoo, whole_zoo(zoo.parent, known, registry))
     elif list_ or name is None:
         _list(claims.chosen(name, known) if name else list(known.values()), as_json)
     else:
@@ -51,6 +56,13 @@ def reproduce(
 def rewrite(page: Path, known: dict[str, claims.Claim], registry: Any) -> None:
     """The page's tables, from what the ledgers hold."""
     tables.write_page(page, known.values(), *held(known, registry))
+
+
+def whole_zoo(folder: Path, known: dict[str, claims.Claim], registry: Any) -> str:
+    """The page of all models, for a folder."""
+    from ganzoo.reproduction import zoo
+
+    return zoo.page(folder, registry, known.values(), *held(known, registry))
 
 
 def held(known: dict[str, claims.Claim], registry: Any) -> tuple[tables.Found, list[str]]:

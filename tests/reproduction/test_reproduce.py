@@ -23,6 +23,7 @@ from ganzoo.store.lock import held
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reproduction.md"
+ZOO = PAGE.with_name("zoo.md")
 CLAIM = """\
 title: Points on a circle
 paper: arXiv:1406.2661
@@ -252,6 +253,15 @@ def test_the_page_says_what_the_ledger_says() -> None:
     known = {n: c for n, c in claims.every(registry).items() if c.path.is_relative_to(ROOT)}
     made = tables.rewritten(PAGE.read_text(encoding="utf-8"), known.values(), *command.held(known, registry))
     assert made == PAGE.read_text(encoding="utf-8"), "run: ganzoo reproduce --page docs/reproduction.md"
+
+
+def test_the_page_of_the_zoo_says_what_models_and_ledger_say() -> None:
+    registry = plugins.installed()
+    known = {n: c for n, c in claims.every(registry).items() if c.path.is_relative_to(ROOT)}
+    made = command.whole_zoo(ZOO.parent, known, registry)
+    assert made == ZOO.read_text(encoding="utf-8"), "run: ganzoo reproduce --zoo docs/zoo.md"
+    assert "| `cyclegan/cyclegan` " in made and "![samples of cyclegan](images/cyclegan.png)" in made
+    assert "| `toys/ring` " in made
 
 
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
