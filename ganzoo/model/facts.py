@@ -125,6 +125,10 @@ class Facts:
             if len(found) != 1:
                 raise Unknown("the data has no texts" if not found else "the data has texts of several encoders")
             return found.pop()
+        if name == "steps":
+            return sum(phase.steps for phase in self.blueprint.spec.phases.values())
+        if name in factory.ENGINE_FACTS:
+            raise Unknown("only optimizers and schedules are given it")
         parameter = factory.INPUT_FACTS[name]
         signature = forward_of(maker)
         if name == "num_classes" and parameter not in (signature or {}):

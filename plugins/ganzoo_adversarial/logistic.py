@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import torch
 from annotated_types import Ge, Lt
 from torch import Tensor
 from torch.nn.functional import softplus
 
 import ganzoo
-from ganzoo.bounds import PositiveFloat
+from ganzoo.bounds import Fraction, PositiveFloat
+from ganzoo.parallel import draw
 
 
 class NonSaturating:
@@ -22,20 +24,37 @@ class NonSaturating:
     Args:
         smoothing: One-sided label smoothing: real samples are labelled ``1 - smoothing``, fake ones stay 0.
         scale: A factor on D's loss; the 2014 code uses 0.5.
+        noise: Two-sided noise on D's labels: each lies up to this far from its own, uniformly, inside (0, 1).
+        flip: The chance that D is told the other label of a sample.
 
     Raises:
         ValueError: `smoothing` is not in [0, 1).
     """
 
-    def __init__(self, smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0, scale: PositiveFloat = 1.0):
-        self.smoothing, self.scale = smoothing, scale
+    def __init__(
+        self,
+        smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0,
+        scale: PositiveFloat = 1.0,
+        noise: Fraction = 0.0,
+        flip: Fraction = 0.0,
+    ):
+        self.smoothing, self.scale, self.noise, self.flip = smoothing, scale, noise, flip
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from logits of any shape; a scalar."""
+        if self.noise or self.flip:
+            return self.scale * (self.told(real, 1 - self.smoothing) + self.told(fake, 0.0))
         positive = softplus(-real)
         if self.smoothing:  # cross-entropy with target t is softplus(-x) + (1 - t) x
             positive = positive + self.smoothing * real
         return self.scale * (positive.mean() + softplus(fake).mean())
+
+    def told(self, logit: Tensor, label: float) -> Tensor:
+        """The cross-entropy with noisy labels: ``softplus(x) - t x`` with a target t of each logit."""
+        noise, flip = (draw.uniform(len(logit), *logit.shape[1:], device=logit.device) for _ in range(2))
+        near = label - self.noise * noise if label > 0.5 else label + self.noise * noise
+        target = torch.where(flip < self.flip, 1 - near, near)
+        return (softplus(logit) - target * logit).mean()
 
     @ganzoo.ignores("real")
     def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:

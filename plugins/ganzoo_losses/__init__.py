@@ -14,3 +14,4 @@ def register(zoo):
     zoo.loss("gaussian_information", "ganzoo_losses.information:GaussianInformation")
     zoo.loss("kl_normal", "ganzoo_losses.losses:KLNormal")
     zoo.loss("contrastive", "ganzoo_losses.contrastive:Contrastive")
+    zoo.loss("lecam", "ganzoo_losses.losses:LeCam")

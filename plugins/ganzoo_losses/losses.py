@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganzoo.bounds import Fraction
 from ganzoo.parallel.distributed import batch_mean
 
 
@@ -59,3 +61,38 @@ class KLNormal:
 
     def __call__(self, mu: Tensor, logvar: Tensor) -> Tensor:
         return 0.5 * (mu.square() + logvar.exp() - 1 - logvar).flatten(1).sum(1).mean()
+
+
+class LeCam(nn.Module):
+    """D's logits are held near what it says of the other side, which keeps it from growing sure of little data.
+
+    E[(real - a_fake)^2] + E[(fake - a_real)^2], a the moving averages of the logits, over the batch of all processes;
+    they start from the first batch.
+
+    Paper: arXiv:2104.03310 eq. 4 and 5.
+
+    Args:
+        decay: How much of the averages stays at each step.
+    """
+
+    real_mean: Tensor
+    fake_mean: Tensor
+    calls: Tensor
+
+    def __init__(self, decay: Fraction = 0.99):
+        super().__init__()
+        self.decay = decay
+        self.register_buffer("real_mean", torch.zeros(()))
+        self.register_buffer("fake_mean", torch.zeros(()))
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, real: Tensor, fake: Tensor) -> Tensor:
+        """D's logits of real and of fake samples, of any shape; a scalar."""
+        with torch.no_grad():
+            means = {"real_mean": batch_mean(real).mean(), "fake_mean": batch_mean(fake).mean()}
+            stays = torch.where(self.calls > 0, self.decay, 0.0)
+            averages = {name: new + stays * (getattr(self, name) - new) for name, new in means.items()}
+            if self.training:
+                self.real_mean, self.fake_mean = averages["real_mean"], averages["fake_mean"]
+                self.calls = self.calls + 1
+        return (real - averages["fake_mean"]).square().mean() + (fake - averages["real_mean"]).square().mean()

@@ -17,3 +17,6 @@ def register(zoo):
     zoo.op("mismatch", "ganzoo_ops.batch:Mismatch")
     zoo.op("shrink", "ganzoo_ops.batch:Shrink")
     zoo.op("mix", "ganzoo_ops.batch:Mix")
+    zoo.op("perturb", "ganzoo_ops.batch:Perturb")
+    zoo.op("soft_mean", "ganzoo_ops.tensors:SoftMean")
+    zoo.op("half", "ganzoo_ops.batch:Half")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from ganzoo.bounds import PositiveInt
+from ganzoo.bounds import NonNegativeFloat, PositiveInt
 from ganzoo.parallel import draw
 from ganzoo.parallel.distributed import batch_rows, rank
 
@@ -67,3 +70,50 @@ class Shrink:
         if any(side % self.factor for side in x.shape[2:]):
             raise ValueError(f"{x.shape[2]}x{x.shape[3]} cannot be divided by {self.factor}")
         return avg_pool2d(x, self.factor)
+
+
+class Perturb:
+    """Normal noise on anything, less and less of it: ``B … -> B …``, x + std(step) u, u ~ N(0, 1).
+
+    std falls from `start` to `end` in a straight line over the first `over` steps: instance noise on what a
+    discriminator sees, ``D(perturb(real, step))``. Without a step it is `start`: the nearby latent vector of a
+    consistency term, ``perturb(z)``.
+
+    Paper: arXiv:1701.04862 section 3 (instance noise); arXiv:2002.04724 section 3.2 (latent consistency).
+
+    Args:
+        steps: Length of training.
+        start: Standard deviation at the first step.
+        end: Standard deviation from step `over` on.
+        over: Number of steps in which it falls; all steps of training if not given.
+    """
+
+    def __init__(
+        self,
+        steps: int = 1,
+        start: NonNegativeFloat = 0.1,
+        end: NonNegativeFloat = 0.0,
+        over: PositiveInt | None = None,
+    ):
+        self.start, self.end, self.over = start, end, over or steps
+
+    def __call__(self, x: Tensor, step: int | None = None) -> Tensor:
+        passed = 0.0 if step is None else min(step / self.over, 1.0)
+        std = self.start + passed * (self.end - self.start)
+        return x + std * draw.normal(len(x), *x.shape[1:], device=x.device)
+
+
+class Half:
+    """One half of what was computed of two batches at once: ``2B … -> B …``, with ``stack`` before it.
+
+    So a batch norm sees real and fake samples together. Source: ganzoo's own.
+
+    Args:
+        which: The first half, 0, or the second, 1.
+    """
+
+    def __init__(self, which: Literal[0, 1] = 0):
+        self.which = which
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return rearrange(x, "(half b) ... -> half b ...", half=2)[self.which]

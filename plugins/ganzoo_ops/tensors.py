@@ -8,7 +8,7 @@ import torch
 from ganzoo_layers import one_hot
 from torch import Tensor
 
-from ganzoo.bounds import PositiveInt
+from ganzoo.bounds import NonNegativeFloat, PositiveInt
 from ganzoo.contract import map_tensors
 
 
@@ -63,3 +63,22 @@ class OneHot:
 
     def __call__(self, label: Tensor) -> Tensor:
         return one_hot(label, self.num_classes)
+
+
+class SoftMean:
+    """A mean of losses in which large ones weigh more: sum of w_i L_i, w = softmax(sharpness * L).
+
+    What a generator that faces several discriminators minimises: 0 is their mean, a large sharpness the hardest alone.
+
+    Paper: arXiv:1611.01673 section 4.1.
+
+    Args:
+        sharpness: The paper's lambda.
+    """
+
+    def __init__(self, sharpness: NonNegativeFloat = 1.0):
+        self.sharpness = sharpness
+
+    def __call__(self, *losses: Tensor) -> Tensor:
+        every = torch.stack([loss.float().mean() for loss in losses])
+        return ((self.sharpness * every).softmax(0) * every).sum()

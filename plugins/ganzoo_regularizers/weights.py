@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -125,3 +126,36 @@ class SpectralNorm:
                 raise ValueError("its weights are reparametrised already")
             spectral = Spectral(layer.weight.detach(), int(isinstance(layer, TRANSPOSED)), self.iterations)
             parametrize.register_parametrization(layer, "weight", spectral)
+
+
+class HistoricalAveraging(nn.Module):
+    """Parameters are held near the mean of all that they have been: ||theta - 1/t sum of theta_i||^2.
+
+    The mean is taken on at every call that trains, and a checkpoint holds it. One for each part.
+
+    Paper: arXiv:1606.03498 section 3.3.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+        self.means: list[Tensor] = []
+
+    def forward(self, part: nn.Module) -> Tensor:
+        """A scalar for all trained parameters of a part; 0 at the first call."""
+        values = [p for p in part.parameters() if p.requires_grad]
+        if self.training and torch.is_grad_enabled():
+            self.calls += 1
+            old = self.means or [value.detach() for value in values]
+            self.means = [
+                mean.to(value.device).lerp(value.detach(), 1 / self.calls)
+                for mean, value in zip(old, values, strict=True)
+            ]
+        distances = [(v - m.to(v.device)).square().sum() for v, m in zip(values, self.means or values, strict=True)]
+        return torch.stack(distances).sum()
+
+    def get_extra_state(self) -> dict[str, Any]:
+        return {"calls": self.calls, "means": self.means}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        self.calls, self.means = state["calls"], list(state["means"])
