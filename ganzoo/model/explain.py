@@ -93,7 +93,7 @@ def _plain(value: Any) -> bool:
 
 def _sampling(part: Part) -> str:
     """How a part behaves when samples are made, where it is not as usual."""
-    said = ["batch statistics"] if part.eval_bn == "batch" else []
+    said = [f"{part.eval_bn} statistics"] if part.eval_bn != "running" else []
     return " and ".join([*said, *(["dropout"] if part.eval_dropout else [])])
 
 

@@ -80,7 +80,7 @@ class Facts:
         asks = {*factory.OUTPUT_FACTS, "num_classes"} & set(factory.arguments(maker))
         idle = {
             "like": "asks nothing of a data field" if part.like is not None and not asks else "",
-            "eval_bn": "has no batch norm" if part.eval_bn == "batch" and not _any(modules, _BatchNorm) else "",
+            "eval_bn": "has no batch norm" if part.eval_bn != "running" and not _any(modules, _BatchNorm) else "",
             "eval_dropout": "has no dropout" if part.eval_dropout and not _any(modules, _DropoutNd) else "",
         }
         for key, why in idle.items():

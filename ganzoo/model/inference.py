@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganzoo.config.expression import HOLE
 from ganzoo.config.spec import Value
@@ -22,9 +23,10 @@ from ganzoo.model.turn import Turn
 from ganzoo.parallel import distributed, draw
 
 CHUNK = 64
+PASSES = 16  # of which standing statistics are the mean
 
 
-class _Alone(nn.modules.batchnorm._BatchNorm):
+class _Alone(_BatchNorm):
     """What a ``SyncBatchNorm`` is for a process that computes without the others."""
 
     def _check_input_dim(self, input: torch.Tensor) -> None:
@@ -141,22 +143,68 @@ class Inference:
         make = self.program.filled if HOLE in given else self.program.value
         getters = [make(value) for value in values]
         found: list[Any] = [None] * len(values)
-        with self.evaluating(key[0] if isinstance(key[0], int) else 0):
+        with self.evaluating(key[0] if isinstance(key[0], int) else 0), self.standing(values, given):
             for index, start in enumerate(range(0, n, chunk)):
                 wanted = min(chunk, n - start)
                 size = chunk if full and start else wanted
                 rows = {k: v[torch.arange(start, start + size) % n].to(self.device) for k, v in given.items()}
                 hole = rows.pop(HOLE, None)
                 draws = draw.Draws((*key, index), self.device, least=chunk)
-                fields = Given(self.blueprint.fields, rows, size, (*key, index), self.device)
-                turn = Turn(fields, size, self.step, draws)
-                turn.hole = hole
-                turn.cache.update({k: v for k, v in rows.items() if k in self.blueprint.spec.flow})
+                turn = self.turn(rows, hole, size, (*key, index), draws)
                 with draw.using(draws):
                     for place, get in enumerate(getters):
                         piece = cut(get(turn), size, wanted)
                         found[place] = stored(found[place], piece, start, wanted, n)
         return found
+
+    def turn(self, rows: Mapping[str, Any], hole: Any, n: int, key: tuple[Any, ...], draws: draw.Draws) -> Turn:
+        """A turn of `n` samples from given rows."""
+        turn = Turn(Given(self.blueprint.fields, rows, n, key, self.device), n, self.step, draws)
+        turn.hole = hole
+        turn.cache.update({k: v for k, v in rows.items() if k in self.blueprint.spec.flow})
+        return turn
+
+    @contextmanager
+    def standing(self, values: Sequence[Value], given: Mapping[str, Any]) -> Iterator[None]:
+        """Batch norms with ``eval_bn: standing`` have, inside the block, the mean statistics of batches made afresh.
+
+        These are batches of training's size, of 256 at most, with noise and labels of their own, so that they depend on
+        no seed and on no label that is asked for. Paper: arXiv:1809.11096 appendix C.1.
+        """
+        spec, graph = self.blueprint.spec, Graph(self.blueprint.spec)
+        needed = {name for value in values for name in graph.of(value)} & spec.parts.keys()
+        parts = [self.parts[name] for name in sorted(needed) if spec.parts[name].eval_bn == "standing"]
+        norms = [
+            m for part in parts for m in part.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None
+        ]
+        before = [(m, m.momentum, {k: b.clone() for k, b in m.named_buffers(recurse=False)}) for m in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None
+            norm.train()
+        n = min(spec.train.batch, 4 * CHUNK)
+        fixed = {k: v for k, v in given.items() if k == HOLE or self._kind(k) != "label"}
+        make = self.program.filled if HOLE in given else self.program.value
+        for index in range(PASSES if norms else 0):
+            rows = {k: v[torch.arange(index * n, index * n + n) % len(v)].to(self.device) for k, v in fixed.items()}
+            hole = rows.pop(HOLE, None)
+            draws = draw.Draws(("standing", index), self.device)
+            turn = self.turn(rows, hole, n, ("standing", index), draws)
+            with draw.using(draws):
+                for value in values:
+                    make(value)(turn)
+        for norm in norms:
+            norm.eval()
+        try:
+            yield
+        finally:
+            for norm, momentum, buffers in before:
+                norm.momentum = momentum
+                for name, buffer in buffers.items():
+                    getattr(norm, name).copy_(buffer)
+
+    def _kind(self, name: str) -> str:
+        return self.blueprint.fields[name].kind if name in self.blueprint.fields else ""
 
     def together(self, values: Iterable[Value], given: Mapping[str, Any] | None = None) -> int:
         """How many samples are computed at once: with batch statistics as many as in training.

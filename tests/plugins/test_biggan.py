@@ -103,7 +103,12 @@ def test_attention_stands_behind_the_block_that_gives_its_size() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("biggan") / "run"
-    train(small("biggan/fashion_mnist_sample", 2).blueprint, folder, plugins.installed(), quiet=True)
+    train(
+        small("biggan/fashion_mnist_sample", 2, **{"evaluate.every": None}).blueprint,
+        folder,
+        plugins.installed(),
+        quiet=True,
+    )
     return folder
 
 
@@ -129,3 +134,21 @@ def test_a_truncation_that_cannot_be_is_refused(run: Path) -> None:
         ganzoo.open(run).sample(2, label=3, truncation=-1)
     with pytest.raises(UserError, match="there is no input 'truncatoin'"):
         ganzoo.open(run).sample(2, label=3, truncatoin=1)
+
+
+def test_standing_statistics_are_of_batches_made_afresh_and_leave_no_trace(run: Path) -> None:
+    opened = ganzoo.open(run)
+    g = opened.parts["G"]
+    norms = [m for m in g.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    before = [m.running_mean.clone() for m in norms]  # type: ignore[union-attr]
+    label = torch.arange(10).repeat(10)
+    first, again = (opened.sample(100, label=label, seed=seed) for seed in (1, 1))
+    assert torch.equal(first, again)
+    assert all(torch.equal(a, m.running_mean) for a, m in zip(before, norms, strict=True))  # type: ignore[arg-type]
+    few = opened.sample(64, label=label[:64], seed=1)
+    assert torch.allclose(first[:64], few, atol=1e-5), "they depend neither on how many are made, nor on labels given"
+    with torch.no_grad():
+        for norm in norms:
+            norm.running_mean.add_(5.0)  # type: ignore[union-attr]
+    assert torch.allclose(opened.sample(64, label=label[:64], seed=1), few, atol=1e-5), "running ones are not read"
+    assert opened.evaluate(["asked"], n=20)[0].protocol["statistics"] == {"G": "standing statistics"}
