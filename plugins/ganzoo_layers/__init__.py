@@ -1,5 +1,6 @@
 """Small pieces that the zoo's networks share. No plugin of its own: it registers nothing."""
 
+from ganzoo_layers.autoencoder import Reconstructed
 from ganzoo_layers.blocks import (
     Activation,
     DiscriminatorOutput,
@@ -23,6 +24,7 @@ __all__ = [
     "Maxout",
     "Norm",
     "Projection",
+    "Reconstructed",
     "activation",
     "agree",
     "at_least",
