@@ -58,9 +58,9 @@ class PullingAway:
 
 
 class Active:
-    """The share of generated samples whose energy is still within the margin; a scalar without gradient.
+    """The share of logits ``B`` whose energy is still within the margin; a scalar without gradient.
 
-    These alone have a gradient in the second term of D's loss.
+    Of generated samples these alone have a gradient in D's loss.
 
     Paper: arXiv:1609.03126 eq. 1.
 
@@ -71,5 +71,5 @@ class Active:
     def __init__(self, margin: PositiveFloat = 10.0):
         self.margin = margin
 
-    def __call__(self, logit: Tensor) -> Tensor:
-        return (logit.detach() > -self.margin).float().mean()
+    def __call__(self, x: Tensor) -> Tensor:
+        return (x.detach() > -self.margin).float().mean()

@@ -23,8 +23,8 @@ class Autoencoder(nn.Module):
 
     logit = -|x - Dec(Enc(x))|, or minus the mean squared error of its pixels
 
-    Channels start at `width` and double with every halving. All layers but the first have a norm, the last too; the code
-    is the smallest map, flattened.
+    Channels start at `width` and double with every halving. All layers but the first have a norm, the last too; the
+    code is the smallest map, flattened.
 
     Paper: arXiv:1609.03126 section 2.1 (energy) and appendix D (layers).
 
