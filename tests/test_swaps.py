@@ -31,6 +31,8 @@ JUDGES: dict[str, list[Judge]] = {
     "acgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "projection/fashion_mnist_sample": [Judge("D", "D", "D(_, label)", "real", "fake")],
     "infogan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "began/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "ebgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "pix2pix/openmoji": [Judge("D", "D", "D(_, a)", "b", "fake")],
     "cyclegan/openmoji": [Judge("D_a", "D", "D_a", "a", "fake_a"), Judge("D_b", "D", "D_b", "b", "fake_b")],
     "srgan/photos": [Judge("D", "D", "D", "real", "sr")],
@@ -40,9 +42,11 @@ JUDGES: dict[str, list[Judge]] = {
         Judge("D2", "D2", "D2(_, seen2)", "real", "fake"),
     ],
 }
-NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # its head is a convolution
+NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # it is a convolution, or there is none
 REFUSED = {
     ("projection/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
+    ("began/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("ebgan/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("pix2pix/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("cyclegan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("gan_cls/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,

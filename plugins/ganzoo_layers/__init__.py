@@ -1,6 +1,7 @@
 """Small pieces that the zoo's networks share. No plugin of its own: it registers nothing."""
 
 from ganzoo_layers.attention import SelfAttention
+from ganzoo_layers.autoencoder import Reconstructed
 from ganzoo_layers.blocks import (
     Activation,
     DiscriminatorOutput,
@@ -33,6 +34,7 @@ __all__ = [
     "Maxout",
     "Norm",
     "Projection",
+    "Reconstructed",
     "SelfAttention",
     "VectorNorm",
     "activation",
