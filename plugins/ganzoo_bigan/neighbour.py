@@ -16,10 +16,11 @@ CHUNK = 500
 
 
 class NearestNeighbour:
-    """Accuracy of the class of the nearest training image, by an encoder: ``nearest(E(_), real, label)``; 1 is best.
+    """Accuracy of the class of the nearest training image: ``nearest(real, label, E(_))``, E an encoder; 1 is best.
 
     Distances are Euclidean, between what the encoder gives for each image that is held out and for all images that
-    were trained on, flattened. ``nearest(E(_).logits, real, label)`` takes another of its outputs.
+    were trained on, flattened: ``nearest(real, label, E(_).logits)`` takes another of its outputs, and
+    ``nearest(real, label)`` the images themselves.
 
     Paper: arXiv:1605.09782 table 1.
 
@@ -40,9 +41,11 @@ class NearestNeighbour:
         self.real, self.classes = real, classes
         self.seen = Reference(data, "the data", "train")
 
-    def __call__(self, critic: Callable[[Tensor], Tensor], real: Tensor, label: Tensor) -> Measured:
+    def __call__(
+        self, real: Tensor, label: Tensor, encoder: Callable[[Tensor], Tensor] = torch.Tensor.float
+    ) -> Measured:
         rows = list(self.seen.batches(size=CHUNK))
-        known, asked = critic(torch.cat([some[self.real] for some in rows])), critic(real)
+        known, asked = encoder(torch.cat([some[self.real] for some in rows])), encoder(real)
         classes = torch.cat([some[self.classes] for some in rows])
         protocol = {"trained_on": self.seen.fingerprint, "n_trained_on": len(known), "neighbours": 1}
         if not (torch.isfinite(known).all() and torch.isfinite(asked).all()):
