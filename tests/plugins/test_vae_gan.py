@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from ganzoo_adversarial.logistic import Minimax
+from ganzoo_adversarial.logistic import Minimax, NonSaturating
 from ganzoo_vae_gan.attribute import Attribute
 from ganzoo_vae_gan.balance import Balanced
 from ganzoo_vae_gan.decoder import Decoder
@@ -69,6 +69,8 @@ def test_who_is_too_far_ahead_waits(real: float, fake: float, d_plays: int, g_pl
     torch.testing.assert_close(game.d(*logits), d_plays * minimax.d(*logits))
     torch.testing.assert_close(game.g(logits[1], logits[0]), g_plays * minimax.g(logits[1]))
     torch.testing.assert_close(Balanced(scale=0.5).d(*logits), 0.5 * game.d(*logits))
+    free = Balanced(saturating=False).g(logits[1], logits[0])
+    torch.testing.assert_close(free, g_plays * NonSaturating().g(logits[1]))
 
 
 def test_attributes_move_codes_by_the_difference_of_two_means() -> None:
