@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from ganzoo_metrics.images import field_of, nowhere
 from torch import Tensor
 
 from ganzoo.contract import Measured
 from ganzoo.data.reference import Reference
-from ganzoo_metrics.images import field_of, nowhere
 
 CHUNK = 500
 
