@@ -24,7 +24,7 @@ OF_REFERENCE = ("fid", "kid", "precision_recall", "intra_fid", "class_coverage",
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.modes": {"data": Ring(points=10)},
     **{f"metric.{name}": {"reference": IMAGES} for name in OF_REFERENCE},
-    **{f"metric.{name}": {"data": LABELLED} for name in ("memorisation", "tstr")},
+    **{f"metric.{name}": {"data": LABELLED} for name in ("memorisation", "tstr", "nearest_neighbour")},
     "metric.inception_score": {"reference": IMAGES, "splits": 2},
     "metric.density_coverage": {"reference": IMAGES, "k": 2},
     "metric.psnr": {"in_range": (-1.0, 1.0)},

@@ -33,6 +33,8 @@ JUDGES: dict[str, list[Judge]] = {
     "infogan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "began/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "ebgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "vae_gan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "bigan/fashion_mnist_sample": [Judge("D", "D", "D(_, code)", "real", "fake")],
     "pix2pix/openmoji": [Judge("D", "D", "D(_, a)", "b", "fake")],
     "cyclegan/openmoji": [Judge("D_a", "D", "D_a", "a", "fake_a"), Judge("D_b", "D", "D_b", "b", "fake_b")],
     "srgan/photos": [Judge("D", "D", "D", "real", "sr")],
