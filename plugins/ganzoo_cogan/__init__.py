@@ -1,0 +1,14 @@
+"""CoGAN: two domains whose networks share layers, and which are never shown in pairs."""
+
+import ganzoo
+
+FIELDS = ["real_a", "label_a", "real_b", "label_b"]
+
+
+@ganzoo.hookimpl
+def register(zoo):
+    zoo.generator("cogan", "ganzoo_cogan.generator:Generator")
+    zoo.discriminator("cogan", "ganzoo_cogan.discriminator:Discriminator")
+    zoo.metric("agreement", "ganzoo_cogan.agreement:Agreement")
+    zoo.data("mnist_edges", "ganzoo_cogan.edges:MnistEdges", fields=FIELDS)
+    zoo.data("fashion_edges", "ganzoo_cogan.edges:FashionEdges", fields=FIELDS, bundled=True)
