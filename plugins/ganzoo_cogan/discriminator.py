@@ -17,7 +17,7 @@ LEAST = 16  # what two 5x5 convolutions, each with a 2x2 pooling, leave somethin
 
 
 class Judged(NamedTuple):
-    """What is said of images of both domains: `logit` ``B 2``, one column a domain, `features` ``B 2n``, halves `a`, `b`."""
+    """What is said of images of both domains: `logit` ``B 2``, a column a domain, `features` ``B 2n``, their halves."""
 
     logit: Tensor
     features: Tensor
@@ -65,14 +65,14 @@ class Discriminator(nn.Module):
         super().__init__()
         at_least(in_size, LEAST)
         self.size = in_size
-        last = tuple(((side - 4) // 2 - 4) // 2 for side in in_size)
+        height, breadth = (((side - 4) // 2 - 4) // 2 for side in in_size)
         middle, features = width * 5 // 2, 25 * width
 
         def layers(channels: int) -> list[nn.Module]:
             return [
                 nn.Sequential(nn.Conv2d(channels, width, 5), nn.MaxPool2d(2)),
                 nn.Sequential(nn.Conv2d(width, middle, 5), nn.MaxPool2d(2)),
-                nn.Sequential(nn.Conv2d(middle, features, last), nn.PReLU(), Rearrange("b n 1 1 -> b n")),
+                nn.Sequential(nn.Conv2d(middle, features, (height, breadth)), nn.PReLU(), Rearrange("b n 1 1 -> b n")),
             ]
 
         own = min(4 - shared, 3)

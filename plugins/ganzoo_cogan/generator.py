@@ -51,12 +51,12 @@ class Generator(nn.Module):
         channels_b: PositiveInt | None = None,
     ):
         super().__init__()
-        base = tuple((side + 7) // 8 for side in out_size)
-        rest = tuple(side - (8 * small - 7) + 3 for side, small in zip(out_size, base, strict=True))
+        height, breadth = ((side + 7) // 8 for side in out_size)  # of the first map; n becomes 8 n - 7
+        rest = (out_size[0] - 8 * height + 10, out_size[1] - 8 * breadth + 10)
 
         def layers(channels: int) -> list[nn.Module]:
             return [
-                _grown(nn.ConvTranspose2d(z_dim, 8 * width, base), 8 * width),
+                _grown(nn.ConvTranspose2d(z_dim, 8 * width, (height, breadth)), 8 * width),
                 _grown(nn.ConvTranspose2d(8 * width, 4 * width, 3, 2, 1), 4 * width),
                 _grown(nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1), 2 * width),
                 _grown(nn.ConvTranspose2d(2 * width, width, 3, 2, 1), width),
