@@ -9,6 +9,8 @@ import pytest
 import torch
 from ganzoo_adversarial.logistic import NonSaturating
 from ganzoo_cogan.agreement import Agreement
+from ganzoo_cogan.dcgan import Discriminator as CoupledD
+from ganzoo_cogan.dcgan import Generator as CoupledG
 from ganzoo_cogan.discriminator import Discriminator
 from ganzoo_cogan.edges import FashionEdges, edges
 from ganzoo_cogan.generator import Generator
@@ -41,7 +43,7 @@ def test_the_first_layers_of_the_generators_are_one_object(shared: int) -> None:
     network = generator(width=2, shared=shared)
     same = [id(a) == id(b) for a, b in zip(network.of("a"), network.of("b"), strict=True)]
     assert same == [True] * shared + [False] * (5 - shared)
-    in_both = set(map(id, _parameters(network, "a"))) & set(map(id, _parameters(network, "b")))
+    in_both = set(map(id, _weights(network.of("a")))) & set(map(id, _weights(network.of("b"))))
     assert bool(in_both) == bool(shared)
 
 
@@ -177,5 +179,24 @@ def test_labels_of_edges_train_nobody_in_adaptation() -> None:
     assert tr.finite()
 
 
-def _parameters(network: Generator, domain: Any) -> list[nn.Parameter]:
-    return [p for layer in network.of(domain) for p in layer.parameters()]
+@pytest.mark.parametrize("coupled", [True, False])
+def test_small_dcgans_are_coupled_by_the_same_objects(coupled: bool) -> None:
+    network = CoupledG(8, 1, (28, 28), width=2, coupled=coupled)
+    same = [id(a) == id(b) for a, b in zip(network.of("a"), network.of("b"), strict=True)]
+    assert same == [coupled, coupled, False]  # the stem, 14x14, 28x28
+    judge = CoupledD(1, (28, 28), width=2, coupled=coupled)
+    alike = [id(a) == id(b) for a, b in zip(judge.of("a"), judge.of("b"), strict=True)]
+    assert alike == [False, False, *[coupled] * (len(alike) - 2)]
+
+
+def test_small_dcgans_judge_both_domains_in_one_batch() -> None:
+    judge = CoupledD(1, (28, 28), width=2)
+    x, y = torch.rand(2, 4, 1, 28, 28)
+    judged = judge(x, y)
+    features = nn.Sequential(*judge.shared)(torch.cat([judge.a(x), judge.b(y)]))
+    torch.testing.assert_close(judged.features, torch.cat(features.chunk(2), 1))
+    torch.testing.assert_close(judged.logit, torch.stack(judge.head(features).squeeze(1).chunk(2), 1))
+
+
+def _weights(layers: list[nn.Module]) -> list[nn.Parameter]:
+    return [p for layer in layers for p in layer.parameters()]

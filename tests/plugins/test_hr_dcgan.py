@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def test_twice_the_size_is_one_level_more(size: int) -> None:
 def test_every_batch_norm_is_followed_by_selu_and_nothing_else_is_an_activation() -> None:
     generator, discriminator = networks(64, 4)
     for layers, bare in ((list(generator.net), 0), (list(discriminator.body), 1)):
-        after = [type(b) for a, b in zip(layers, layers[1:], strict=False) if isinstance(a, nn.BatchNorm2d)]
+        after = [type(b) for a, b in pairwise(layers) if isinstance(a, nn.BatchNorm2d)]
         assert len(after) == 4 - bare and set(after) == {nn.SELU}
         assert sum(isinstance(layer, nn.SELU) for layer in layers) == 4
         assert not any(isinstance(layer, nn.ReLU | nn.LeakyReLU | nn.ELU) for layer in layers)
