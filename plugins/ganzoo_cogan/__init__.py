@@ -12,5 +12,6 @@ def register(zoo):
     zoo.generator("cogan_dcgan", "ganzoo_cogan.dcgan:Generator")
     zoo.discriminator("cogan_dcgan", "ganzoo_cogan.dcgan:Discriminator")
     zoo.metric("agreement", "ganzoo_cogan.agreement:Agreement")
+    zoo.op("edges", "ganzoo_cogan.edges:Edges")
     zoo.data("mnist_edges", "ganzoo_cogan.edges:MnistEdges", fields=FIELDS)
     zoo.data("fashion_edges", "ganzoo_cogan.edges:FashionEdges", fields=FIELDS, bundled=True)

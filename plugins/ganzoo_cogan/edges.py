@@ -12,6 +12,8 @@ from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.fashion_sample import FashionMnistSample
 from ganzoo_data.idx_sets import Mnist
 from ganzoo_data.unpaired import Unpaired
+from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from ganzoo.data.fields import Field
 
@@ -25,6 +27,27 @@ def edges(images: np.ndarray) -> np.ndarray:
     around = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     shifted = [around[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
     return np.maximum.reduce(shifted) - images
+
+
+class Edges:
+    """Edges of images in the data's range, 3x3 dilation minus image: ``B C H W -> B C H W``, where no edge is black.
+
+    Paper: arXiv:1606.07536 section 3.
+
+    Args:
+        in_range: The values of black and white.
+
+    Raises:
+        ValueError: (when called) these are no images.
+    """
+
+    def __init__(self, in_range: tuple[float, float] = (0.0, 1.0)):
+        self.black = in_range[0]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.ndim != 4:
+            raise ValueError(f"it takes images, B C H W, not {x.ndim} axes")
+        return max_pool2d(x, 3, 1, 1) - x + self.black
 
 
 class Halves(Unpaired):

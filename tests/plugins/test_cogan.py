@@ -12,7 +12,7 @@ from ganzoo_cogan.agreement import Agreement
 from ganzoo_cogan.dcgan import Discriminator as CoupledD
 from ganzoo_cogan.dcgan import Generator as CoupledG
 from ganzoo_cogan.discriminator import Discriminator
-from ganzoo_cogan.edges import FashionEdges, edges
+from ganzoo_cogan.edges import Edges, FashionEdges, edges
 from ganzoo_cogan.generator import Generator
 from ganzoo_data.fashion_sample import FashionMnistSample
 from torch import nn
@@ -128,6 +128,13 @@ def test_edges_are_the_dilation_minus_the_image() -> None:
     corner = np.zeros((1, 3, 3, 1), np.uint8)
     corner[0, 0, 0] = 9
     assert edges(corner)[0, :, :, 0].tolist() == [[0, 9, 0], [9, 9, 0], [0, 0, 0]]
+
+
+def test_edges_of_samples_are_those_of_the_data() -> None:
+    test = FashionEdges(range=(-1.0, 1.0)).held_out()
+    assert test is not None
+    batch = test.batch(torch.arange(8), CPU)
+    torch.testing.assert_close(Edges((-1.0, 1.0))(batch["real_a"]), batch["real_b"])
 
 
 def test_no_image_is_in_both_halves_and_rows_are_paired_anew() -> None:
