@@ -38,10 +38,12 @@ class Edges:
         in_range: The values of black and white.
 
     Raises:
-        ValueError: (when called) these are no images.
+        ValueError: `in_range` is not known, or (when called) these are no images.
     """
 
-    def __init__(self, in_range: tuple[float, float] = (0.0, 1.0)):
+    def __init__(self, in_range: tuple[float, float] | None = (0.0, 1.0)):
+        if in_range is None:
+            raise ValueError("in_range is not known; write the values of black and white, such as [-1, 1]")
         self.black = in_range[0]
 
     def __call__(self, x: Tensor) -> Tensor:
