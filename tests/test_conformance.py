@@ -58,7 +58,7 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
         layout = plugins.installed().find(name).facts["packs"]
         api.pack(folder / "images", folder / "packed", layout)
         return {"root": str(folder / "packed")}
-    if name in ("data.mnist", "data.fashion_mnist"):
+    if name in ("data.mnist", "data.fashion_mnist", "data.mnist_edges"):
         write_set(folder)
         return {"root": str(folder)}
     if name == "data.captions":

@@ -35,6 +35,7 @@ JUDGES: dict[str, list[Judge]] = {
     "ebgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "vae_gan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "bigan/fashion_mnist_sample": [Judge("D", "D", "D(_, code)", "real", "fake")],
+    "cogan/fashion_edges": [Judge("D", "D", "D(_, real_b)", "real_a", "fake_a")],
     "pix2pix/openmoji": [Judge("D", "D", "D(_, a)", "b", "fake")],
     "cyclegan/openmoji": [Judge("D_a", "D", "D_a", "a", "fake_a"), Judge("D_b", "D", "D_b", "b", "fake_b")],
     "srgan/photos": [Judge("D", "D", "D", "real", "sr")],

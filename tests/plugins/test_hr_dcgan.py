@@ -1,0 +1,94 @@
+"""HR-DCGAN: DCGAN's layers with batch norm and SELU, a level more for each doubling, and moments of activations."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from ganzoo_dcgan.discriminator import Discriminator as DcganD
+from ganzoo_dcgan.generator import Generator as DcganG
+from ganzoo_hr_dcgan.moments import ActivationMoments
+from ganzoo_hr_dcgan.networks import Discriminator, Generator
+from torch import nn
+
+from ganzoo.model import explain
+from tests.zoo import small, trainer
+
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+def networks(size: int, width: int = 64, device: str = "meta") -> tuple[Generator, Discriminator]:
+    with torch.device(device):
+        return Generator(100, 3, (size, size), width=width), Discriminator(3, (size, size), width=width)
+
+
+@pytest.mark.parametrize(
+    ("size", "width", "counts"),
+    [
+        (64, 64, (3_576_704, 2_765_568)),
+        (128, 64, (12_786_560, 11_164_416)),
+        (512, 64, (185_486_208, 178_998_016)),
+        (512, 16, (12_825_312, 11_203_264)),
+    ],
+)
+def test_counts_are_those_of_dcgan_at_every_size(size: int, width: int, counts: tuple[int, int]) -> None:
+    assert tuple(map(explain.count, networks(size, width))) == counts
+    with torch.device("meta"):
+        twins = DcganG(100, 3, (size, size), width=width), DcganD(3, (size, size), width=width)
+    assert tuple(map(explain.count, twins)) == counts
+
+
+@pytest.mark.parametrize("size", [32, 64, 128, 256])
+def test_twice_the_size_is_one_level_more(size: int) -> None:
+    def levels(network: nn.Module) -> int:
+        return sum(isinstance(layer, CONVOLUTIONS) for layer in network.modules())
+
+    for smaller, larger in zip(networks(size), networks(2 * size), strict=True):
+        assert levels(larger) == levels(smaller) + 1
+
+
+def test_every_batch_norm_is_followed_by_selu_and_nothing_else_is_an_activation() -> None:
+    generator, discriminator = networks(64, 4)
+    for layers, bare in ((list(generator.net), 0), (list(discriminator.body), 1)):
+        after = [type(b) for a, b in pairwise(layers) if isinstance(a, nn.BatchNorm2d)]
+        assert len(after) == 4 - bare and set(after) == {nn.SELU}
+        assert sum(isinstance(layer, nn.SELU) for layer in layers) == 4
+        assert not any(isinstance(layer, nn.ReLU | nn.LeakyReLU | nn.ELU) for layer in layers)
+    assert isinstance(discriminator.body[1], nn.SELU)  # its first layer has no norm
+    assert isinstance(generator.net[-1], nn.Tanh)
+
+
+def test_selu_keeps_the_moments_of_normal_numbers() -> None:
+    layers = nn.Sequential(nn.BatchNorm2d(3), nn.SELU())
+    ActivationMoments().attach(layers)
+    layers(5 + 7 * torch.randn(400, 3, 10, 10, generator=torch.Generator().manual_seed(0)))
+    assert layers.mean_1.item() == pytest.approx(0, abs=0.02)  # the fixed point of arXiv:1706.02515
+    assert layers.variance_1.item() == pytest.approx(1, abs=0.03)
+
+
+def test_moments_are_those_of_the_last_training_forward() -> None:
+    layers: Any = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 4), nn.LeakyReLU())
+    ActivationMoments().attach(layers)
+    x = torch.randn(6, 3)
+    first = layers[1](layers[0](x))
+    output = layers(x)
+    for number, expected in ((1, first), (2, output)):
+        torch.testing.assert_close(layers.get_buffer(f"mean_{number}"), expected.mean())
+        torch.testing.assert_close(layers.get_buffer(f"variance_{number}"), expected.var(correction=0))
+    layers.eval()(x + 1)
+    torch.testing.assert_close(layers.mean_1, first.mean())
+
+
+def test_watching_changes_nothing() -> None:
+    plain = trainer(small("hr_dcgan/openmoji", **{"parts.G.with": None, "parts.D.with": None, "log": None}))
+    watched = trainer(small("hr_dcgan/openmoji"))
+    for tr in (plain, watched):
+        tr.advance()
+        tr.advance()
+    for part in "GD":
+        weights = dict(watched.parts[part].named_parameters())
+        for name, parameter in plain.parts[part].named_parameters():
+            assert torch.equal(parameter, weights[name]), name
+    assert watched.parts["G"].variance_4 > 0
