@@ -34,8 +34,8 @@ class Planes(nn.Module):
 class Generator(nn.Module):
     """Convolutions from an enlarged image, beside noise, to its residual: ``B z, B C H W -> B C' H W``.
 
-    The residual is unbounded. Noise of as many numbers as the image has pixels is a plane beside it; of any other width,
-    a linear layer makes a plane of it. With classes, the label becomes one more plane: linear, then ReLU.
+    The residual is unbounded. Noise of as many numbers as the image has pixels is a plane beside it; of any other
+    width, a linear layer makes a plane of it. With classes, the label becomes one more plane: linear, then ReLU.
 
     Paper: arXiv:1506.05751 section 3 and appendix A, with the layers of the authors' code.
 
@@ -88,15 +88,15 @@ class Generator(nn.Module):
         agree(self.classes is not None, label)
         of_size(x, self.noise.size)
         planes = [self.noise(z), x]
-        if self.classes is not None:
+        if self.classes is not None and label is not None:
             planes.insert(1, self.classes(one_hot(label, self.num_classes)))
         return self.net(torch.cat(planes, 1))
 
 
 class Discriminator(nn.Module):
-    """Two 5x5 convolutions on the residual and the enlarged image, added up: ``B C H W, B C H W -> DiscriminatorOutput``.
+    """Two 5x5 convolutions and a linear layer, on an image: ``B C H W, B C H W -> DiscriminatorOutput``.
 
-    Called with one image, it judges that. With classes, the label becomes one more plane: linear, then ReLU.
+    The image is the sum of a residual and the enlarged image that it belongs to. Called with one image, it judges that. With classes, the label becomes one more plane: linear, then ReLU.
 
     Paper: arXiv:1506.05751 section 3 and appendix A, with the layers of the authors' code.
 
@@ -145,7 +145,7 @@ class Discriminator(nn.Module):
         agree(self.classes is not None, label)
         of_size(x, self.size)
         image = x if cond is None else x + cond
-        if self.classes is not None:
+        if self.classes is not None and label is not None:
             image = torch.cat([image, self.classes(one_hot(label, self.num_classes))], 1)
         features = self.body(image)
         return DiscriminatorOutput(self.head(features).squeeze(1), features)

@@ -51,9 +51,10 @@ class Laplacian:
 
     def __call__(self, x: Tensor) -> Level:
         _of_size(x, self.large)
+        x = rounded(x)
         small = rounded(resize(x, self.small))
         coarse = self.up(small)
-        return Level(rounded(x) - coarse, coarse, small)
+        return Level(x - coarse, coarse, small)
 
     def up(self, x: Tensor) -> Tensor:
         """An image of the smaller size, enlarged: ``B C h w -> B C H W``."""
