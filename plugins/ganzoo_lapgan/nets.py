@@ -37,7 +37,7 @@ class Generator(nn.Module):
     The residual is unbounded. Noise of as many numbers as the image has pixels is a plane beside it; of any other
     width, a linear layer makes a plane of it. With classes, the label becomes one more plane: linear, then ReLU.
 
-    Paper: arXiv:1506.05751 section 3 and appendix A, with the layers of the authors' code.
+    Paper: arXiv:1506.05751 section 3, with the layers of the authors' code.
 
     Args:
         z_dim: Width of the noise.
@@ -96,9 +96,10 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Two 5x5 convolutions and a linear layer, on an image: ``B C H W, B C H W -> DiscriminatorOutput``.
 
-    The image is the sum of a residual and the enlarged image that it belongs to. Called with one image, it judges that. With classes, the label becomes one more plane: linear, then ReLU.
+    The image is the sum of a residual and the enlarged image that it belongs to; called with one image, it judges that.
+    With classes, the label becomes one more plane: linear, then ReLU.
 
-    Paper: arXiv:1506.05751 section 3 and appendix A, with the layers of the authors' code.
+    Paper: arXiv:1506.05751 section 3, with the layers of the authors' code.
 
     Args:
         in_channels: Channels of the residual.

@@ -34,7 +34,7 @@ class Laplacian:
     Shrinking takes the mean of the area of each pixel; enlarging goes in straight lines between pixels, the outer ones
     staying at the edge, as the authors' code scales images.
 
-    Paper: arXiv:1506.05751 section 2.2.
+    Paper: arXiv:1506.05751 section 2.2, eq. 3.
 
     Args:
         small: Height and width of the smaller image.

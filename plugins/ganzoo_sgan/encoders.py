@@ -72,9 +72,9 @@ class Classifier(nn.Module):
 class NoiseHead(nn.Module):
     """The noise that a sample was made from, guessed from the discriminator's features: ``B n -> B size`` in (0, 1).
 
-    The mean of a normal distribution q(z|x) of fixed variance, so that the squared error is -log q(z|x) up to constants.
+    It is the mean of a normal distribution q(z|x) of fixed variance: the squared error is -log q(z|x) up to constants.
 
-    Paper: arXiv:1612.04357 eq. 6 (its network Q).
+    Paper: arXiv:1612.04357 section 3 (its network Q).
 
     Args:
         features_dim: Width of the features.
