@@ -43,10 +43,7 @@ JUDGES: dict[str, list[Judge]] = {
         Judge("D1", "D1", "D1(_, at1.coarse, label)", "at1.residual", "residual1"),
         Judge("D0", "D0", "D0(_, at0.coarse, label)", "at0.residual", "residual0"),
     ],
-    "sgan/fashion_mnist_sample": [
-        Judge("D1", "D1", "D1", "seen.features", "made1"),
-        Judge("D0", "D0", "D0", "real", "made0"),
-    ],
+    "sgan/fashion_mnist_sample": [Judge("D0", "D0", "D0", "real", "made0")],  # D1 judges features, not images
 }
 NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # its head is a convolution
 REFUSED = {
