@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "schedule.one_cycle": {"max_lr": 0.1, "total_steps": 10},
     "op.bicubic": {"down": 2},
     "op.crop": {"size": 8},
+    "op.laplacian": {"small": 20, "large": 32},
 }
 
 

@@ -44,6 +44,11 @@ JUDGES: dict[str, list[Judge]] = {
         Judge("D1", "D1", "D1(_, seen1)", "real1", "fake1"),
         Judge("D2", "D2", "D2(_, seen2)", "real", "fake"),
     ],
+    "lapgan/classes": [
+        Judge("D1", "D1", "D1(_, at1.coarse, label)", "at1.residual", "residual1"),
+        Judge("D0", "D0", "D0(_, at0.coarse, label)", "at0.residual", "residual0"),
+    ],
+    "sgan/fashion_mnist_sample": [Judge("D0", "D0", "D0", "real", "made0")],  # D1 judges features, not images
 }
 NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # it is a convolution, or there is none
 REFUSED = {
