@@ -30,6 +30,7 @@ JUDGES: dict[str, list[Judge]] = {
     "cgan/fashion_mnist_sample": [Judge("D", "D", "D(join(_, maps(code, real)))", "real", "fake")],
     "acgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "projection/fashion_mnist_sample": [Judge("D", "D", "D(_, label)", "real", "fake")],
+    "biggan/fashion_mnist_sample": [Judge("D", "D", "D(_, label)", "real", "fake")],
     "infogan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "began/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "ebgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
@@ -53,12 +54,21 @@ JUDGES: dict[str, list[Judge]] = {
 NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # it is a convolution, or there is none
 REFUSED = {
     ("projection/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
+    ("projection/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
     ("began/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("began/fashion_mnist_sample", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("ebgan/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("ebgan/fashion_mnist_sample", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("pix2pix/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("pix2pix/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("cyclegan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("cyclegan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("gan_cls/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("gan_cls/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("stackgan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("stackgan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
+    ("biggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
 }
 
 
