@@ -45,7 +45,8 @@ class NearestNeighbour:
         self, real: Tensor, label: Tensor, encoder: Callable[[Tensor], Tensor] = torch.Tensor.float
     ) -> Measured:
         rows = list(self.seen.batches(size=CHUNK))
-        known, asked = encoder(torch.cat([some[self.real] for some in rows])), encoder(real)
+        images = torch.cat([some[self.real] for some in rows])
+        known, asked = (torch.cat([encoder(some) for some in x.split(len(real))]) for x in (images, real))
         classes = torch.cat([some[self.classes] for some in rows])
         protocol = {"trained_on": self.seen.fingerprint, "n_trained_on": len(known), "neighbours": 1}
         if not (torch.isfinite(known).all() and torch.isfinite(asked).all()):

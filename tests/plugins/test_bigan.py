@@ -11,7 +11,8 @@ from ganzoo_bigan.networks import Discriminator, Encoder, Generator
 from ganzoo_data.made_up import Random
 from torch.nn.functional import softplus
 
-from tests.zoo import equal, small, tensors, trainer
+from ganzoo import api
+from tests.zoo import TINY, equal, full, small, tensors, trainer
 
 SHAPE = (1, 6, 5)
 LABELLED = Random({"real": {"kind": "image", "shape": list(SHAPE)}, "label": {"kind": "label"}}, count=40)
@@ -86,3 +87,13 @@ def test_nearest_neighbours_are_found_among_the_rows_that_were_trained_on() -> N
     assert alike.values == (rows["label"] == rows["label"][0]).double().mean().item()
     lost = metric(rows["real"], rows["label"], lambda x: x / 0)
     assert not math.isfinite(lost.values)
+
+
+def test_encoders_are_compared_in_a_run_with_more_rows_to_train_on_than_held_out(tmp_path) -> None:
+    overrides = {**full("bigan/fashion_mnist_sample").spec.about.small, **TINY}
+    overrides |= {"train.steps": 1, "evaluate.n": 150, "train.batch": 64}
+    run = api.Model("bigan/fashion_mnist_sample", overrides).train(tmp_path / "run", quiet=True)
+    names = {"nearest", "hidden", "random", "random_hidden", "pixels"}
+    found = {record.metric: next(iter(record.values.values())) for record in run.evaluate()}
+    assert names <= found.keys()
+    assert found["pixels"] > 0.7
