@@ -205,8 +205,8 @@ def rewritten(text: str, claims: Iterable[Claim], found: Found, changed: Iterabl
         raise UserError([Problem(problem) for problem in problems])
     for name, held in grouped.items():
         before, rest = text.split(BEGIN.format(name), 1)
-        _, closed, after = rest.partition(END)
-        if not closed:
+        inside, closed, after = rest.partition(END)
+        if not closed or "<!-- reproduce: " in inside:
             raise UserError(f"the page has no `{END}` after `{BEGIN.format(name).strip()}`")
         text = f"{before}{BEGIN.format(name)}{section(held, found, changed)}{END}{after}"
     return text

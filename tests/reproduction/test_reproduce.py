@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,9 @@ def test_tables_go_between_the_marks(tmp_path: Path) -> None:
         tables.rewritten("nothing", [claim], {})
     with pytest.raises(UserError, match="there are no claims 'other'"):
         tables.rewritten(page + "<!-- reproduce: other -->\n<!-- end -->", [claim], {})
+    two = "<!-- reproduce: toys -->\n<!-- reproduce: other -->\n<!-- end -->\n"
+    with pytest.raises(UserError, match="the page has no `<!-- end -->"):
+        tables.rewritten(two, [claim, replace(claim, name="other/one")], {})
 
 
 def test_the_page_says_what_the_ledger_says() -> None:
