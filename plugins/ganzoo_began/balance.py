@@ -17,7 +17,7 @@ class Balance(nn.Module):
     While it trains, `k` holds the weight and `measure` the mean of M = L(real) + |gamma L(real) - L(fake)| over recent
     calls; both can be logged. The errors are those of all processes; in evaluation nothing is moved.
 
-    Paper: arXiv:1703.10717 section 3.4 and eq. 5 (M).
+    Paper: arXiv:1703.10717 section 3.4 (k) and 3.4.1 (M).
 
     Args:
         gamma: The error of generated samples that is aimed at, as a share of that of real ones; less of it gives

@@ -14,7 +14,7 @@ class Between:
 
     What belongs to one line stays together: in a picture of as many images across it is a row.
 
-    Paper: arXiv:1703.10717 section 4.2 (interpolation).
+    Paper: arXiv:1703.10717 section 4 (interpolations of latent vectors).
 
     Args:
         count: The number of points on each line.

@@ -15,7 +15,7 @@ class Convergence:
     `error_real` is L(real), `ratio` is L(fake) / L(real), which should be gamma. Errors of different sizes of images
     cannot be compared.
 
-    Paper: arXiv:1703.10717 eq. 5 (M) and eq. 4 (the ratio).
+    Paper: arXiv:1703.10717 section 3.4.1 (M) and 3.3 (the ratio).
 
     Args:
         gamma: The ratio of errors that is aimed at.

@@ -16,7 +16,7 @@ class Decoder(nn.Module):
     Every level has two convolutions with ELU; the last convolution has no activation, so values may leave the range of
     the data. There is no normalisation.
 
-    Paper: arXiv:1703.10717 section 3.5.1 and figure 1.
+    Paper: arXiv:1703.10717 section 3.5 and figure 1.
 
     Args:
         z_dim: Width of the latent vector.
@@ -76,7 +76,7 @@ class Autoencoder(nn.Module):
     Level i of the encoder has two 3x3 convolutions to i `width` channels and, but for the last, one of stride 2; the
     decoder is the generator's network with weights of its own.
 
-    Paper: arXiv:1703.10717 section 3.5.1 and figure 1.
+    Paper: arXiv:1703.10717 section 3.5 and figure 1.
 
     Args:
         in_channels: Channels of the images.

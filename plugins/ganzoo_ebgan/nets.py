@@ -26,7 +26,7 @@ class Autoencoder(nn.Module):
     Channels start at `width` and double with every halving. All layers but the first have a norm, the last too; the
     code is the smallest map, flattened.
 
-    Paper: arXiv:1609.03126 section 2.1 (energy) and appendix D (layers).
+    Paper: arXiv:1609.03126 section 2.3 (energy) and appendix D (layers).
 
     Args:
         in_channels: Channels of the images.

@@ -105,11 +105,12 @@ def records(model, folder) -> dict:
 
 def test_both_players_and_k_read_the_same_errors_of_networks_before_either_steps(tmp_path) -> None:
     settings = {"parts.balance.rate": 0.5, "parts.balance.start": 0.5, "train.log_every": 1, "optimizer.lr": 0.05}
+    settings["parts.balance.gamma"] = 0.7
     found = records(small("began/fashion_mnist_sample", 1, **settings), tmp_path / "run")
     fake = found["G.error"]
     real = found["D.balance"] + 0.5 * fake
-    assert found["k"] == pytest.approx(min(max(0.5 + 0.5 * (0.5 * real - fake), 0), 1), abs=1e-5)
-    assert found["measure"] == pytest.approx(real + abs(0.5 * real - fake), abs=1e-5)
+    assert found["k"] == pytest.approx(min(max(0.5 + 0.5 * (0.7 * real - fake), 0), 1), abs=1e-5)
+    assert found["measure"] == pytest.approx(real + abs(0.7 * real - fake), abs=1e-5)
 
 
 def test_g_learns_through_the_sample_and_through_its_reconstruction() -> None:
