@@ -14,7 +14,7 @@ from ganzoo_hr_dcgan.networks import Discriminator, Generator
 from torch import nn
 
 from ganzoo.model import explain
-from tests.zoo import small, trainer
+from tests.zoo import full, small, trainer
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
@@ -82,7 +82,10 @@ def test_moments_are_those_of_the_last_training_forward() -> None:
 
 
 def test_watching_changes_nothing() -> None:
-    plain = trainer(small("hr_dcgan/openmoji", **{"parts.G.with": None, "parts.D.with": None, "log": None}))
+    unlogged = {f"log.{name}": None for name in full("hr_dcgan/openmoji").spec.config["log"]}
+    plain = trainer(
+        small("hr_dcgan/openmoji", **{"parts.G.with.moments": None, "parts.D.with.moments": None, **unlogged})
+    )
     watched = trainer(small("hr_dcgan/openmoji"))
     for tr in (plain, watched):
         tr.advance()
