@@ -82,10 +82,9 @@ def test_moments_are_those_of_the_last_training_forward() -> None:
 
 
 def test_watching_changes_nothing() -> None:
-    unlogged = {f"log.{name}": None for name in full("hr_dcgan/openmoji").spec.config["log"]}
-    plain = trainer(
-        small("hr_dcgan/openmoji", **{"parts.G.with.moments": None, "parts.D.with.moments": None, **unlogged})
-    )
+    bare = {f"log.{name}": None for name in full("hr_dcgan/openmoji").spec.config["log"]}
+    bare |= {f"parts.{part}.with.moments": None for part in "GD"}
+    plain = trainer(small("hr_dcgan/openmoji", **bare))
     watched = trainer(small("hr_dcgan/openmoji"))
     for tr in (plain, watched):
         tr.advance()
