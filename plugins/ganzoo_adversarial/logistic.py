@@ -43,13 +43,13 @@ class NonSaturating:
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from logits of any shape; a scalar."""
         if self.noise or self.flip:
-            return self.scale * (self.told(real, 1 - self.smoothing) + self.told(fake, 0.0))
+            return self.scale * (self._told(real, 1 - self.smoothing) + self._told(fake, 0.0))
         positive = softplus(-real)
         if self.smoothing:  # cross-entropy with target t is softplus(-x) + (1 - t) x
             positive = positive + self.smoothing * real
         return self.scale * (positive.mean() + softplus(fake).mean())
 
-    def told(self, logit: Tensor, label: float) -> Tensor:
+    def _told(self, logit: Tensor, label: float) -> Tensor:
         """The cross-entropy with noisy labels: ``softplus(x) - t x`` with a target t of each logit."""
         noise, flip = (draw.uniform(len(logit), *logit.shape[1:], device=logit.device) for _ in range(2))
         near = label - self.noise * noise if label > 0.5 else label + self.noise * noise

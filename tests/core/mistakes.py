@@ -323,7 +323,7 @@ LATE = [
         "players: {G: {minimize: {adversarial: adv.gen(D(fake))}}}",
         2,
         "players.G.minimize.adversarial",
-        "adv has no method 'gen' (it has d, g)",
+        "adv has no method 'gen' (it has d, e, g)",
     ),
     Mistake(
         "unknown output",
