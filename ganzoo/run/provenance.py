@@ -53,11 +53,17 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
         node["use"] = qualified(component)
         node.update({k: _plain(v) for k, v in args.items() if k not in ENGINE_FACTS and _writable(k, v, component)})
         node.update(kept)
-    for player in config.get("players", {}).values():
+    for player in (player for phase in spec.phases.values() for player in phase.players.values()):
+        if player.lr_scale and player.optimizer is not None:  # of a phase's own copy of the optimizer too
+            _node(config, player.optimizer.path)["lr_scale"] = dict(player.lr_scale)
+        for name, constraint in player.after.items():
+            if player.on[name] != player.trains:
+                _node(config, constraint.path)["on"] = list(player.on[name])
+    for stated in config.get("players", {}).values():
         for key in ("repeat", "every", "batch", "clip"):
-            player.setdefault(key, getattr(PlayerSettings, key))
-        if player.get("ema"):
-            player["ema"].setdefault("start", Ema.start)
+            stated.setdefault(key, getattr(PlayerSettings, key))
+        if stated.get("ema"):
+            stated["ema"].setdefault("start", Ema.start)
     config["train"] = asdict(spec.train)
     if "phases" in config:
         config["train"].pop("steps")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from ganzoo import config
 from ganzoo.errors import UserError
 from ganzoo.registry import plugins
 from ganzoo.run.start import resume, train
@@ -217,3 +218,30 @@ def test_training_from_locked_yaml_repeats_the_run(tmp_path: Path) -> None:
     one, two = (checkpoint.load(checkpoint.locate(tmp_path / f)) for f in ("one", "two"))
     assert_same(one.state, two.state)
     assert (tmp_path / "one" / "locked.yaml").read_text() == (tmp_path / "two" / "locked.yaml").read_text()
+
+
+def test_a_resumed_run_has_the_rates_and_constraints_of_its_phases(tmp_path: Path) -> None:
+    text = """
+extends: base/points.yaml
+data: {use: data.ring, points: 100}
+players:
+  D:
+    optimizer: {lr: 1.0e-3, lr_scale: {C: 5}}
+    trains: [D, C]
+    minimize: {more: "adv.d(C(real), C(fake))"}
+    after: {clip: {use: regularizer.clip_weights, bound: 0.1, on: [C]}}
+parts: {C: {use: discriminator.mlp, hidden: [8]}}
+phases:
+  first: {steps: 4}
+  second: {steps: 4, players: {D: {}, G: {}}}
+"""
+    )
+    model = written(tmp_path, text, **{"train.checkpoint_every": 2, "train.keep": {"last": 9}})
+    train(model.blueprint, tmp_path / "straight", plugins.installed(), quiet=True)
+    header = checkpoint.load(checkpoint.locate(tmp_path / "straight")).header
+    kept = config.from_plain("m", header["config"], "x", plugins.installed())
+    for phase, again in zip(model.spec.phases.values(), kept.phases.values(), strict=True):
+        for player in phase.players.values():
+            other = again.players[player.name]
+            assert (other.lr_scale, other.on) == (player.lr_scale, player.on)
+    assert model.spec.phases["second"].players["D"].lr_scale == {"C": 5}
