@@ -235,7 +235,6 @@ phases:
   first: {steps: 4}
   second: {steps: 4, players: {D: {}, G: {}}}
 """
-    )
     model = written(tmp_path, text, **{"train.checkpoint_every": 2, "train.keep": {"last": 9}})
     train(model.blueprint, tmp_path / "straight", plugins.installed(), quiet=True)
     header = checkpoint.load(checkpoint.locate(tmp_path / "straight")).header
