@@ -13,6 +13,7 @@ def register(zoo):
     zoo.regularizer("clip_weights", "ganzoo_regularizers.weights:ClipWeights")
     zoo.regularizer("spectral_norm", "ganzoo_regularizers.weights:SpectralNorm")
     zoo.regularizer("minibatch_discrimination", "ganzoo_regularizers.minibatch:MinibatchDiscrimination")
+    zoo.regularizer("activation_moments", "ganzoo_regularizers.moments:ActivationMoments")
     zoo.regularizer("minibatch_deviation", "ganzoo_regularizers.layers:MinibatchDeviation")
     zoo.regularizer("equalized_rate", "ganzoo_regularizers.layers:EqualizedLearningRate")
     zoo.regularizer("historical_averaging", "ganzoo_regularizers.weights:HistoricalAveraging")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ganzoo.registry import Registry
+from tests.core.graphs import Model, components
 from tests.core.helpers import Site
 
 
@@ -26,3 +28,14 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     for name in set(sys.modules) - before:
         if name.split(".")[0] in made.modules:
             del sys.modules[name]
+
+
+@pytest.fixture(scope="package")
+def graph_registry() -> Registry:
+    """Components that do nothing, and data of known and of unknown fields."""
+    return components()
+
+
+@pytest.fixture
+def model(tmp_path: Path, graph_registry: Registry) -> Model:
+    return Model(tmp_path, graph_registry)
