@@ -81,6 +81,12 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     return {}
 
 
+def test_every_adversarial_loss_of_ours_has_the_side_of_an_encoder() -> None:
+    for entry in plugins.installed():
+        if entry.kind == "adversarial" and entry.plugin.dist == "ganzoo":
+            assert hasattr(entry.load(), "e"), entry.id
+
+
 ABSENT = {  # what an extractor says whose weights are not there
     "extractor.inception": r"no weights at .*-6726825d.*ganzoo_extractors.published inception.*weights: FILE",
     "extractor.vgg16": r"no weights at .*vgg16-397923af.*ganzoo_extractors.published vgg16.*weights: FILE",

@@ -14,7 +14,8 @@ from ganzoo.parallel.distributed import batch_rows
 class Energy:
     """Real samples get low energies, generated ones energies up to a margin; beyond it they cost D nothing.
 
-    d = E[energy(real)] + E[max(0, margin - energy(fake))],  g = E[energy(fake)],  with logit = -energy
+    d = E[energy(real)] + E[max(0, margin - energy(fake))],  g = E[energy(fake)],
+    e = -E[energy(real)],  with logit = -energy
 
     Paper: arXiv:1609.03126 eq. 1 and 2.
 
@@ -35,6 +36,11 @@ class Energy:
     def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """G's loss from logits of any shape; a scalar."""
         return -fake.mean()
+
+    @ganzoo.ignores("fake")
+    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
+        """What wants real samples taken for fake ones, from logits of any shape; a scalar."""
+        return real.mean()
 
 
 class PullingAway:

@@ -12,9 +12,10 @@ from ganzoo.parallel.distributed import batch_mean
 class Balanced:
     """The minimax game; D waits while it is too good, G while D is too bad, both play when both would wait.
 
-    d = E[softplus(-real)] + E[softplus(fake)],  g = -E[softplus(fake)],  or 0 for who waits
+    d = E[softplus(-real)] + E[softplus(fake)],  g = -E[softplus(fake)],
+    e = -E[softplus(-real)],  or 0 for who waits
 
-    ``saturating: false`` has g = E[softplus(-fake)] in its place.
+    ``saturating: false`` has g = E[softplus(-fake)] and e = E[softplus(real)] in their place.
 
     D waits if one of the two costs E[softplus(-real)] and E[softplus(fake)] is below `equilibrium` - `margin`, G if one
     is above `equilibrium` + `margin`; costs are means over the batch of all processes.
@@ -45,6 +46,11 @@ class Balanced:
     def g(self, fake: Tensor, real: Tensor) -> Tensor:
         """G's loss from logits of any shape; a scalar."""
         wish = -softplus(fake) if self.saturating else softplus(-fake)
+        return self._plays(real, fake)[1] * wish.mean()
+
+    def e(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What wants real samples taken for fake ones, and waits as G does; a scalar."""
+        wish = -softplus(-real) if self.saturating else softplus(real)
         return self._plays(real, fake)[1] * wish.mean()
 
     def _plays(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

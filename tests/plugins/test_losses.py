@@ -10,6 +10,7 @@ from ganzoo_adversarial.critic import Hinge, Wasserstein
 from ganzoo_adversarial.least_squares import LeastSquares
 from ganzoo_adversarial.logistic import Minimax, NonSaturating
 from ganzoo_adversarial.relativistic import Relativistic, RelativisticAverage
+from ganzoo_ebgan.energy import Energy
 from ganzoo_losses.losses import L1, BinaryCrossEntropy, CrossEntropy, FeatureMatching, KLNormal, MeanSquaredError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,7 +73,7 @@ def test_critics_by_hand() -> None:
 @given(LOGITS)
 def test_what_wants_real_samples_taken_for_fake_ones_is_the_mirror_of_g(real: Tensor) -> None:
     assert torch.allclose(NonSaturating().e(real), bce(real, 0), atol=1e-4)
-    for loss in (NonSaturating(), Minimax(), Wasserstein(), Hinge()):
+    for loss in (NonSaturating(), Minimax(), Wasserstein(), Hinge(), Energy()):
         assert torch.allclose(loss.e(real), loss.g(-real), atol=1e-5)
     assert torch.allclose(LeastSquares().e(real), LeastSquares().g(1 - real), rtol=1e-4, atol=1e-4)
     pearson = LeastSquares(a=-1, b=1, c=0)
