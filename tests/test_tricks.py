@@ -12,8 +12,10 @@ import torch
 from ganzoo_adversarial.logistic import NonSaturating
 from ganzoo_losses.losses import LeCam
 from ganzoo_ops.batch import Half, Perturb
+from ganzoo_ops.codes import Choose
 from ganzoo_ops.tensors import SoftMean
 from ganzoo_regularizers.layers import EqualizedLearningRate, MinibatchDeviation, Spread
+from ganzoo_regularizers.virtual import VirtualBatchNorm
 from ganzoo_regularizers.weights import HistoricalAveraging
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
@@ -122,3 +124,53 @@ def test_halves_of_a_batch() -> None:
     x = torch.arange(6)
     assert Half(0)(x).tolist() == [0, 1, 2]
     assert Half(1)(x).tolist() == [3, 4, 5]
+
+
+def test_virtual_batch_norm_by_hand_and_independent_of_the_batch() -> None:
+    torch.manual_seed(0)
+    part = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    VirtualBatchNorm().attach(part)
+    part[1].weight.data.uniform_(0.5, 2)  # type: ignore[union-attr, operator]
+    part[1].bias.data.uniform_(-1, 1)  # type: ignore[union-attr, operator]
+    first, x = torch.randn(5, 3), torch.randn(4, 3)
+    part(first)
+    reference, h = part[0](first), part[0](x)
+    mean = (5 * reference.mean(0) + h) / 6
+    square = (5 * reference.square().mean(0) + h.square()) / 6
+    expected = (h - mean) / (square - mean.square() + 1e-5).sqrt() * part[1].weight + part[1].bias
+    assert torch.allclose(part(x), part[2](expected), atol=1e-6)
+    assert torch.allclose(part(x)[:1], part(x[:1]), atol=1e-6), "a sample does not depend on its batch"
+    trained = part(x)
+    assert torch.equal(part.eval()(x), trained), "no statistics of training are needed"
+
+
+def test_virtual_batch_norm_of_maps_in_averages_and_checkpoints() -> None:
+    torch.manual_seed(0)
+
+    def made() -> nn.Module:
+        part = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3, affine=False), nn.ReLU())
+        VirtualBatchNorm().attach(part)
+        return part
+
+    part = made()
+    average = copy.deepcopy(part).eval()
+    part(torch.randn(6, 1, 5, 5))
+    x = torch.randn(2, 1, 5, 5)
+    assert torch.equal(average(x), part(x)), "the average refers to the same batch"
+    copied = copy.deepcopy(part)
+    restored = made()
+    restored.load_state_dict(copy.deepcopy(part.state_dict()))
+    assert torch.equal(restored(x), copied(x))
+    with pytest.raises(ValueError, match="no batch norm"):
+        VirtualBatchNorm().attach(nn.Linear(1, 1))
+
+
+def test_choosing_is_a_first_layer_for_each() -> None:
+    torch.manual_seed(0)
+    z, which = torch.randn(6, 3), torch.eye(2)[torch.tensor([0, 1, 1, 0, 1, 0])]
+    layer = nn.Linear(2 * 3 + 2, 5)
+    own = [layer.weight[:, 3 * k : 3 * k + 3] for k in range(2)]
+    expected = torch.stack(
+        [own[k] @ z[i] + layer.weight[:, 6 + k] + layer.bias for i, k in enumerate(which.argmax(1).tolist())]
+    )
+    assert torch.allclose(layer(Choose()(z, which)), expected, atol=1e-6)

@@ -12,6 +12,7 @@ def register(zoo):
     zoo.op("one_hot", "ganzoo_ops.tensors:OneHot")
     zoo.op("maps", "ganzoo_ops.codes:Maps")
     zoo.op("vary", "ganzoo_ops.codes:Vary")
+    zoo.op("choose", "ganzoo_ops.codes:Choose")
     zoo.op("stack", "ganzoo_ops.codes:Stack")
     zoo.op("history", "ganzoo_ops.history:History")
     zoo.op("mismatch", "ganzoo_ops.batch:Mismatch")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from einops import repeat
+from einops import rearrange, repeat
 from torch import Tensor
 
 from ganzoo.bounds import PositiveInt
@@ -52,6 +52,21 @@ class Vary:
         held = repeat(z, "b n -> (b count) n", count=len(code))
         varied = repeat(code, "count n -> (b count) n", b=len(z))
         return torch.cat([held[:, :first], varied, held[:, last:]], 1)
+
+
+class Choose:
+    """Noise for one of k generators that share all but their first layer: ``B n, B k -> B (k n + k)``.
+
+    [which x z, which]: the noise stands in the place that the one-hot `which` names, zeros in the others, and `which`
+    after it. A first layer that reads this has weights and a bias of its own for each of the k, which is a mixture of k
+    generators. With the code guessed from what the discriminator sees (`encoder.class_head`), each is pushed to make
+    what the others do not.
+
+    Paper: arXiv:1708.02556 section 3.
+    """
+
+    def __call__(self, z: Tensor, which: Tensor) -> Tensor:
+        return torch.cat([rearrange(which[:, :, None] * z[:, None], "b k n -> b (k n)"), which], 1)
 
 
 class Stack:

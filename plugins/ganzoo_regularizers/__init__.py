@@ -16,4 +16,5 @@ def register(zoo):
     zoo.regularizer("activation_moments", "ganzoo_regularizers.moments:ActivationMoments")
     zoo.regularizer("minibatch_deviation", "ganzoo_regularizers.layers:MinibatchDeviation")
     zoo.regularizer("equalized_rate", "ganzoo_regularizers.layers:EqualizedLearningRate")
+    zoo.regularizer("virtual_batch_norm", "ganzoo_regularizers.virtual:VirtualBatchNorm")
     zoo.regularizer("historical_averaging", "ganzoo_regularizers.weights:HistoricalAveraging")
