@@ -1,0 +1,12 @@
+"""Learning from few labels: networks whose class logits also say whether an image is real, and data with few labels."""
+
+import ganzoo
+
+
+@ganzoo.hookimpl
+def register(zoo):
+    zoo.generator("improved_gan", "ganzoo_improved_gan.networks:Generator")
+    zoo.encoder("improved_gan", "ganzoo_improved_gan.networks:Classifier")
+    zoo.op("any_class", "ganzoo_improved_gan.networks:AnyClass")
+    zoo.data("mnist_few", "ganzoo_improved_gan.few:MnistFew")
+    zoo.data("fashion_few", "ganzoo_improved_gan.few:FashionFew")
