@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "schedule.one_cycle": {"max_lr": 0.1, "total_steps": 10},
     "op.bicubic": {"down": 2},
     "op.crop": {"size": 8},
+    "data.mnist_few": {"labels": 10},
     "op.laplacian": {"small": 20, "large": 32},
 }
 
@@ -59,7 +60,7 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
         layout = plugins.installed().find(name).facts["packs"]
         api.pack(folder / "images", folder / "packed", layout)
         return {"root": str(folder / "packed")}
-    if name in ("data.mnist", "data.fashion_mnist", "data.mnist_edges"):
+    if name in ("data.mnist", "data.fashion_mnist", "data.mnist_edges", "data.mnist_few"):
         write_set(folder)
         return {"root": str(folder)}
     if name == "data.captions":

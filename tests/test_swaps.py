@@ -32,6 +32,7 @@ JUDGES: dict[str, list[Judge]] = {
     "projection/fashion_mnist_sample": [Judge("D", "D", "D(_, label)", "real", "fake")],
     "biggan/fashion_mnist_sample": [Judge("D", "D", "D(_, label)", "real", "fake")],
     "infogan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "improved_gan/fashion_mnist_sample": [Judge("C", "C", "any_class(C(_))", "real", "fake")],
     "began/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "ebgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "vae_gan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
@@ -67,8 +68,25 @@ REFUSED = {
     ("gan_cls/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("stackgan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("stackgan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("improved_gan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
+    ("improved_gan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
+    ("improved_gan/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("improved_gan/fashion_mnist_sample", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
+}
+REFUSED |= {
+    (model, "regularizer.virtual_batch_norm@with"): "it has no batch norm layer"
+    for model in (
+        "cgan/cgan",
+        "projection/fashion_mnist_sample",
+        "biggan/fashion_mnist_sample",
+        "improved_gan/fashion_mnist_sample",
+        "began/fashion_mnist_sample",
+        "cyclegan/openmoji",
+        "lapgan/classes",
+        "sgan/fashion_mnist_sample",
+    )
 }
 
 

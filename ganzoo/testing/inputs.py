@@ -78,6 +78,7 @@ class Example:
             "features": normal(16),
             "mu": normal(16),
             "logvar": normal(16),
+            "code": torch.eye(self.classes)[torch.arange(self.batch) % self.classes].to(device),
             "n": self.batch,
             "step": 1,
         }

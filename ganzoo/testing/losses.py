@@ -86,7 +86,7 @@ def attach(entry: Entry, tool: Any) -> None:
     class Judge(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.body = nn.Sequential(nn.Conv2d(3, 4, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten())
+            self.body = nn.Sequential(nn.Conv2d(3, 4, 4, 2, 1), nn.BatchNorm2d(4), nn.LeakyReLU(0.2), nn.Flatten())
             self.head: nn.Module = nn.Linear(4 * 16, 1)
 
         def forward(self, x: Tensor) -> Tensor:

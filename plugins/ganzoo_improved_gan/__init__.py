@@ -2,11 +2,13 @@
 
 import ganzoo
 
+FIELDS = ["real", "few", "label"]
+
 
 @ganzoo.hookimpl
 def register(zoo):
     zoo.generator("improved_gan", "ganzoo_improved_gan.networks:Generator")
     zoo.encoder("improved_gan", "ganzoo_improved_gan.networks:Classifier")
     zoo.op("any_class", "ganzoo_improved_gan.networks:AnyClass")
-    zoo.data("mnist_few", "ganzoo_improved_gan.few:MnistFew")
-    zoo.data("fashion_few", "ganzoo_improved_gan.few:FashionFew")
+    zoo.data("mnist_few", "ganzoo_improved_gan.few:MnistFew", fields=FIELDS)
+    zoo.data("fashion_few", "ganzoo_improved_gan.few:FashionFew", fields=FIELDS, bundled=True)

@@ -57,7 +57,7 @@ class Vary:
 class Choose:
     """Noise for one of k generators that share all but their first layer: ``B n, B k -> B (k n + k)``.
 
-    [which x z, which]: the noise stands in the place that the one-hot `which` names, zeros in the others, and `which`
+    [code x z, code]: the noise stands in the place that the one-hot `code` names, zeros in the others, and the code
     after it. A first layer that reads this has weights and a bias of its own for each of the k, which is a mixture of k
     generators. With the code guessed from what the discriminator sees (`encoder.class_head`), each is pushed to make
     what the others do not.
@@ -65,8 +65,8 @@ class Choose:
     Paper: arXiv:1708.02556 section 3.
     """
 
-    def __call__(self, z: Tensor, which: Tensor) -> Tensor:
-        return torch.cat([rearrange(which[:, :, None] * z[:, None], "b k n -> b (k n)"), which], 1)
+    def __call__(self, z: Tensor, code: Tensor) -> Tensor:
+        return torch.cat([rearrange(code[:, :, None] * z[:, None], "b k n -> b (k n)"), code], 1)
 
 
 class Stack:

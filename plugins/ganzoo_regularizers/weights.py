@@ -43,8 +43,8 @@ class Orthogonal:
 
 
 def own(layer: nn.Module) -> Tensor:
-    """The weight that is trained, before any reparametrisation."""
-    if parametrize.is_parametrized(layer, "weight"):
+    """The weight that is trained, before any reparametrisation; as it is used, where several tensors make it."""
+    if parametrize.is_parametrized(layer, "weight") and hasattr(layer.parametrizations.weight, "original"):  # type: ignore[union-attr]
         return layer.parametrizations.weight.original  # type: ignore[union-attr, return-value]
     return layer.weight  # type: ignore[return-value]
 
