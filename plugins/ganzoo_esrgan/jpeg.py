@@ -53,20 +53,25 @@ def compressed(x: Tensor, quality: Tensor) -> Tensor:
     level = 255 * pad(x.clamp(0, 1), (0, -width % 16, 0, -height % 16), mode="replicate")
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
     if x.shape[1] != 3:
-        return (rounded(level - 128, scale, colour=False) + 128).clamp(0, 255)[:, :, :height, :width] / 255
+        return finished(rounded(level - 128, scale, colour=False) + 128, height, width)
     matrix = torch.tensor(TO_YCC, device=x.device)
     planes = einsum(matrix, level, "out c, b c h w -> b out h w")
     brightness = rounded(planes[:, :1] - 128, scale, colour=False) + 128
     colours = rounded(avg_pool2d(planes[:, 1:], 2), scale, colour=True)
     planes = torch.cat([brightness, repeat(colours, "b c h w -> b c (h 2) (w 2)")], 1)
     found = einsum(torch.linalg.inv(matrix), planes, "out c, b c h w -> b out h w")
-    return found.round().clamp(0, 255)[:, :, :height, :width] / 255
+    return finished(found, height, width)
+
+
+def finished(level: Tensor, height: int, width: int) -> Tensor:
+    """Whole levels in [0, 1], without what was filled up."""
+    return level.round().clamp(0, 255)[:, :, :height, :width] / 255
 
 
 def rounded(planes: Tensor, scale: Tensor, colour: bool) -> Tensor:
     """Planes of levels around 0, each block's frequencies rounded to multiples of the table's entries."""
     waves, table = (tensor.to(planes.device) for tensor in (cosines(), tables()[int(colour)]))
-    step = (rearrange(scale, "b -> b 1 1") * table).round().clamp(1, 255)
+    step = (rearrange(scale, "b -> b 1 1") * table + 0.5).floor().clamp(1, 255)
     blocks = rearrange(planes, "b c (h y) (w x) -> b c h w y x", y=8, x=8)
     frequencies = waves @ blocks @ waves.T
     step = rearrange(step, "b y x -> b 1 1 1 y x")
