@@ -6,6 +6,7 @@ import math
 
 import torch
 from einops import rearrange
+from ganzoo_layers import images_only
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
@@ -25,6 +26,7 @@ class Gaussian:
         self.sigma = sigma
 
     def __call__(self, x: Tensor) -> Tensor:
+        images_only(x)
         reach, channels = math.ceil(3 * self.sigma), x.shape[1]
         at = torch.arange(-reach, reach + 1, dtype=x.dtype, device=x.device)
         weights = (-0.5 * (at / self.sigma).square()).exp()

@@ -8,7 +8,6 @@ def register(zoo):
     zoo.generator("rrdb", "ganzoo_esrgan.generator:RRDBNet")
     zoo.discriminator("esrgan", "ganzoo_esrgan.discriminator:Discriminator")
     zoo.regularizer("anchor", "ganzoo_esrgan.anchor:Anchor")
-    zoo.op("interpolate", "ganzoo_esrgan.anchor:Interpolate")
     zoo.op("degrade", "ganzoo_esrgan.degrade:Degrade")
     zoo.op("jpeg", "ganzoo_esrgan.jpeg:Jpeg")
     zoo.prior("factor", "ganzoo_esrgan.anchor:Factor")

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ganzoo.parallel import draw
+
 NAME = "anchor"
 
 
@@ -14,7 +16,7 @@ class Anchor:
 
     ``with: {anchor: regularizer.anchor}`` makes room in the part for a second set of weights, which checkpoints hold;
     ``after: {anchor: regularizer.anchor}`` of a player, in one phase, writes them after each of its steps. Training does
-    not change by it. `op.interpolate` reads them. A part without such room is left alone.
+    not change by it. ``G(x, factor)`` of `generator.rrdb` reads them. A part without such room is left alone.
 
     Paper: arXiv:1809.00219 section 3.4.
     """
@@ -39,45 +41,42 @@ class Remembered(nn.Module):
         self.register_buffer("weights", flat(part))
 
 
-class Interpolate:
-    """What a part gives with weights between the remembered and its own: ``part, B …, B 1 -> B …``.
+def interpolated(part: nn.Module, x: Tensor, factor: Tensor) -> Tensor:
+    """What a part gives with the weights (1 - factor) remembered + factor own: 1 is the part as it is.
 
-    weights = (1 - factor) remembered + factor own; so 0 is the remembered network, and 1 the part as it is. A batch has
-    one network, so the first row's factor counts.
+    A batch has one network, so the first row's factor counts.
 
     Paper: arXiv:1809.00219 section 3.4.
 
     Raises:
-        ValueError: (when called) nothing was put on the part that remembers.
+        ValueError: nothing was put on the part that remembers.
     """
-
-    def __call__(self, part: nn.Module, x: Tensor, factor: Tensor) -> Tensor:
-        remembered = getattr(part, NAME, None)
-        if not isinstance(remembered, Remembered):
-            raise ValueError("the part remembers no weights; write `with: {anchor: regularizer.anchor}` below it")
-        own = dict(part.named_parameters())
-        before = remembered.weights.split([value.numel() for value in own.values()])
-        between = {
-            name: old.view_as(value).lerp(value, factor[0, 0])
-            for (name, value), old in zip(own.items(), before, strict=True)
-        }
-        return functional_call(part, between, (x,))
+    remembered = getattr(part, NAME, None)
+    if not isinstance(remembered, Remembered):
+        raise ValueError("the part remembers no weights; write `with: {anchor: regularizer.anchor}` below it")
+    own = dict(part.named_parameters())
+    before = remembered.weights.split([value.numel() for value in own.values()])
+    between = {
+        name: old.view_as(value).lerp(value, factor[0, 0])
+        for (name, value), old in zip(own.items(), before, strict=True)
+    }
+    return functional_call(part, between, (x,))
 
 
 class Factor:
-    """One number, the same for every row: ``n -> n 1``. A trained model takes another: ``ganzoo compute … factor=0.8``.
+    """A place between two networks, 0 to 1: ``n -> n 1``. A trained model takes any: ``ganzoo compute … factor=0.8``.
 
     Paper: arXiv:1809.00219 section 3.4 (alpha).
 
     Args:
-        factor: The number.
+        factor: The place; drawn anew for every row, if not given.
     """
 
-    def __init__(self, factor: float = 0.8):
+    def __init__(self, factor: float | None = None):
         self.factor = factor
 
     def __call__(self, n: int) -> Tensor:
-        return torch.full((n, 1), float(self.factor))
+        return draw.uniform(n, 1) if self.factor is None else torch.full((n, 1), float(self.factor))
 
 
 def flat(part: nn.Module) -> Tensor:

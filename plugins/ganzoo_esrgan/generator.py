@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
+from ganzoo_esrgan.anchor import interpolated
 
 SLOPE = 0.2
 
@@ -54,7 +55,8 @@ class RRDBNet(nn.Module):
     A 3x3 convolution; `blocks` residual-in-residual dense blocks and a convolution, added to what they began with; for
     every doubling nearest upsampling, a convolution and leaky ReLU; two convolutions. Nothing is normalised. It takes
     images of any size in the range of the data, which it maps to (0, 1). In evaluation mode the output is clamped to
-    the range, and images larger than `tile` are computed in tiles that overlap.
+    the range, and images larger than `tile` are computed in tiles that overlap. With a `factor`, ``B 1``, the weights
+    lie between those that `regularizer.anchor` remembers, 0, and its own, 1.
 
     Paper: arXiv:1809.00219 section 3.1; layers and start as in the authors' code.
 
@@ -121,7 +123,9 @@ class RRDBNet(nn.Module):
         )
         initialise(self.blocks, "he", init_scale)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, factor: Tensor | None = None) -> Tensor:
+        if factor is not None:
+            return interpolated(self, x, factor)
         if self.training:
             return self.enlarge(x)
         return tiled(self.enlarge, x, self.scale, self.tile, self.margin).clamp(*self.range)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import torch
 from annotated_types import Gt
 from einops import rearrange, reduce
+from ganzoo_layers import images_only
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -47,6 +48,7 @@ class Holes:
         self.range, self.kind, self.share, self.cell = in_range or (0.0, 1.0), kind, share, cell
 
     def __call__(self, x: Tensor) -> Tensor:
+        images_only(x)
         (low, high), (height, width) = self.range, x.shape[2:]
         if self.kind == "centre":
             mask = x.new_full((len(x), 1, height, width), low)
@@ -54,7 +56,7 @@ class Holes:
             return mask
         coarse = draw.uniform(len(x), 1, *(math.ceil(side / self.cell) + 2 for side in (height, width)), device=x.device)
         scale = float(self.cell)
-        noise = interpolate(coarse, scale_factor=scale, mode="bicubic")[:, :, :, :]
+        noise = interpolate(coarse, scale_factor=scale, mode="bicubic")
         top, left = ((have - want) // 2 for have, want in zip(noise.shape[2:], (height, width), strict=True))
         noise = noise[:, :, top : top + height, left : left + width]
         wanted = draw.uniform(len(x), 1, low=self.share[0], high=self.share[1], device=x.device)
@@ -132,5 +134,6 @@ class HoleError:
 
 def weight(mask: Tensor, range: Range) -> Tensor:
     """1 where a mask is white and 0 where it is black, ``B 1 H W``, of masks of any number of channels."""
+    images_only(mask)
     low, high = range
     return (reduce(mask, "b c h w -> b 1 h w", "mean") > (low + high) / 2).to(mask.dtype)

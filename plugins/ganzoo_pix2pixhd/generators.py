@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ganzoo_layers import initialise, multiples, to_range
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
 from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
 
@@ -92,21 +93,21 @@ class LocalEnhancer(nn.Module):
     """A large image from a large input and the maps of a generator of half the size: ``B C H W, B M h w -> B C' H W``.
 
     A 7x7 convolution and one of stride 2 on the input, the maps added, `blocks` of two 3x3 convolutions with a skip, a
-    transposed convolution, a 7x7 one: ``L(x, G(halve(x)).maps)``.
+    transposed convolution, a 7x7 one: ``L(x, G(halve(x)).maps)``. Maps of the input's own size are halved first.
 
     Paper: arXiv:1711.11585 section 3.2 (G2), appendix A.
 
     Args:
         in_channels: Channels of the images given.
         in_size: Their height and width, both even; other such sizes do as well later.
-        cond_channels: Channels of the maps, an even number; half of them is the width at full size.
+        cond_channels: Channels of the maps; half of them is the width at full size.
         out_channels: Channels of the images made.
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         blocks: Residual blocks.
         init_scale: Standard deviation of the weights at the start.
 
     Raises:
-        ValueError: `cond_channels` is odd, or the sides are.
+        ValueError: a side is odd.
     """
 
     def __init__(
@@ -120,10 +121,8 @@ class LocalEnhancer(nn.Module):
         init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
-        if cond_channels % 2:
-            raise ValueError(f"maps of {cond_channels} channels cannot be halved; give an even number")
         divisible(in_size, 1)
-        width = cond_channels // 2
+        width = max(cond_channels // 2, 1)
         self.down = nn.Sequential(
             *opening(in_channels, width), *normed(nn.Conv2d(width, cond_channels, 3, 2, 1), cond_channels)
         )
@@ -138,6 +137,8 @@ class LocalEnhancer(nn.Module):
 
     def forward(self, x: Tensor, cond: Tensor) -> Tensor:
         divisible(x.shape[2:], 1)
+        if cond.shape[2:] == x.shape[2:]:
+            cond = avg_pool2d(cond, 2)
         return self.up(self.down(x) + cond)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from einops import rearrange, repeat
-from ganzoo_layers import initialise, to_range
+from ganzoo_layers import images_only, initialise, to_range
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
@@ -21,6 +21,7 @@ class InstanceEdges:
     """
 
     def __call__(self, x: Tensor) -> Tensor:
+        images_only(x)
         down = (x[:, :, 1:] != x[:, :, :-1]).any(1, keepdim=True)
         across = (x[:, :, :, 1:] != x[:, :, :, :-1]).any(1, keepdim=True)
         edge = torch.zeros_like(x[:, :1], dtype=torch.bool)
@@ -46,6 +47,7 @@ class Halve:
         self.times = times
 
     def __call__(self, x: Tensor) -> Tensor:
+        images_only(x)
         for _ in range(self.times):
             x = avg_pool2d(x, 3, 2, 1, count_include_pad=False)
         return x
@@ -54,8 +56,8 @@ class Halve:
 class InstanceEncoder(nn.Module):
     """Features of a real image, the same in all pixels of a thing: ``B C H W, B N H W -> B features H W``.
 
-    An encoder and decoder of 3x3 convolutions; its maps are averaged over each thing. Two pixels belong to one thing
-    where `cond` is the same in all its channels.
+    An encoder and decoder of 3x3 convolutions; its maps are averaged over each thing: ``E(real, things)``. Two pixels
+    belong to one thing where `things` is the same in all its channels; without it nothing is averaged.
 
     Paper: arXiv:1711.11585 section 3.4.
 
@@ -94,10 +96,10 @@ class InstanceEncoder(nn.Module):
         )
         initialise(self, "normal", init_scale)
 
-    def forward(self, x: Tensor, cond: Tensor) -> Tensor:
+    def forward(self, x: Tensor, things: Tensor | None = None) -> Tensor:
         divisible(x.shape[2:], self.downs)
         maps = self.net(x)
-        return maps if maps.is_meta else averaged(maps, cond)
+        return maps if things is None or maps.is_meta else averaged(maps, things)
 
 
 def averaged(maps: Tensor, things: Tensor) -> Tensor:

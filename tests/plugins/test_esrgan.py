@@ -9,7 +9,7 @@ import pytest
 import torch
 from ganzoo_data.photos import Photos
 from ganzoo_esrgan import degrade
-from ganzoo_esrgan.anchor import Anchor, Factor, Interpolate
+from ganzoo_esrgan.anchor import Anchor, Factor, interpolated
 from ganzoo_esrgan.degrade import Degrade
 from ganzoo_esrgan.discriminator import Discriminator
 from ganzoo_esrgan.generator import DenseBlock, RRDBNet
@@ -108,12 +108,12 @@ def test_interpolation_is_that_of_the_weights() -> None:
     x = torch.randn(4, 3)
     for alpha in (0.0, 0.3, 1.0):
         weight, bias = ((1 - alpha) * a + alpha * b for a, b in zip(old, part.parameters(), strict=True))
-        assert torch.allclose(Interpolate()(part, x, Factor(alpha)(4)), x @ weight.T + bias, atol=1e-6)
+        assert torch.allclose(interpolated(part, x, Factor(alpha)(4)), x @ weight.T + bias, atol=1e-6)
     Anchor().after_step(part)
-    assert torch.allclose(Interpolate()(part, x, Factor(0.0)(4)), part(x), atol=1e-6)
+    assert torch.allclose(interpolated(part, x, Factor(0.0)(4)), part(x), atol=1e-6)
     assert set(part.state_dict()) == {"weight", "bias", "anchor.weights"}
     with pytest.raises(ValueError, match="remembers no weights"):
-        Interpolate()(nn.Linear(3, 2), x, Factor()(4))
+        interpolated(nn.Linear(3, 2), x, Factor()(4))
 
 
 def test_only_the_first_phase_is_remembered() -> None:
