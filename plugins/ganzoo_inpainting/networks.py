@@ -32,7 +32,7 @@ class ContextEncoder(nn.Module):
         out_channels: Channels of the images made.
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         width: Channels after the first convolution.
-        bottleneck: Channels of the bottleneck.
+        bottleneck: Channels of the bottleneck; the authors trained with 4000.
         init_scale: Standard deviation of the weights at the start.
 
     Raises:
@@ -48,7 +48,7 @@ class ContextEncoder(nn.Module):
         out_channels: PositiveInt,
         out_range: tuple[float, float] | None = (-1.0, 1.0),
         width: PositiveInt = 64,
-        bottleneck: PositiveInt = 4000,
+        bottleneck: PositiveInt = 100,
         init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
