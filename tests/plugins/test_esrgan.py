@@ -229,7 +229,7 @@ def test_degraded_images_are_small_worse_and_follow_the_seed(channels: int) -> N
 
 
 def test_degradations_take_the_place_of_bicubic_by_one_override() -> None:
-    model = small("esrgan/esrgan", **{"parts.down": {"use": "op.degrade", "scale": 4}, "parts.G.scale": 4, "parts.up.up": 4})
+    model = small("esrgan/esrgan", **{"parts.down": {"use": "op.degrade", "scale": 4}})
     assert model.check() == []
     tr = trainer(model)
     assert tr.advance()
