@@ -15,8 +15,8 @@ class Anchor:
     """A part remembers the weights that it had: those after the last step of the players that hold it.
 
     ``with: {anchor: regularizer.anchor}`` makes room in the part for a second set of weights, which checkpoints hold;
-    ``after: {anchor: regularizer.anchor}`` of a player, in one phase, writes them after each of its steps. Training does
-    not change by it. ``G(x, factor)`` of `generator.rrdb` reads them. A part without such room is left alone.
+    ``after: {anchor: regularizer.anchor}`` of a player, in one phase, writes them after each of its steps. Nothing else
+    changes by it. ``G(x, factor)`` of `generator.rrdb` reads them. A part without such room is left alone.
 
     Paper: arXiv:1809.00219 section 3.4.
     """

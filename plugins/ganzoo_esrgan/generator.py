@@ -68,7 +68,7 @@ class RRDBNet(nn.Module):
         out_range: Range of the data.
         scale: 1, 2, 4, …; `out_size` over `in_size` if not given.
         width: Channels inside.
-        growth: Channels that each convolution of a dense block adds.
+        growth: Channels that each convolution of a dense block adds; half of `width` if not given.
         blocks: How many residual-in-residual dense blocks; the paper has 23, and 16 where it compares.
         residual: What the output of dense blocks is multiplied by before it is added.
         init_scale: The dense blocks' weights start as he et al. have them, times this.
@@ -91,7 +91,7 @@ class RRDBNet(nn.Module):
         out_range: tuple[float, float] | None = (-1.0, 1.0),
         scale: PositiveInt | None = None,
         width: PositiveInt = 64,
-        growth: PositiveInt = 32,
+        growth: PositiveInt | None = None,
         blocks: NonNegativeInt = 3,
         residual: NonNegativeFloat = 0.2,
         init_scale: NonNegativeFloat = 0.1,
@@ -109,6 +109,7 @@ class RRDBNet(nn.Module):
         if tile <= 2 * margin:
             raise ValueError(f"tile is {tile}, but should be above {2 * margin}, twice the margin")
         self.range, self.base, self.tile, self.margin = out_range or (0.0, 1.0), base, tile, margin
+        growth = growth or max(width // 2, 1)
         self.head = nn.Conv2d(in_channels, width, 3, padding=1)
         self.blocks = nn.Sequential(*(RRDB(width, growth, residual) for _ in range(blocks)))
         self.after = nn.Conv2d(width, width, 3, padding=1)

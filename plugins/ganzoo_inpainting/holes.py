@@ -54,7 +54,9 @@ class Holes:
             mask = x.new_full((len(x), 1, height, width), low)
             mask[:, :, height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2] = high
             return mask
-        coarse = draw.uniform(len(x), 1, *(math.ceil(side / self.cell) + 2 for side in (height, width)), device=x.device)
+        coarse = draw.uniform(
+            len(x), 1, *(math.ceil(side / self.cell) + 2 for side in (height, width)), device=x.device
+        )
         scale = float(self.cell)
         noise = interpolate(coarse, scale_factor=scale, mode="bicubic")
         top, left = ((have - want) // 2 for have, want in zip(noise.shape[2:], (height, width), strict=True))

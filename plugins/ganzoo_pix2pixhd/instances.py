@@ -91,9 +91,7 @@ class InstanceEncoder(nn.Module):
             layers += normed(nn.Conv2d(channels, 2 * channels, 3, 2, 1), 2 * channels)
         for channels in reversed(widths):
             layers += normed(nn.ConvTranspose2d(2 * channels, channels, 3, 2, 1, output_padding=1), channels)
-        self.net = nn.Sequential(
-            *layers, nn.ReflectionPad2d(3), nn.Conv2d(width, features, 7), to_range((-1.0, 1.0))
-        )
+        self.net = nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, features, 7), to_range((-1.0, 1.0)))
         initialise(self, "normal", init_scale)
 
     def forward(self, x: Tensor, things: Tensor | None = None) -> Tensor:
