@@ -29,6 +29,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.density_coverage": {"reference": IMAGES, "k": 2},
     "metric.psnr": {"in_range": (-1.0, 1.0)},
     "metric.ssim": {"in_range": (-1.0, 1.0)},
+    "metric.hole_error": {"in_range": (-1.0, 1.0)},
     "metric.r_precision": {"candidates": 3},
     "metric.circle": {"data": Circle(points=10)},
     "schedule.exponential": {"rate": 0.99},

@@ -24,7 +24,7 @@ from ganzoo_layers.conditional import (
     through,
 )
 from ganzoo_layers.labels import one_hot
-from ganzoo_layers.sizes import at_least, doubling_path, halvings, multiples, of_size
+from ganzoo_layers.sizes import at_least, doubling_path, halvings, images_only, multiples, of_size
 
 __all__ = [
     "Activation",
@@ -44,6 +44,7 @@ __all__ = [
     "discriminator_output",
     "doubling_path",
     "halvings",
+    "images_only",
     "in_turn",
     "initialise",
     "multiples",

@@ -71,6 +71,16 @@ def at_least(size: Sequence[int], least: int) -> None:
         raise ValueError(f"in_size {height}x{width} is too small: both sides should be at least {least}")
 
 
+def images_only(x: Tensor) -> None:
+    """Let only images pass.
+
+    Raises:
+        ValueError: it has other than four axes.
+    """
+    if x.ndim != 4:
+        raise ValueError(f"it takes images, B C H W, not {x.ndim} axes")
+
+
 def of_size(images: Tensor, size: Sequence[int]) -> None:
     """Let only images of one size pass: for networks whose last layer spans the map.
 
