@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from ganzoo_data.made_up import Random
+from ganzoo_discogan.mixtures import Mixtures
 from ganzoo_points.points import Circle, Ring
 from torchvision.models.vgg import cfgs, make_layers
 
@@ -32,6 +33,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.hole_error": {"in_range": (-1.0, 1.0)},
     "metric.r_precision": {"candidates": 3},
     "metric.circle": {"data": Circle(points=10)},
+    "metric.mode_map": {"data": Mixtures(points=10)},
     "schedule.exponential": {"rate": 0.99},
     "schedule.plateau": {"watch": "G.adversarial"},
     "schedule.cosine": {"T_max": 10},

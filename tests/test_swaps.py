@@ -40,6 +40,7 @@ JUDGES: dict[str, list[Judge]] = {
     "cogan/fashion_edges": [Judge("D", "D", "D(_, real_b)", "real_a", "fake_a")],
     "pix2pix/openmoji": [Judge("D", "D", "D(_, a)", "b", "fake")],
     "cyclegan/openmoji": [Judge("D_a", "D", "D_a", "a", "fake_a"), Judge("D_b", "D", "D_b", "b", "fake_b")],
+    "discogan/openmoji": [Judge("D_a", "D", "D_a", "real_a", "fake_a"), Judge("D_b", "D", "D_b", "real_b", "fake_b")],
     "srgan/photos": [Judge("D", "D", "D", "real", "sr")],
     "esrgan/photos": [Judge("D", "D", "D", "hr", "sr")],
     "inpainting/openmoji": [Judge("D", "D", "D", "image", "filled")],
