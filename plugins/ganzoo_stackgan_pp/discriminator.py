@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ganzoo_layers import of_size
 from ganzoo_stackgan.discriminator import Discriminator as Conditional
 from ganzoo_stackgan.stage_two import tiled
 from torch import Tensor, cat, nn
-from ganzoo_layers import of_size
 
 from ganzoo.bounds import NonNegativeInt, PositiveInt
 from ganzoo_stackgan_pp.branches import start
