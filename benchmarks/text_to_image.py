@@ -1,7 +1,7 @@
 """Whether generated emoji show what their captions say: ``python benchmarks/text_to_image.py RUN... [--seeds 4]``.
 
-For every caption of OpenMoji's test split one image is drawn with each seed. Of those, of the first stage's (``fake1``,
-where the model has one; enlarged bilinearly) and of the real drawings it prints
+For every caption of OpenMoji's test split one image is drawn with each seed. Of those, of smaller ones (``fake1`` and ``fake2``,
+where the model has them and they are 32x32 or more; enlarged bilinearly) and of the real drawings it prints
 
 * right: how many are nearer to their own caption than to nine others' by ``extractor.openmoji_ranker`` (chance 0.1),
 * energy: the mean squared difference of neighbouring pixels, of the range (-1, 1), at the size of the real drawings,
@@ -16,7 +16,7 @@ import torch
 from ganzoo_data.openmoji import OpenMoji
 from ganzoo_metrics.moments import frechet_distance
 from ganzoo_text.export import first_of
-from ganzoo_text.ranker import OpenMojiRanker
+from ganzoo_text.ranker import SIDE, OpenMojiRanker
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -43,10 +43,11 @@ def measure(run: str, seeds: int, best: bool) -> None:
     ranker = OpenMojiRanker((-1.0, 1.0))
     texts, known = ranker.text(test["text"]), ranker(train["real"]).features
     n = len(test["text"])
-    stages = [name for name in ("fake", "fake1") if name in opened.spec.flow]
+    stages = [name for name in ("fake", "fake2", "fake1") if name in opened.spec.flow]
     images = {
         name: torch.cat([opened.sample(n, seed, name, text=test["text"]) for seed in range(seeds)]) for name in stages
     }
+    images = {name: shown for name, shown in images.items() if shown.shape[2] >= SIDE}
     print(f"{run}: step {opened.step}, {n} captions, {seeds} seeds")
     for name, shown in {"real": test["real"], **images}.items():
         large = shown

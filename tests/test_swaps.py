@@ -51,6 +51,12 @@ JUDGES: dict[str, list[Judge]] = {
         Judge("D1", "D1", "D1(_, seen1)", "real1", "fake1"),
         Judge("D2", "D2", "D2(_, seen2)", "real", "fake"),
     ],
+    "stackgan_pp/openmoji": [
+        Judge("D1", "D1", "D1(_, seen)", "real1", "fake1"),
+        Judge("D2", "D2", "D2(_, seen)", "real2", "fake2"),
+        Judge("D3", "D3", "D3(_, seen)", "real", "fake"),
+    ],
+    "mc_gan/openmoji": [Judge("D", "D", "D(_, mask, seen)", "real", "fake")],
     "lapgan/classes": [
         Judge("D1", "D1", "D1(_, at1.coarse, label)", "at1.residual", "residual1"),
         Judge("D0", "D0", "D0(_, at0.coarse, label)", "at0.residual", "residual0"),
@@ -81,6 +87,10 @@ REFUSED = {
     ("improved_gan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
     ("improved_gan/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("improved_gan/fashion_mnist_sample", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("stackgan_pp/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("stackgan_pp/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("mc_gan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("mc_gan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
 }
