@@ -203,7 +203,7 @@ def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any
         if not equals:
             raise UserError(f"'{text}' is no input (write name=value, such as label=3)")
         opened.check_input(name)
-        if opened.prior_arguments(name):
+        if opened.sampling_arguments(name):
             found[name] = read_value(value, Origin(f"command line: {text}")).plain()
         else:
             found[name] = parse(name, value, opened.field(name), resize)

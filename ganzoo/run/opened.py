@@ -151,7 +151,8 @@ class Run:
             seed: The same seed gives the same samples.
             value: Another named value instead.
             given: Inputs by name: tensors ``n …``; for labels a number, a class name, or a list of those; for texts a
-                caption or a list of those. Also arguments of priors, such as ``truncation=0.5``.
+                caption or a list of those. Also arguments of priors, such as ``truncation=0.5``, and those of networks
+                that are made to be changed so, such as ``psi=0.7``.
 
         Raises:
             UserError: an input is needed that is not given, or does not fit.
@@ -174,9 +175,9 @@ class Run:
             raise UserError(f"n is {n}, but should be a whole number above 0")
         equation = self.equation(value)
         needed = Graph(self.spec).of(equation)
-        changes = {path: given[name] for name in given for path in self.prior_arguments(name, needed)}
+        changes = {path: given[name] for name in given for path in self.sampling_arguments(name, needed)}
         if changes:
-            rest = {name: item for name, item in given.items() if not self.prior_arguments(name, needed)}
+            rest = {name: item for name, item in given.items() if not self.sampling_arguments(name, needed)}
             return self.altered(changes).compute(value, n=n, seed=seed, **rest)
         for name in given:
             if name in (*self.fields, *self.spec.flow) and name not in needed:
@@ -190,13 +191,20 @@ class Run:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
         return self.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
 
-    def prior_arguments(self, name: str, needed: Collection[str] | None = None) -> list[str]:
-        """Where an argument of this name stands in the config, of the priors needed: ``parts.Z.truncation``."""
+    def sampling_arguments(self, name: str, needed: Collection[str] | None = None) -> list[str]:
+        """Where an argument of this name stands in the config, of the parts needed: ``parts.Z.truncation``.
+
+        Of a prior any argument can be given; of a network those that its class names in ``at_sampling``.
+        """
         if name in self.fields or name in self.spec.flow:
             return []
-        parts = self.spec.parts.values()
-        priors = [p for p in parts if p.kind == "prior" and (needed is None or p.name in needed)]
-        return [f"parts.{p.name}.{name}" for p in priors if name in factory.arguments(p.entry.load())]
+        found = []
+        for part in self.spec.parts.values():
+            if part.kind in ("prior", "generator", "encoder") and (needed is None or part.name in needed):
+                maker = part.entry.load()
+                known = factory.arguments(maker) if part.kind == "prior" else getattr(maker, "at_sampling", ())
+                found += [f"parts.{part.name}.{name}"] if name in known else []
+        return found
 
     def altered(self, changes: Mapping[str, Any]) -> Run:
         """The same weights in a model with another setting, such as a prior's: ``{"parts.Z.truncation": 0.5}``.
@@ -229,7 +237,7 @@ class Run:
     def check_input(self, name: str) -> None:
         """Raises UserError where that is neither a data field nor a named value."""
         known = [*self.fields, *self.spec.flow]
-        if name not in known and not self.prior_arguments(name):
+        if name not in known and not self.sampling_arguments(name):
             raise UserError(f"there is no input '{name}' ({choices(name, known)})")
 
     def in_rows(self, name: str, n: int | None = None) -> tuple[torch.Tensor, int]:

@@ -17,3 +17,4 @@ def register(zoo):
     zoo.regularizer("minibatch_deviation", "ganzoo_regularizers.layers:MinibatchDeviation")
     zoo.regularizer("equalized_rate", "ganzoo_regularizers.layers:EqualizedLearningRate")
     zoo.regularizer("historical_averaging", "ganzoo_regularizers.weights:HistoricalAveraging")
+    zoo.regularizer("path_length", "ganzoo_regularizers.paths:PathLength")
