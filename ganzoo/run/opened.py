@@ -7,7 +7,7 @@ import html
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -33,6 +33,9 @@ from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
 from ganzoo.store import checkpoint
 from ganzoo.store.folder import RunFolder
+
+if TYPE_CHECKING:
+    from ganzoo.run.project import Projected
 
 
 def _has_rows(item: Any) -> bool:
@@ -219,10 +222,34 @@ class Run:
         other.spec = config.from_plain(self.name, self.config, where, self.registry, (), changes)
         return other
 
+    def project(self, images: torch.Tensor, value: str | None = None, **settings: Any) -> Projected:
+        """The points, such as styles, from which the model makes images as near as possible to given ones, ``n C H W``.
+
+        Args:
+            images: The images to come near to, in the range of the data.
+            value: The named value to find; the only vector that samples are computed from, if not given.
+            settings: ``steps``, ``seed``, ``by``, an extractor among the parts, and ``given``, other inputs by name.
+
+        Raises:
+            UserError: there is no such value, samples do not depend on it, or sizes differ.
+        """
+        from ganzoo.run.project import project
+
+        return project(self, images, value, **settings)
+
+    def part(self, name: str) -> Any:
+        """One part; no other is loaded for it."""
+        return self._parts_of([name])[name]
+
     def field(self, name: str) -> Field | None:
         """What an input is: a data field, or a named value that is an image, in the range of the data's images."""
         if name in self.fields or name not in self.spec.flow:
             return self.fields.get(name)
+        shape = self.shape(name)
+        return Field("image", shape, image_range(self.fields)) if shape is not None and len(shape) == 3 else None
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a named value, without its rows; None where it is no tensor, or meta cannot compute it."""
         program = Program(self.spec.flow, self.blueprint.parts.__getitem__, self.blueprint.kind, dry=True)
         turn = dry_turn(self.blueprint)
         try:
@@ -230,9 +257,7 @@ class Run:
                 found = first(program.value(self.spec.flow[name])(turn))
         except EvaluationError:  # what meta cannot do
             return None
-        if not isinstance(found, torch.Tensor) or found.ndim != 4:
-            return None
-        return Field("image", tuple(found.shape[1:]), image_range(self.fields))
+        return tuple(found.shape[1:]) if isinstance(found, torch.Tensor) else None
 
     def check_input(self, name: str) -> None:
         """Raises UserError where that is neither a data field nor a named value."""

@@ -6,12 +6,12 @@ import math
 from typing import Literal
 
 import torch
-from ganzoo_augment.warp import warped
 from torch import Tensor, nn
 
 from ganzoo.bounds import Fraction, PositiveFloat, PositiveInt
 from ganzoo.parallel import distributed, draw
 from ganzoo.parallel.distributed import batch_mean
+from ganzoo_augment.warp import warped
 
 Kind = Literal[
     "flip",
@@ -82,7 +82,7 @@ class Ada(nn.Module):
             raise ValueError("kinds is empty, so nothing would be augmented")
         self.kinds, self.target, self.images, self.every = frozenset(kinds), target, images, every
         low, high = out_range or (-1.0, 1.0)
-        self.middle, self.half = (low + high) / 2, (high - low) / 2
+        self.middle, self.reach = (low + high) / 2, (high - low) / 2
         self.register_buffer("p", torch.tensor(float(start)))
         self.register_buffer("r", torch.zeros(()))
         self.register_buffer("signs", torch.zeros(()))
@@ -160,7 +160,7 @@ class Ada(nn.Module):
         def grey(x: Tensor) -> Tensor:
             return x.mean(1, keepdim=True)
 
-        x = (x - self.middle) / self.half + some("brightness", normal(0.2), 0.0)
+        x = (x - self.middle) / self.reach + some("brightness", normal(0.2), 0.0)
         x = x * some("contrast", normal(0.5).exp2(), 1.0)
         x = x - some("luma_flip", 2 * draw.uniform(n, high=2, device=x.device).floor(), 0.0) * grey(x)
         if x.shape[1] == 3:
@@ -168,7 +168,7 @@ class Ada(nn.Module):
             side = (x.roll(1, 1) - x.roll(2, 1)) / math.sqrt(3)  # the axis of greys times x
             x = grey(x) + (x - grey(x)) * angle.cos() + side * angle.sin()
         x = grey(x) + (x - grey(x)) * some("saturation", normal(1.0).exp2(), 1.0) if x.shape[1] > 1 else x
-        return x * self.half + self.middle
+        return x * self.reach + self.middle
 
 
 def _matrix(*entries: Tensor | float) -> Tensor:

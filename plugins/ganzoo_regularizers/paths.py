@@ -17,8 +17,8 @@ class PathLength(nn.Module):
     """A step in the space of styles changes the image by a length that is the same everywhere: E(||J^T y||_2 - a)^2.
 
     J is the derivative of the image by the style z, y ~ N(0, 1) / sqrt(H W) an image of noise, and a, kept as `mean`,
-    the mean of such lengths over training. J^T y is the gradient of <G(z), y>, so J is never made. With a style for each
-    layer, ``B layers n``, the squared length is the mean over the layers, as in the authors' code.
+    the mean of such lengths over training. J^T y is the gradient of <G(z), y>, so J is never made. With a style for
+    each layer, ``B layers n``, the squared length is the mean over the layers, as in the authors' code.
 
     The gradient reaches what makes the styles too: ``path(G(_), M(z))``. Any generator has such lengths, in its latent
     vector: ``path(G(_), z)``.

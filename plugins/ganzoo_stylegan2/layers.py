@@ -88,9 +88,7 @@ class Modulated(nn.Module):
     Paper: arXiv:1912.04958 eq. 1 and 3.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, size: int, styles: int, up: bool = False, demodulate: bool = True
-    ):
+    def __init__(self, inputs: int, outputs: int, size: int, styles: int, up: bool = False, demodulate: bool = True):
         super().__init__()
         self.affine = Linear(styles, inputs, start=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, size, size))

@@ -59,9 +59,9 @@ class Mapping(nn.Module):
         self.register_buffer("mean", torch.zeros(size))
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        agree(self.embedding is not None, label)
+        agree(self.num_classes > 0, label)
         x = normalised(z)
-        if self.embedding is not None:
+        if self.embedding is not None and label is not None:
             x = torch.cat([x, normalised(self.embedding(one_hot(label, self.num_classes)))], 1)
         for layer in self.layers:
             x = activated(layer(x, gain=GAIN))
