@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-BILINEAR, REFLECTED = 0, 1  # what torch's own operator calls them
+BILINEAR, REFLECTED = 0, 2  # what torch's own operator calls them
 
 
 class _Sample(torch.autograd.Function):

@@ -43,7 +43,7 @@ class PathLength(nn.Module):
         image = generator(z)
         noise = draw.normal(*image.shape, device=image.device) / math.sqrt(math.prod(image.shape[2:]))
         (gradient,) = torch.autograd.grad((image * noise).sum(), z, create_graph=True)
-        layers = math.prod(z.shape[1:-1])
+        layers = z.shape[1] if z.dim() == 3 else 1
         lengths = torch.linalg.vector_norm(gradient.flatten(1), dim=1) / math.sqrt(layers)
         mean = self.mean.lerp(batch_mean(lengths.detach().float()), 1 - self.decay)
         if self.training:
