@@ -72,11 +72,12 @@ def narrow(name: str) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in small(REGISTRY.find(name).load()).items()}
 
 
-def penalty(name: str) -> str:
-    """The term that a penalty makes, by the names of its parameters."""
-    meaning = {"critic": "D", "part": "D", "real": "real", "fake": "fake"}
-    taken = call_signature(REGISTRY.find(name).load()(**{}))
-    return f"reg({', '.join(meaning[p] for p in taken.parameters)})"
+def penalty(name: str, source: str) -> dict[str, str]:
+    """The term that a penalty makes, by the names of its parameters, for the player that it is about."""
+    meaning = {"critic": "D", "part": "D", "real": "real", "fake": "fake", "generator": "G", "z": source}
+    taken = call_signature(REGISTRY.find(name).load()(**{})).parameters
+    player = "G" if "generator" in taken else "D"
+    return {f"players.{player}.minimize.reg": f"reg({', '.join(meaning[p] for p in taken)})"}
 
 
 def overrides(cell: Cell) -> dict[str, Any]:
@@ -85,12 +86,14 @@ def overrides(cell: Cell) -> dict[str, Any]:
         "parts.D": {"use": cell.discriminator, **narrow(cell.discriminator)},
         "parts.adv": cell.adversarial,
     }
+    source = "z"
     if "x" in inspect.signature(REGISTRY.find(cell.generator).load().forward).parameters:
-        found["flow.fake"] = "G(real)"  # it makes images of images
+        source = "real"  # it makes images of images
+        found["flow.fake"] = "G(real)"
     if cell.regularizer != "none":
         name, way = cell.regularizer.split("@")
         if way == "penalty":
-            found |= {"parts.reg": name, "players.D.minimize.reg": penalty(name)}
+            found |= {"parts.reg": name, **penalty(name, source)}
         elif way == "after":
             found["players.D.after"] = {"reg": name}
         else:

@@ -113,7 +113,7 @@ def sample(
     Images that are given are brought to the size of the data; `compute` keeps theirs.
     """
     opened = api.open(run, "best" if best else "last", raw, code=code)
-    inputs = _inputs(given, opened, resize=True)
+    inputs = read_inputs(given, opened, resize=True)
     shown = [v.name for v in opened.spec.shown]
     across = opened.spec.show.across if (value or opened.spec.sample) in shown else None
     if rows in inputs:
@@ -121,7 +121,7 @@ def sample(
     if rows is not None:
         inputs[rows], across = opened.in_rows(rows, n)
     n = n or max((count for item in inputs.values() if (count := _count(item))), default=64)
-    found = opened.sample(n, seed, value, **{name: _stacked(item, n) for name, item in inputs.items()})
+    found = opened.sample(n, seed, value, **{name: stacked(item, n) for name, item in inputs.items()})
     _write(
         opened,
         found,
@@ -146,7 +146,7 @@ def compute(
 ) -> None:
     """Compute any named value from given inputs: translate a folder, upscale a photo, encode an image."""
     opened = api.open(run, "best" if best else "last", raw, code=code)
-    inputs = _inputs(given, opened, resize)
+    inputs = read_inputs(given, opened, resize)
     files = {
         name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)
     }
@@ -194,7 +194,8 @@ def _unlike(stems: list[str]) -> list[str]:
     return found
 
 
-def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any]:
+def read_inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any]:
+    """What the command line gives, by name: tensors, labels, captions, lists of image files, arguments of parts."""
     from ganzoo.run.inputs import parse
 
     found = {}
@@ -203,7 +204,7 @@ def _inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str, Any
         if not equals:
             raise UserError(f"'{text}' is no input (write name=value, such as label=3)")
         opened.check_input(name)
-        if opened.prior_arguments(name):
+        if opened.sampling_arguments(name):
             found[name] = read_value(value, Origin(f"command line: {text}")).plain()
         else:
             found[name] = parse(name, value, opened.field(name), resize)
@@ -217,7 +218,7 @@ def _count(item: Any) -> int:
     return len(item) if hasattr(item, "shape") else 0
 
 
-def _stacked(item: Any, n: int) -> Any:
+def stacked(item: Any, n: int) -> Any:
     """Images given for sampling: as many rows as are wanted, repeating what there is."""
     if isinstance(item, list) and item and isinstance(item[0], tuple):
         import torch

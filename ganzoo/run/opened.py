@@ -7,7 +7,7 @@ import html
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -33,6 +33,9 @@ from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
 from ganzoo.store import checkpoint
 from ganzoo.store.folder import RunFolder
+
+if TYPE_CHECKING:
+    from ganzoo.run.project import Projected
 
 
 def _has_rows(item: Any) -> bool:
@@ -151,7 +154,8 @@ class Run:
             seed: The same seed gives the same samples.
             value: Another named value instead.
             given: Inputs by name: tensors ``n …``; for labels a number, a class name, or a list of those; for texts a
-                caption or a list of those. Also arguments of priors, such as ``truncation=0.5``.
+                caption or a list of those. Also arguments of priors, such as ``truncation=0.5``, and those of networks
+                that are made to be changed so, such as ``psi=0.7``.
 
         Raises:
             UserError: an input is needed that is not given, or does not fit.
@@ -174,9 +178,9 @@ class Run:
             raise UserError(f"n is {n}, but should be a whole number above 0")
         equation = self.equation(value)
         needed = Graph(self.spec).of(equation)
-        changes = {path: given[name] for name in given for path in self.prior_arguments(name, needed)}
+        changes = {path: given[name] for name in given for path in self.sampling_arguments(name, needed)}
         if changes:
-            rest = {name: item for name, item in given.items() if not self.prior_arguments(name, needed)}
+            rest = {name: item for name, item in given.items() if not self.sampling_arguments(name, needed)}
             return self.altered(changes).compute(value, n=n, seed=seed, **rest)
         for name in given:
             if name in (*self.fields, *self.spec.flow) and name not in needed:
@@ -190,13 +194,20 @@ class Run:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
         return self.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
 
-    def prior_arguments(self, name: str, needed: Collection[str] | None = None) -> list[str]:
-        """Where an argument of this name stands in the config, of the priors needed: ``parts.Z.truncation``."""
+    def sampling_arguments(self, name: str, needed: Collection[str] | None = None) -> list[str]:
+        """Where an argument of this name stands in the config, of the parts needed: ``parts.Z.truncation``.
+
+        Of a prior any argument can be given; of a network those that its class names in ``at_sampling``.
+        """
         if name in self.fields or name in self.spec.flow:
             return []
-        parts = self.spec.parts.values()
-        priors = [p for p in parts if p.kind == "prior" and (needed is None or p.name in needed)]
-        return [f"parts.{p.name}.{name}" for p in priors if name in factory.arguments(p.entry.load())]
+        found = []
+        for part in self.spec.parts.values():
+            if part.kind in ("prior", "generator", "encoder") and (needed is None or part.name in needed):
+                maker = part.entry.load()
+                known = factory.arguments(maker) if part.kind == "prior" else getattr(maker, "at_sampling", ())
+                found += [f"parts.{part.name}.{name}"] if name in known else []
+        return found
 
     def altered(self, changes: Mapping[str, Any]) -> Run:
         """The same weights in a model with another setting, such as a prior's: ``{"parts.Z.truncation": 0.5}``.
@@ -211,10 +222,34 @@ class Run:
         other.spec = config.from_plain(self.name, self.config, where, self.registry, (), changes)
         return other
 
+    def project(self, images: torch.Tensor, value: str | None = None, **settings: Any) -> Projected:
+        """The points, such as styles, from which the model makes images as near as possible to given ones, ``n C H W``.
+
+        Args:
+            images: The images to come near to, in the range of the data.
+            value: The named value to find; the only vector that samples are computed from, if not given.
+            settings: ``steps``, ``seed``, ``by``, an extractor among the parts, and ``given``, other inputs by name.
+
+        Raises:
+            UserError: there is no such value, samples do not depend on it, or sizes differ.
+        """
+        from ganzoo.run.project import project
+
+        return project(self, images, value, **settings)
+
+    def part(self, name: str) -> Any:
+        """One part; no other is loaded for it."""
+        return self._parts_of([name])[name]
+
     def field(self, name: str) -> Field | None:
         """What an input is: a data field, or a named value that is an image, in the range of the data's images."""
         if name in self.fields or name not in self.spec.flow:
             return self.fields.get(name)
+        shape = self.shape(name)
+        return Field("image", shape, image_range(self.fields)) if shape is not None and len(shape) == 3 else None
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The shape of a named value, without its rows; None where it is no tensor, or meta cannot compute it."""
         program = Program(self.spec.flow, self.blueprint.parts.__getitem__, self.blueprint.kind, dry=True)
         turn = dry_turn(self.blueprint)
         try:
@@ -222,14 +257,12 @@ class Run:
                 found = first(program.value(self.spec.flow[name])(turn))
         except EvaluationError:  # what meta cannot do
             return None
-        if not isinstance(found, torch.Tensor) or found.ndim != 4:
-            return None
-        return Field("image", tuple(found.shape[1:]), image_range(self.fields))
+        return tuple(found.shape[1:]) if isinstance(found, torch.Tensor) else None
 
     def check_input(self, name: str) -> None:
         """Raises UserError where that is neither a data field nor a named value."""
         known = [*self.fields, *self.spec.flow]
-        if name not in known and not self.prior_arguments(name):
+        if name not in known and not self.sampling_arguments(name):
             raise UserError(f"there is no input '{name}' ({choices(name, known)})")
 
     def in_rows(self, name: str, n: int | None = None) -> tuple[torch.Tensor, int]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganzoo.registry import Entry
 from ganzoo.testing.common import drawing, seeded
-from ganzoo.testing.inputs import Example, arrange, critic, net, parameters_of
+from ganzoo.testing.inputs import Example, arrange, critic, images, net, parameters_of
 
 
 def adversarial(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
@@ -60,6 +60,7 @@ def regularizer(entry: Entry, factory: Callable[..., Any], args: Mapping[str, An
         for example in (Example(1, (8, 12)), Example(points=True)):
             generator = seeded()
             given = {**example.inputs(generator), "critic": critic(example, generator), "part": net()}
+            given["generator"] = images(example, generator)
             values = []
             for _ in range(2):
                 fresh = factory(**args)  # a penalty may keep something from call to call

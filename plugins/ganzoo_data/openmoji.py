@@ -11,6 +11,7 @@ import numpy as np
 from einops import rearrange
 from PIL import Image
 
+from ganzoo.bounds import PositiveInt
 from ganzoo.data.arrays import label_field
 from ganzoo.data.fields import Field
 from ganzoo_data.base import ImageSet, Split
@@ -35,6 +36,7 @@ class OpenMoji(ImageSet):
         split: ``train`` or ``test``.
         range: The values of black and white: (-1, 1) or (0, 1).
         size: Side of the images; below 64 each pixel is the mean of the area it covers.
+        count: Number of drawings for training, taken evenly from all of them; all if not given.
 
     Raises:
         ValueError: an argument is out of bounds.
@@ -46,13 +48,16 @@ class OpenMoji(ImageSet):
         split: Split = "train",
         range: tuple[float, float] = (-1.0, 1.0),
         size: int = TILE,
+        count: PositiveInt | None = None,
     ):
         super().__init__(split, range)
         if not fields or len(set(fields)) != len(fields) or not set(fields) <= set(NAMES):
             raise ValueError(f"fields is {list(fields)}, but should be some of {', '.join(NAMES)}, each once")
         if not 1 <= size <= TILE:
             raise ValueError(f"size is {size}, but should be from 1 to 64, the size of the drawings")
-        self.names, self.size = tuple(fields), size
+        self.names, self.size, self.count = tuple(fields), size, count
+        if count is not None and count > (most := sum(row["split"] == "train" for row in captions())):
+            raise ValueError(f"count is {count}, but there are {most} drawings for training")
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
@@ -67,7 +72,10 @@ class OpenMoji(ImageSet):
     @property
     def numbers(self) -> np.ndarray:
         """The tiles of this split, int64 ``N``."""
-        return np.array([i for i, row in enumerate(captions()) if row["split"] == self.split])
+        found = np.array([i for i, row in enumerate(captions()) if row["split"] == self.split])
+        if self.count is None or self.split == "test":
+            return found
+        return found[np.arange(self.count) * len(found) // self.count]
 
     @property
     def labels(self) -> np.ndarray:

@@ -18,3 +18,4 @@ def register(zoo):
     zoo.regularizer("equalized_rate", "ganzoo_regularizers.layers:EqualizedLearningRate")
     zoo.regularizer("virtual_batch_norm", "ganzoo_regularizers.virtual:VirtualBatchNorm")
     zoo.regularizer("historical_averaging", "ganzoo_regularizers.weights:HistoricalAveraging")
+    zoo.regularizer("path_length", "ganzoo_regularizers.paths:PathLength")
