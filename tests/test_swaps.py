@@ -50,6 +50,7 @@ JUDGES: dict[str, list[Judge]] = {
         Judge("D0", "D0", "D0(_, at0.coarse, label)", "at0.residual", "residual0"),
     ],
     "sgan/fashion_mnist_sample": [Judge("D0", "D0", "D0", "real", "made0")],  # D1 judges features, not images
+    "simgan/drawn_clothes": [Judge("D", "D", "D", "real_b", "refined")],
 }
 NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # it is a convolution, or there is none
 REFUSED = {
@@ -67,6 +68,8 @@ REFUSED = {
     ("gan_cls/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("stackgan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("stackgan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("simgan/drawn_clothes", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("simgan/drawn_clothes", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
 }
