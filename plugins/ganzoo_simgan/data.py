@@ -29,11 +29,23 @@ class DrawnClothes(Unpaired):
         split: ``train`` or ``test``.
         range: The values of black and white: (-1, 1) or (0, 1).
         drawings: How many drawings there are to train on; 2000 others are for testing.
+        greys: The darkest and the lightest grey of a drawing, from 0 for black to 1 for white; two alike for flat ones.
+
+    Raises:
+        ValueError: an argument is out of bounds.
     """
 
-    def __init__(self, split: Split = "train", range: tuple[float, float] = (-1.0, 1.0), drawings: PositiveInt = 5000):
+    def __init__(
+        self,
+        split: Split = "train",
+        range: tuple[float, float] = (-1.0, 1.0),
+        drawings: PositiveInt = 5000,
+        greys: tuple[float, float] = (0.5, 0.5),
+    ):
         super().__init__(split, range)
-        self.drawings = drawings
+        if not 0 < greys[0] <= greys[1] <= 1:
+            raise ValueError(f"greys is {list(greys)}, but should be [dark, light], from above 0 to 1")
+        self.drawings, self.greys = drawings, greys
 
     def photographs(self) -> FashionMnistSample:
         return FashionMnistSample(self.split, self.range)
@@ -45,7 +57,7 @@ class DrawnClothes(Unpaired):
 
     def load(self) -> dict[str, np.ndarray]:
         train = self.split == "train"
-        drawn, labels = clothes(self.drawings if train else TEST, seed=int(not train))
+        drawn, labels = clothes(self.drawings if train else TEST, seed=int(not train), greys=self.greys)
         rows = self.photographs().load()
         return {"real_a": drawn, "label_a": labels, "real_b": rows["real"], "label_b": rows["label"]}
 

@@ -14,11 +14,11 @@ Points = list[tuple[float, float]]
 class Pen:
     """An image from 0 to 1 in both directions, drawn on with greys from 0 to 1, and a source of measures."""
 
-    def __init__(self, random: np.random.Generator, side: int):
+    def __init__(self, random: np.random.Generator, side: int, greys: tuple[float, float]):
         self.random, self.side = random, side * SCALE
         self.image = Image.new("L", (self.side, self.side))
         self.draw = ImageDraw.Draw(self.image)
-        self.grey = self.between(0.4, 1.0)
+        self.grey = self.between(*greys)
 
     def between(self, low: float, high: float) -> float:
         return float(self.random.uniform(low, high))
@@ -127,13 +127,15 @@ CLOTHES: tuple[Callable[[Pen], None], ...] = (
 )  # fmt: skip
 
 
-def clothes(count: int, seed: int, side: int = 28) -> tuple[np.ndarray, np.ndarray]:
-    """So many drawings, the classes in turn: grey bytes ``count side side 1`` and labels ``count``."""
+def clothes(
+    count: int, seed: int, greys: tuple[float, float] = (0.5, 0.5), side: int = 28
+) -> tuple[np.ndarray, np.ndarray]:
+    """So many drawings in greys between two, the classes in turn: bytes ``count side side 1`` and labels ``count``."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % len(CLOTHES)
     images = np.zeros((count, side, side, 1), np.uint8)
     for image, label in zip(images, labels, strict=True):
-        pen = Pen(random, side)
+        pen = Pen(random, side, greys)
         CLOTHES[label](pen)
         image[..., 0] = pen.pixels()
     return images, labels.astype(np.int64)
