@@ -64,6 +64,7 @@ JUDGES: dict[str, list[Judge]] = {
     "stylegan2/fashion_mnist_sample": [Judge("D", "D", "D", "x", "fake")],
     "ada/openmoji": [Judge("D", "D", "D(ada(_))", "x", "fake")],
     "sgan/fashion_mnist_sample": [Judge("D0", "D0", "D0", "real", "made0")],  # D1 judges features, not images
+    "simgan/drawn_clothes": [Judge("D", "D", "D", "real_b", "refined")],
 }
 NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # it is a convolution, or there is none
 REFUSED = {
@@ -93,6 +94,8 @@ REFUSED = {
     ("stackgan_pp/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("mc_gan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("mc_gan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("simgan/drawn_clothes", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("simgan/drawn_clothes", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
 }

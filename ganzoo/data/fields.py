@@ -22,6 +22,7 @@ class Field:
         range: The values that images and bounded vectors lie in.
         classes: The names of a label's classes.
         frequencies: How often each class occurs; labels that are not given are drawn from it.
+        blocks: How the numbers of a vector belong together: 1 stands alone, k are a choice among k, one-hot.
         encoder: The component that made a text's embeddings from captions, and makes those of captions that are given.
     """
 
@@ -31,6 +32,7 @@ class Field:
     classes: tuple[str, ...] = ()
     frequencies: tuple[float, ...] = ()
     encoder: str | None = None
+    blocks: tuple[int, ...] = ()
 
     def batch(self, n: int, device: torch.device | str = "cpu", generator: torch.Generator | None = None) -> Any:
         """A made-up batch of this field: right in type, shape and range, meaningless otherwise."""

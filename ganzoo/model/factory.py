@@ -25,7 +25,7 @@ INPUT_FACTS = {
     "num_classes": "label",
 }
 # Facts of the data field that the part is `like:`; what a network takes has the range of what it resembles.
-OUTPUT_FACTS = ("out_channels", "out_size", "out_shape", "out_range", "in_range")
+OUTPUT_FACTS = ("out_channels", "out_size", "out_shape", "out_range", "out_blocks", "in_range")
 # Of the data's field of texts: the component that made its embeddings of captions.
 TEXT_FACTS = ("text_encoder",)
 # What only the engine can give.

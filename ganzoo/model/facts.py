@@ -240,6 +240,8 @@ def _input_fact(name: str, value: Any, expr: Expr) -> Any:
 def _output_fact(name: str, like: Field) -> Any:
     if name in ("out_range", "in_range"):
         return like.range
+    if name == "out_blocks":
+        return like.blocks
     if name == "out_shape":
         return like.shape
     if len(like.shape) != 3:

@@ -1,4 +1,4 @@
-"""What a person looks at: grids of images with perhaps a score below each, scatters of points."""
+"""What a person looks at: grids of images with perhaps a score below each, scatters of points; or see `charts`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ganzoo.contract import first
 from ganzoo.data.arrays import to_uint8
 from ganzoo.data.fields import Field
+from ganzoo.run import charts
 
 GAP = 2
 LABEL = 14
@@ -32,13 +33,14 @@ def picture(
     real: torch.Tensor | None = None,
     across: int | None = None,
 ) -> Image.Image | None:
-    """One picture of the values shown: a grid for one image value, a column each for several, a scatter for points.
+    """One picture of the values shown: a grid for one image value, a column each for several, a scatter for points,
+    panels of lines for series, means and spreads for other rows of numbers.
 
     Args:
         columns: The values by name, ``n …`` each.
         fields: The data's fields; images are in the range of its images.
         scores: A number for each sample, written below it.
-        real: Points of the data, drawn behind the generated ones.
+        real: Points, series or rows of the data, drawn beside the generated ones.
         across: Images in a row of a grid of one value; near square if not given.
 
     Returns:
@@ -48,8 +50,15 @@ def picture(
     images = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 4}
     if images:
         return grid(images, image_range(fields), scores, across)
-    points = {n: t for n, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 2 and t.shape[1] == 2}
-    return scatter(points, real) if points else None
+    rows = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim in (2, 3) and len(t)}
+    for shape in dict.fromkeys(t.shape[1:] for t in rows.values()):
+        alike = {name: t for name, t in rows.items() if t.shape[1:] == shape}
+        beside = real if real is not None and real.shape[1:] == shape else None
+        if len(shape) == 2:
+            return charts.lines(alike, beside)
+        if shape[0] > 1:
+            return scatter(alike, beside) if shape[0] == 2 else charts.spreads(alike, beside)
+    return None
 
 
 def grid(

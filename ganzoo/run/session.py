@@ -325,7 +325,11 @@ class Session:
             self.heed(found, self.health.see(self.trainer.step, found))
         scores = first(results.pop()) if spec.score else None
         columns = dict(zip((v.name for v in spec.shown), results, strict=True))
-        real = next((t for t in given.values() if t.ndim == 2 and t.shape[1] == 2), None)
+        shapes = {first(t).shape[1:] for t in columns.values()}
+        vectors = (
+            given[name] for name, field in self.blueprint.fields.items() if name in given and field.kind == "vector"
+        )
+        real = next((t for t in vectors if t.shape[1:] in shapes), None)
         image = picture(columns, self.blueprint.fields, scores, real, across)
         if image is not None:
             self.tell("on_samples", step=self.trainer.step, picture=image)

@@ -46,6 +46,7 @@ class Example:
             "in_shape": self.shape,
             "out_shape": self.shape,
             "out_range": None if self.points else self.range,
+            "out_blocks": (),
             "in_range": None if self.points else self.range,
             "cond_channels": self.channels,
             "steps": 100,
