@@ -28,5 +28,6 @@ def register(zoo):
     for name, attribute in SCHEDULES.items():
         zoo.schedule(name, f"torch.optim.lr_scheduler:{attribute}")
     zoo.schedule("linear", "ganzoo_optim.schedules:Linear")
+    zoo.schedule("cosine_between", "ganzoo_optim.schedules:CosineBetween")
     zoo.schedule("exponential", "ganzoo_optim.schedules:Exponential")
     zoo.schedule("plateau", "ganzoo_optim.schedules:Plateau")

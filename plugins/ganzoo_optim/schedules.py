@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from ganzoo.bounds import Fraction, NonNegativeFloat, PositiveInt
@@ -35,6 +36,28 @@ class Linear:
     def __call__(self, step: int) -> float:
         done = min(max((step - self.start) / (self.stop - self.start), 0.0), 1.0)
         return self.begin + (self.end - self.begin) * done
+
+
+class CosineBetween(Linear):
+    """From `begin` to `end` along half a cosine between two steps, constant outside.
+
+    begin + (end - begin) (1 - cos(pi t)) / 2,  t from 0 to 1
+
+    Paper: arXiv:1608.03983 eq. 5, without restarts; arXiv:2501.05441 (all that its training changes).
+
+    Args:
+        start: The step at which it begins; below 1, the part of training after which it does.
+        stop: The step at which it ends; the last of training if not given.
+        begin: The factor up to `start`.
+        end: The factor from `stop` on.
+
+    Raises:
+        ValueError: `stop` is not after `start`.
+    """
+
+    def __call__(self, step: int) -> float:
+        done = min(max((step - self.start) / (self.stop - self.start), 0.0), 1.0)
+        return self.begin + (self.end - self.begin) * (1 - math.cos(math.pi * done)) / 2
 
 
 class Exponential:
