@@ -55,7 +55,7 @@ class Mixtures(Arrays):
 
     def load(self) -> dict[str, np.ndarray]:
         random = np.random.default_rng(self.seed)
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for name, centers, std in (("a", self.sources, self.std_a), ("b", self.centers, self.std)):
             label = random.integers(len(centers), size=self.points)
             noise = std * random.standard_normal((self.points, 2))
