@@ -59,8 +59,9 @@ class DnCNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             return self.clean(x)
-        whole = self.tile is None
-        return (self.clean(x) if whole else tiled(self.clean, x, 1, self.tile, self.depth)).clamp(*self.range)
+        if self.tile is None:
+            return self.clean(x).clamp(*self.range)
+        return tiled(self.clean, x, 1, self.tile, self.depth).clamp(*self.range)
 
     def clean(self, x: Tensor) -> Tensor:
         """The whole image at once, not clamped."""
