@@ -1,7 +1,7 @@
 """Whether generated emoji show what their captions say: ``python benchmarks/text_to_image.py RUN... [--seeds 4]``.
 
-For every caption of OpenMoji's test split one image is drawn with each seed. Of those, of smaller ones (``fake1`` and ``fake2``,
-where the model has them and they are 32x32 or more; enlarged bilinearly) and of the real drawings it prints
+For every caption of OpenMoji's test split one image is drawn with each seed. Of those, of smaller ones (``fake1``,
+``fake2``, where the model has them and they are 32x32 or more; enlarged bilinearly) and of the real drawings it prints
 
 * right: how many are nearer to their own caption than to nine others' by ``extractor.openmoji_ranker`` (chance 0.1),
 * energy: the mean squared difference of neighbouring pixels, of the range (-1, 1), at the size of the real drawings,

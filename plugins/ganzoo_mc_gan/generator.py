@@ -22,7 +22,7 @@ class Composed(NamedTuple):
 
 
 class Generator(nn.Module):
-    """A background, noise and a condition become that background with an object on it: ``B C H W, B z, B text -> Composed``.
+    """An object drawn onto a background, from noise and a condition: ``B C H W, B z, B text -> Composed``.
 
     The background is halved `levels` times, without activations; noise and condition start the maps of the object,
     which meet the background's maps in a synthesis block before each doubling.

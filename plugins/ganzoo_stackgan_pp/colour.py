@@ -31,7 +31,7 @@ class ColourConsistency:
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of the pixels of each image: ``B C H W -> B C, B C C``. Paper: arXiv:1710.10916 section 4.3."""
+    """Mean and covariance of the pixels of each image: ``B C H W -> B C, B C C``. Source: arXiv:1710.10916, 4.3."""
     mu = reduce(x, "b c h w -> b c", "mean")
     apart = rearrange(x, "b c h w -> b c (h w)") - rearrange(mu, "b c -> b c 1")
     return mu, einsum(apart, apart, "b i p, b j p -> b i j") / apart.shape[2]

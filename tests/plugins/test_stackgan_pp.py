@@ -26,7 +26,7 @@ def test_each_branch_doubles_the_size_and_halves_the_channels(tree: tuple[Root, 
     drawn += [tree[2](drawn[1].features, text)]
     assert [tuple(d.image.shape[1:]) for d in drawn] == [(3, 8, 8), (3, 16, 16), (1, 32, 32)]
     assert [tuple(d.features.shape[1:]) for d in drawn] == [(8, 8, 8), (4, 16, 16), (2, 32, 32)]
-    assert 0 < drawn[2].image.min() and drawn[2].image.max() < 1
+    assert drawn[2].image.min() > 0 and drawn[2].image.max() < 1
 
 
 def test_every_branch_reads_the_condition(tree: tuple[Root, Branch, Branch]) -> None:
