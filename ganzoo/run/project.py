@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.config.expression import names
+from ganzoo.config.static import Graph
 from ganzoo.contract import first
 from ganzoo.errors import UserError, choices, listed
 from ganzoo.model.inference import Inference
@@ -69,6 +70,8 @@ def project(
     value = value or vector(run)
     if value not in run.spec.flow:
         raise UserError(f"there is no value '{value}' ({choices(value, run.spec.flow)})")
+    if value not in Graph(run.spec).of(equation):
+        raise UserError(f"{run.spec.sample} does not depend on {value}")
     inference = run.inference(equation)
     extractors = [part.name for part in run.spec.parts.values() if part.kind == "extractor"]
     if by is not None and by not in extractors:
@@ -147,8 +150,6 @@ def _descend(
                 apart = (first(judge(made)) - wanted).square().sum(1)
                 loss = loss + (apart / wanted.square().sum(1)).sum()
             optimizer.zero_grad()
-            if not loss.requires_grad:
-                raise UserError(f"{run.spec.sample} does not depend on {value}")
             loss.backward()
             optimizer.step()
         with torch.no_grad():

@@ -35,8 +35,6 @@ def test_flips_and_quarter_turns_move_pixels_exactly() -> None:
 
 def test_shifts_are_by_whole_pixels_and_edges_are_reflected() -> None:
     shifted = only("shift")(X)
-    wide = torch.nn.functional.pad(X, (2, 2, 2, 2), mode="symmetric") if False else None
-    assert wide is None
     found = torch.zeros(len(X), dtype=torch.bool)
     for down in range(-2, 3):
         for right in range(-2, 3):
@@ -79,11 +77,10 @@ def test_colours_are_changed_as_they_say() -> None:
 
 
 def test_a_change_is_made_with_probability_p() -> None:
-    made = only("brightness", start=0.25)(X.repeat(8, 1, 1, 1))
-    changed = (made - X.repeat(8, 1, 1, 1)).abs().amax((1, 2, 3)) > 1e-6
+    many = X.repeat(8, 1, 1, 1)
+    changed = (only("brightness", start=0.25)(many) - many).abs().amax((1, 2, 3)) > 1e-6
     assert changed.float().mean().item() == pytest.approx(0.25, abs=0.06)
-    disc = X.repeat(8, 1, 1, 1)
-    turned = (only("rotate", start=0.25)(disc) - disc).abs().amax((1, 2, 3)) > 1e-3
+    turned = (only("rotate", start=0.25)(many) - many).abs().amax((1, 2, 3)) > 1e-3
     assert turned.float().mean().item() == pytest.approx(0.25, abs=0.06), "before or after stretching, not twice"
 
 
@@ -116,7 +113,7 @@ def test_penalties_go_through_it() -> None:
     weight = torch.randn(3 * 16 * 16, requires_grad=True)
 
     def critic(x: Tensor) -> Tensor:
-        return (Ada(start=1.0)(x).flatten(1) @ weight).tanh()
+        return (Ada(start=1.0)(x).flatten(1) @ weight / 30).tanh()
 
     R1()(critic, X[:4]).backward()
     assert weight.grad is not None and torch.isfinite(weight.grad).all() and weight.grad.abs().sum() > 0

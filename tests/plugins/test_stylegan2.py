@@ -214,7 +214,7 @@ def test_truncation_in_w_is_asked_for_at_sampling(run: Path) -> None:
     noisy, plain = opened.sample(2, psi=0.0), opened.sample(2, psi=0.0, noise=False)
     assert torch.allclose(plain[0], plain[1], atol=1e-6)
     assert not torch.allclose(noisy[0], noisy[1], atol=1e-6), "one style for all, so only noise tells them apart"
-    with pytest.raises(UserError, match=r"psi.*at most 1"):
+    with pytest.raises(UserError, match=r"psi.*from 0 to 1"):
         opened.sample(2, psi=2.0)
     with pytest.raises(UserError, match="there is no input 'layers'"):
         opened.sample(2, layers=2)
