@@ -41,7 +41,7 @@ class TableTstr:
 
 
 class Marginals:
-    """How far the columns of made rows are from those of real ones: ``marginals(fake) -> {numbers, categories, floor}``.
+    """How far columns of made rows are from those of real ones: ``marginals(fake) -> {numbers, categories, floor}``.
 
     `numbers` is the mean over columns of the largest difference of the distribution functions (Kolmogorov and Smirnov),
     `categories` that of half the summed differences of the frequencies, both from 0 to 1 and against the rows of
@@ -62,7 +62,8 @@ class Marginals:
         numbers, categories = self._distances(self.code.decode(fake.detach().float().cpu().numpy()))
         found = {"numbers": _mean(numbers), "categories": _mean(categories)}
         if self.held is not None:
-            found["floor"] = _mean([*sum(self._distances(self.held), [])])
+            numbers, categories = self._distances(self.held)
+            found["floor"] = _mean(numbers + categories)
         return Measured(found, {"n_real": len(next(iter(self.real.values())))})
 
     def _distances(self, cells: dict[str, np.ndarray]) -> tuple[list[float], list[float]]:
