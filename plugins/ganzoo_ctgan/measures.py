@@ -24,16 +24,19 @@ class TableTstr:
 
     Args:
         data: A table with a target.
-        epochs: Passes over the rows; but at least 300 steps are made.
+        epochs: Passes over the rows; but at least `least` steps are made.
+        least: Steps.
         lr: The learning rate at the beginning.
         seed: Seed of the classifiers.
     """
 
     better = "higher"
 
-    def __init__(self, data: Table, epochs: PositiveInt = 30, lr: PositiveFloat = 2e-3, seed: int = 0):
+    def __init__(
+        self, data: Table, epochs: PositiveInt = 30, least: PositiveInt = 300, lr: PositiveFloat = 2e-3, seed: int = 0
+    ):
         self.rows = data.labelled()
-        self.tstr = Tstr(self.rows, epochs=epochs, least=300, lr=lr, seed=seed)
+        self.tstr = Tstr(self.rows, epochs=epochs, least=least, lr=lr, seed=seed)
 
     def __call__(self, fake: Tensor) -> Measured:
         x, label = self.rows.parted(fake.detach().float().cpu().numpy())
