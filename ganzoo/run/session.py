@@ -326,10 +326,8 @@ class Session:
         scores = first(results.pop()) if spec.score else None
         columns = dict(zip((v.name for v in spec.shown), results, strict=True))
         shapes = {first(t).shape[1:] for t in columns.values()}
-        vectors = (
-            given[name] for name, field in self.blueprint.fields.items() if name in given and field.kind == "vector"
-        )
-        real = next((t for t in vectors if t.shape[1:] in shapes), None)
+        vectors = (name for name, field in self.blueprint.fields.items() if field.kind == "vector")
+        real = next((given[name] for name in vectors if name in given and given[name].shape[1:] in shapes), None)
         image = picture(columns, self.blueprint.fields, scores, real, across)
         if image is not None:
             self.tell("on_samples", step=self.trainer.step, picture=image)

@@ -24,11 +24,11 @@ TURNS = 10  # draws of the training set for each of its rows
 
 
 class Table(Arrays):
-    """A CSV file with a line of names: its rows as numbers, `real`, and a choice among the values of one category, `cond`.
+    """A CSV file with a line of names: its rows as numbers, `real`, and one of the values of a category, `cond`.
 
-    A column of numbers becomes a place in one of its modes and the mode, one-hot; any other is a category, one-hot. Rows
-    with an empty cell are left out. For training, a category is drawn, one of its values by the logarithm of its count,
-    and a row that has it; `cond` marks that value. Held-out rows stand once for each category.
+    A column of numbers becomes a place in one of its modes and the mode, one-hot; any other is a category, one-hot.
+    Rows with an empty cell are left out. For training, a category is drawn, one of its values by the logarithm of its
+    count, and a row that has it; `cond` marks that value. Held-out rows stand once for each category.
 
     Paper: arXiv:1907.00503 sections 4.2 and 4.3.
 

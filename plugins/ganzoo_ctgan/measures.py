@@ -24,16 +24,19 @@ class TableTstr:
 
     Args:
         data: A table with a target.
-        epochs: Passes over the rows; but at least 300 steps are made.
+        epochs: Passes over the rows; but at least `least` steps are made.
+        least: Steps.
         lr: The learning rate at the beginning.
         seed: Seed of the classifiers.
     """
 
     better = "higher"
 
-    def __init__(self, data: Table, epochs: PositiveInt = 30, lr: PositiveFloat = 2e-3, seed: int = 0):
+    def __init__(
+        self, data: Table, epochs: PositiveInt = 30, least: PositiveInt = 300, lr: PositiveFloat = 2e-3, seed: int = 0
+    ):
         self.rows = data.labelled()
-        self.tstr = Tstr(self.rows, epochs=epochs, least=300, lr=lr, seed=seed)
+        self.tstr = Tstr(self.rows, epochs=epochs, least=least, lr=lr, seed=seed)
 
     def __call__(self, fake: Tensor) -> Measured:
         x, label = self.rows.parted(fake.detach().float().cpu().numpy())
@@ -41,7 +44,7 @@ class TableTstr:
 
 
 class Marginals:
-    """How far the columns of made rows are from those of real ones: ``marginals(fake) -> {numbers, categories, floor}``.
+    """How far columns of made rows are from those of real ones: ``marginals(fake) -> {numbers, categories, floor}``.
 
     `numbers` is the mean over columns of the largest difference of the distribution functions (Kolmogorov and Smirnov),
     `categories` that of half the summed differences of the frequencies, both from 0 to 1 and against the rows of
@@ -62,7 +65,8 @@ class Marginals:
         numbers, categories = self._distances(self.code.decode(fake.detach().float().cpu().numpy()))
         found = {"numbers": _mean(numbers), "categories": _mean(categories)}
         if self.held is not None:
-            found["floor"] = _mean([*sum(self._distances(self.held), [])])
+            numbers, categories = self._distances(self.held)
+            found["floor"] = _mean(numbers + categories)
         return Measured(found, {"n_real": len(next(iter(self.real.values())))})
 
     def _distances(self, cells: dict[str, np.ndarray]) -> tuple[list[float], list[float]]:

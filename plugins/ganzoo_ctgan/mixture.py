@@ -26,8 +26,9 @@ class Modes(NamedTuple):
 def fit(values: np.ndarray, most: int) -> Modes:
     """The modes of some numbers, at most `most`, by expectation maximisation with weights that may vanish.
 
-    E: rho_ik ~ exp(E log pi_k) N(x_i; mu_k, s_k^2); M: mu, s weighted by rho; pi ~ Dirichlet(0.001 + sum_i rho_ik), which
-    leaves modes that explain little without weight. Means start at quantiles. Modes below a weight of 0.005 are left out.
+    E: rho_ik ~ exp(E log pi_k) N(x_i; mu_k, s_k^2); M: mu, s weighted by rho; pi ~ Dirichlet(0.001 + sum_i rho_ik),
+    which leaves modes that explain little without weight. Means start at quantiles. Modes below a weight of 0.005 are
+    left out.
 
     Paper: arXiv:1907.00503 section 4.2 (a variational Gaussian mixture; here means and widths are points).
     """

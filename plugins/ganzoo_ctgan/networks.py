@@ -23,8 +23,8 @@ class Rows(NamedTuple):
 class Generator(nn.Module):
     """Layers that each see all before them, then numbers and choices: ``B z -> row B *out_shape, logits B *out_shape``.
 
-    h_0 = z,  h_i = relu(norm(W h_{i-1})) joined with h_{i-1};  numbers are in the data's range, choices softmax((logits + g) / t)
-    with g from a Gumbel distribution.
+    h_0 = z,  h_i = relu(norm(W h_{i-1})) joined with h_{i-1};  numbers are in the data's range, choices
+    softmax((logits + g) / t) with g from a Gumbel distribution.
 
     Paper: arXiv:1907.00503 section 4.4.
 

@@ -1,0 +1,140 @@
+"""CTGAN: columns and back, modes, rare categories, choices, packs, and what the measures say of good and bad rows."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ganzoo_ctgan.chosen import Chosen
+from ganzoo_ctgan.data import Penguins, Table
+from ganzoo_ctgan.measures import Marginals, TableTstr
+from ganzoo_ctgan.mixture import fit
+from ganzoo_ctgan.networks import Discriminator, Generator
+
+from ganzoo.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def penguins() -> Penguins:
+    return Penguins()
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    path = tmp_path / "t.csv"
+    rows = [f"{k % 7},{0.5 * (k % 3)},{'rare' if k % 50 == 0 else 'often'}" for k in range(200)]
+    path.write_text("\n".join(["a,b,kind", *rows, "3,,often", "x"]) + "\n")
+    return path
+
+
+def test_two_modes_are_found_and_idle_ones_left_out() -> None:
+    random = np.random.default_rng(0)
+    values = np.concatenate([random.normal(-5, 0.5, 700), random.normal(5, 1, 300)])
+    modes = fit(values, 10)
+    assert abs(modes.weight.sum() - 1) < 1e-9
+    low = modes.mean < 0
+    assert abs(modes.weight[low].sum() - 0.7) < 0.01
+    assert abs((modes.mean * modes.weight)[low].sum() / modes.weight[low].sum() + 5) < 0.1
+    assert len(fit(np.full(10, 3.0), 10).mean) == 1
+    rho = modes.responsible(values)
+    assert np.allclose(rho.sum(1), 1)
+
+
+def test_rows_become_numbers_and_cells_again(penguins: Penguins) -> None:
+    back = penguins.code.decode(penguins.rows)
+    train = penguins.order[0]
+    for column in penguins.code.categories:
+        assert (back[column.name] == penguins.cells[column.name][train]).all()
+    for column in penguins.code.numbers:
+        true = penguins.cells[column.name][train].astype(float)
+        assert np.abs(back[column.name] - true).mean() < 0.05 * true.std()  # what is cut off lies beyond 4 deviations
+    assert back["body_mass_g"].dtype == np.int64
+
+
+def test_a_row_is_made_of_blocks(penguins: Penguins) -> None:
+    blocks = penguins.fields["real"].blocks
+    assert sum(blocks) == penguins.fields["real"].shape[0]
+    for rows, size in zip(np.split(penguins.rows, np.cumsum(blocks)[:-1], axis=1), blocks, strict=True):
+        if size > 1:
+            assert (rows.sum(1) == 1).all() and ((rows == 0) | (rows == 1)).all()
+
+
+def test_conditions_mark_one_value_that_the_row_has(penguins: Penguins) -> None:
+    for data in (penguins, penguins.held_out()):
+        assert data is not None
+        batch = data.batch(torch.arange(len(data)), CPU)
+        real, cond = batch["real"], batch["cond"]
+        assert (cond.sum(1) == 1).all()
+        assert ((real[:, -cond.shape[1] :] * cond).sum(1) == 1).all()
+    assert len(penguins.rows) + len(penguins.held_out().rows) == 333  # type: ignore[union-attr]
+
+
+def test_rare_values_are_drawn_by_the_logarithm_of_their_count(csv: Path) -> None:
+    data = Table(csv, holdout=0.0)
+    assert data.held_out() is None
+    assert [c.name for c in data.code.categories] == ["kind"]
+    share = data.arrays["cond"][:, 1].mean()  # often, rare by name
+    assert share == pytest.approx(math.log(5) / (math.log(5) + math.log(197)), abs=0.04)  # 4 and 196 rows
+
+
+def test_a_table_says_what_is_wrong_with_it(csv: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no column 'knd'.*kind"):
+        _ = Table(csv, target="knd").fields
+    with pytest.raises(UserError, match="no category"):
+        _ = Table(csv, leave_out=("kind",)).fields
+    with pytest.raises(UserError, match="there is no table"):
+        _ = Table(tmp_path / "none.csv").fields
+    with pytest.raises(UserError, match="target: COLUMN"):
+        Table(csv).labelled()
+    assert Table(csv, categories=("a",)).code.choices == (7, 2)
+
+
+def test_choices_are_probabilities_and_numbers_bounded() -> None:
+    made = Generator(5, (6,), out_blocks=(1, 3, 2), hidden=(8,)).train()(torch.randn(64, 5))
+    number, first, second = made.row.split([1, 3, 2], 1)
+    assert number.abs().max() < 1
+    torch.testing.assert_close(first.sum(1), torch.ones(64))
+    torch.testing.assert_close(second.sum(1), torch.ones(64))
+    assert (first.max(1).values > 0.9).float().mean() > 0.5  # the temperature is low
+    with pytest.raises(ValueError, match="blocks of 5 numbers do not make a row of 6"):
+        Generator(5, (6,), out_blocks=(5,))
+
+
+def test_a_choice_is_drawn_as_often_as_its_logits_say() -> None:
+    network = Generator(1, (3,), out_blocks=(3,), hidden=()).eval()
+    with torch.no_grad():
+        network.out.weight.zero_()
+        network.out.bias.copy_(torch.tensor([0.5, 0.3, 0.2]).log())
+    torch.manual_seed(0)
+    drawn = network(torch.zeros(4000, 1)).row.argmax(1).bincount(minlength=3) / 4000
+    torch.testing.assert_close(drawn, torch.tensor([0.5, 0.3, 0.2]), atol=0.03, rtol=0)
+
+
+def test_the_loss_is_that_of_the_marked_value_alone() -> None:
+    logits = torch.tensor([[9.0, 1.0, 2.0, 0.0, 0.0, 3.0]])
+    cond = torch.tensor([[0.0, 1.0, 0.0, 0.0, 0.0]])
+    expected = -torch.tensor([1.0, 2.0]).log_softmax(0)[1]
+    torch.testing.assert_close(Chosen((2, 3))(logits, cond), expected)
+
+
+def test_the_critic_sees_as_many_rows_as_it_packs() -> None:
+    network = Discriminator((2,), hidden=(4,), pack=3, dropout=0.0)
+    x = torch.randn(5, 2, requires_grad=True)
+    network(x).logit[3].backward()
+    assert x.grad is not None
+    assert x.grad.abs().sum(1).gt(0).tolist() == [True, False, False, True, True]
+
+
+def test_real_rows_teach_and_rows_without_meaning_do_not(penguins: Penguins) -> None:
+    learnt, marginals = TableTstr(penguins, epochs=1, least=60), Marginals(penguins)
+    real = torch.from_numpy(penguins.rows)
+    assert learnt(real).values["ratio"] == 1.0  # type: ignore[index]
+    assert marginals(real).values["numbers"] == marginals(real).values["categories"] == 0.0  # type: ignore[index]
+    shuffled = torch.stack([column[torch.randperm(len(column))] for column in real.T], 1)
+    assert learnt(shuffled).values["tstr"] < 0.75  # type: ignore[index]
+    assert marginals(real[:40]).values["categories"] > 0.02  # type: ignore[index]
