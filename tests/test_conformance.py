@@ -37,6 +37,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "schedule.step": {"step_size": 3},
     "schedule.multi_step": {"milestones": [2, 4]},
     "schedule.one_cycle": {"max_lr": 0.1, "total_steps": 10},
+    "phases.progressive": {"resolutions": [4, 8]},
+    "op.grow": {"resolutions": [4, 8]},
     "op.bicubic": {"down": 2},
     "op.crop": {"size": 8},
     "op.laplacian": {"small": 20, "large": 32},

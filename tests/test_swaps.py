@@ -34,6 +34,8 @@ JUDGES: dict[str, list[Judge]] = {
     "infogan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "began/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "ebgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "r3gan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "pggan/fashion_mnist_sample": [Judge("D", "D", "D(_, level)", "seen", "fake")],
     "vae_gan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "bigan/fashion_mnist_sample": [Judge("D", "D", "D(_, code)", "real", "fake")],
     "cogan/fashion_edges": [Judge("D", "D", "D(_, real_b)", "real_a", "fake_a")],
@@ -67,6 +69,8 @@ REFUSED = {
     ("gan_cls/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("stackgan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("stackgan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("pggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
+    ("pggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
 }

@@ -119,7 +119,7 @@ class Fade:
             return x
         least = min(x.shape[2:])
         top = round(math.log2(least / self.base)) if least >= self.base else -1
-        if top < 0 or any(side % 2**top for side in x.shape[2:]):
+        if top < 0 or least != self.base * 2**top or any(side % 2**top for side in x.shape[2:]):
             raise ValueError(f"images of {x.shape[2]}x{x.shape[3]} are no map of side {self.base} doubled")
         coarse, part = math.floor(level), level % 1
         seen = _blocks(x, 2 ** max(top - coarse, 0))
@@ -133,5 +133,5 @@ def _blocks(x: Tensor, factor: int) -> Tensor:
 class Drift:
     """The mean square of D's scores of real samples, which keeps them near 0: E[x^2]. Paper: arXiv:1710.10196 app. A."""
 
-    def __call__(self, logit: Tensor) -> Tensor:
-        return logit.square().mean()
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.square().mean()

@@ -61,6 +61,7 @@ class Generator(nn.Module):
     """
 
     channels_last = True
+    in_part = True
 
     def __init__(
         self,
@@ -121,6 +122,7 @@ class Discriminator(nn.Module):
     """
 
     channels_last = True
+    in_part = True
 
     def __init__(
         self,
