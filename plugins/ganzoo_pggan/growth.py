@@ -131,7 +131,7 @@ def _blocks(x: Tensor, factor: int) -> Tensor:
 
 
 class Drift:
-    """The mean square of D's scores of real samples, which keeps them near 0: E[x^2]. Paper: arXiv:1710.10196 app. A."""
+    """The mean square of D's scores of real samples, held near 0 by it: E[x^2]. Paper: arXiv:1710.10196 app. A."""
 
     def __call__(self, x: Tensor) -> Tensor:
         return x.square().mean()

@@ -27,7 +27,7 @@ class PixelNorm(nn.Module):
 
 @torch.no_grad()
 def equal(layer: nn.Conv2d | nn.Linear, gain: float = math.sqrt(2)) -> nn.Module:
-    """A layer with weights from N(0, 1), scaled by gain / sqrt(fan_in) when used. Paper: arXiv:1710.10196 section 4.1."""
+    """A layer with weights from N(0, 1), scaled by gain / sqrt(fan_in). Paper: arXiv:1710.10196 section 4.1."""
     nn.init.normal_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -43,7 +43,7 @@ def channels(width: int, most: int, levels: int) -> list[int]:
 class Generator(nn.Module):
     """A latent vector grown level by level, each of which can give the image: ``B z -> B C H W``.
 
-    ``G(z, level)`` stops at a level (0 is the smallest map, all if not given) and repeats its pixels up to the full size.
+    ``G(z, level)`` stops at a level (0 is the smallest map, all if not given) and repeats its pixels to the full size.
     Between two levels it is (1 - t) coarse + t fine. z is normalised; the image is unbounded.
 
     Paper: arXiv:1710.10196 table 2 and appendix A.
@@ -102,7 +102,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """The generator's mirror image, with the spread of the batch before the last layers: ``B C H W -> DiscriminatorOutput``.
+    """The generator's mirror image, the spread of the batch before the last layers: ``B C H W -> DiscriminatorOutput``.
 
     ``D(x, level)`` looks at the mean of squares of pixels and begins at that level (all if not given). Between two
     levels, what the finer one makes of the image is mixed with what is read from the coarse image.
@@ -138,11 +138,10 @@ class Discriminator(nn.Module):
         downs = halvings(in_size, base)
         maps = channels(width, most, downs + 1)
         self.group = group
-        self.read = nn.ModuleList(
-            nn.Sequential(equal(nn.Conv2d(in_channels, n, 1)), nn.LeakyReLU(SLOPE)) for n in maps
-        )
+        self.read = nn.ModuleList(nn.Sequential(equal(nn.Conv2d(in_channels, n, 1)), nn.LeakyReLU(SLOPE)) for n in maps)
         self.levels = nn.ModuleList(
-            nn.Sequential(*_conv(b, b, False), *_conv(b, a, False), nn.AvgPool2d(2)) for a, b in itertools.pairwise(maps)
+            nn.Sequential(*_conv(b, b, False), *_conv(b, a, False), nn.AvgPool2d(2))
+            for a, b in itertools.pairwise(maps)
         )
         area = math.prod(side // 2**downs for side in in_size)
         features = max(min(width, most), 1)

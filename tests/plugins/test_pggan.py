@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from ganzoo_pggan.growth import Drift, Fade, Grow, progressive
@@ -21,7 +23,7 @@ def conv(a: int, b: int, kernel: int) -> int:
 def test_counts_at_1024_are_those_of_the_authors_layers() -> None:
     maps = channels(8192, 512, 9)
     assert maps == [512, 512, 512, 512, 256, 128, 64, 32, 16]
-    pairs = list(zip(maps, maps[1:], strict=False))
+    pairs = list(itertools.pairwise(maps))
     grown = sum(conv(a, b, 3) + conv(b, b, 3) for a, b in pairs)
     shrunk = sum(conv(b, b, 3) + conv(b, a, 3) for a, b in pairs)
     G = 512 * 512 * 16 + 512 + conv(512, 512, 3) + grown + sum(conv(n, 3, 1) for n in maps)
