@@ -43,6 +43,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "schedule.multi_step": {"milestones": [2, 4]},
     "schedule.one_cycle": {"max_lr": 0.1, "total_steps": 10},
     "augment.ada": {"start": 1.0},
+    "phases.progressive": {"resolutions": [4, 8]},
+    "op.grow": {"resolutions": [4, 8]},
     "op.bicubic": {"down": 2},
     "op.crop": {"size": 8},
     "data.mnist_few": {"labels": 10},

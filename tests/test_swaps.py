@@ -35,6 +35,8 @@ JUDGES: dict[str, list[Judge]] = {
     "improved_gan/fashion_mnist_sample": [Judge("C", "C", "any_class(C(_))", "real", "fake")],
     "began/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "ebgan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "r3gan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
+    "pggan/fashion_mnist_sample": [Judge("D", "D", "D(_, level)", "seen", "fake")],
     "vae_gan/fashion_mnist_sample": [Judge("D", "D", "D", "real", "fake")],
     "bigan/fashion_mnist_sample": [Judge("D", "D", "D(_, code)", "real", "fake")],
     "cogan/fashion_edges": [Judge("D", "D", "D(_, real_b)", "real_a", "fake_a")],
@@ -96,6 +98,8 @@ REFUSED = {
     ("mc_gan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("simgan/drawn_clothes", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("simgan/drawn_clothes", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("pggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
+    ("pggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -261,16 +262,24 @@ def _key(path: Path_) -> str:
 
 
 def _ladder(tree: Node, registry: Registry, problems: list[Problem]) -> None:
-    """``phases: {use: phases.NAME, …}``: a component that writes out the phases, for long ladders."""
+    """``phases: {use: phases.NAME, …}``: a component that writes out the phases, for long ladders.
+
+    What stands beside its arguments under the name of a phase is merged over that phase.
+    """
     node, use = tree.get("phases"), tree.get("phases", "use")
     if node is None or use is None or not isinstance(use.value, str) or use.missing:
         return
     try:
         factory = registry.find(use.value, ("phases",)).load()
-        made = factory(**{key: child.plain() for key, child in node.value.items() if key != "use"})
+        known = inspect.signature(factory).parameters
+        over = {key: child for key, child in node.value.items() if key not in known and isinstance(child.value, dict)}
+        given = {key: child.plain() for key, child in node.value.items() if key != "use" and key not in over}
+        made = factory(**given)
         if not isinstance(made, Mapping):
             raise TypeError(f"it gave {shown(made)}, which is no mapping of phases")
-        tree.value["phases"] = wrap(dict(made), node.origin)
+        if unknown := set(over) - set(made):
+            raise TypeError(f"it has no argument, and gave no phase, '{min(unknown)}'")
+        tree.value["phases"] = layout.merge(wrap(dict(made), node.origin), Node(over, node.origin), ("phases",))
     except UserError as error:
         problems += [replace(p, origin=use.origin, path="phases.use") for p in error.problems]
         node.value, node.reported = MISSING, True

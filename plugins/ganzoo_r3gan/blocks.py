@@ -70,7 +70,9 @@ class Resample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         resize = conv_transpose2d if self.up else conv2d
         planes = rearrange(x, "b c h w -> (b c) 1 h w")
-        return rearrange(resize(planes, self.kernel.to(x.dtype), stride=2, padding=1), "(b c) 1 h w -> b c h w", b=len(x))
+        return rearrange(
+            resize(planes, self.kernel.to(x.dtype), stride=2, padding=1), "(b c) 1 h w -> b c h w", b=len(x)
+        )
 
 
 def to_width(inputs: int, outputs: int) -> list[nn.Module]:

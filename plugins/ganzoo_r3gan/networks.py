@@ -83,7 +83,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Residual blocks without norms, halving the image, each last map weighed as one: ``B C H W -> DiscriminatorOutput``.
+    """Residual blocks without norms, halving the image, each last map weighed: ``B C H W -> DiscriminatorOutput``.
 
     A 1x1 convolution, then stages of blocks with halvings between them, then one weight for each place of each map, and
     a linear layer.

@@ -1,4 +1,4 @@
-"""Grey images stacked as channels: each class of each channel is a mode, a thousand of ten classes and three channels."""
+"""Grey images stacked as channels: a mode for each choice of their classes, a thousand of ten classes."""
 
 from __future__ import annotations
 

@@ -53,10 +53,18 @@ class Spread(nn.Module):
 
     def spread(self, features: Tensor) -> Tensor:
         """o of each sample, ``B 1``."""
-        size = next(n for n in range(min(self.group, len(features)), 0, -1) if len(features) % n == 0)
-        groups = rearrange(features, "(group m) n -> group m n", group=size)
-        deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean(1)
-        return repeat(deviation, "m -> (group m) 1", group=size)
+        return spread(features, self.group)
+
+
+def spread(features: Tensor, group: int) -> Tensor:
+    """How much features vary within groups of samples, the same number for all of a group: ``B n -> B 1``.
+
+    Paper: arXiv:1710.10196 section 3.
+    """
+    size = next(n for n in range(min(group, len(features)), 0, -1) if len(features) % n == 0)
+    groups = rearrange(features, "(group m) n -> group m n", group=size)
+    deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean(1)
+    return repeat(deviation, "m -> (group m) 1", group=size)
 
 
 class Scaled(nn.Module):
