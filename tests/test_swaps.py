@@ -114,6 +114,8 @@ REFUSED |= {
         "cyclegan/openmoji",
         "lapgan/classes",
         "sgan/fashion_mnist_sample",
+        "r3gan/fashion_mnist_sample",
+        "pggan/fashion_mnist_sample",
     )
 }
 
