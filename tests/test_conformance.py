@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "schedule.step": {"step_size": 3},
     "schedule.multi_step": {"milestones": [2, 4]},
     "schedule.one_cycle": {"max_lr": 0.1, "total_steps": 10},
+    "loss.background": {"margin": 0},
     "op.bicubic": {"down": 2},
     "op.crop": {"size": 8},
     "op.laplacian": {"small": 20, "large": 32},

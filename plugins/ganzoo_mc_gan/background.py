@@ -11,8 +11,8 @@ from ganzoo.bounds import NonNegativeInt
 class Background:
     """How far an image is from a background where its mask says background: ``B C H W, B C H W, B 1 H W ->`` a scalar.
 
-    E[|x - y| * b], b = 1 where the mask `cond`, and all of it within `margin` pixels, is below 0, else 0; the mean is over all
-    pixels. No gradient reaches the mask, so that the object does not grow to escape it.
+    E[|x - y| * b], b = 1 where the mask `cond`, and all of it within `margin` pixels, is below 0, else 0;
+    the mean is over all pixels. No gradient reaches the mask, so that the object does not grow to escape it.
 
     Paper: arXiv:1805.01123 eq. 5, with the 5x5 erosion of the authors' code.
 

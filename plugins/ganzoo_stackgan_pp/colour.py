@@ -11,7 +11,8 @@ from ganzoo.bounds import NonNegativeFloat
 class ColourConsistency:
     """Means and covariances of two images' colours, of any sizes, kept alike: ``B C H W, B C h w ->`` a scalar.
 
-    a |mu - mu'|^2 + b |Sigma - Sigma'|_F^2, both over the pixels of an image, mean over the batch. A point is one pixel.
+    a |mu - mu'|^2 + b |Sigma - Sigma'|_F^2, both over the pixels of an image, mean over the batch; a point is
+    one pixel.
 
     Paper: arXiv:1710.10916 section 4.3. Its code takes means over channels instead of sums: for three channels that
     is `mean` 1/3 and `covariance` 5/9.
