@@ -45,6 +45,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "augment.ada": {"start": 1.0},
     "phases.progressive": {"resolutions": [4, 8]},
     "op.grow": {"resolutions": [4, 8]},
+    "loss.background": {"margin": 0},
     "op.bicubic": {"down": 2},
     "op.crop": {"size": 8},
     "data.mnist_few": {"labels": 10},
