@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from ganzoo_inpainting.holes import Cover, HoleError, Holes, Fill
+from ganzoo_inpainting.holes import Cover, Fill, HoleError, Holes
 from ganzoo_inpainting.networks import ContextEncoder, Discriminator, levels
 from PIL import Image
 from torch import nn
