@@ -33,7 +33,7 @@ def register(zoo):
             r"block(\d)\.(c1|c2|c_sc)\.(.+)": mimicry_block,
             r"l\d\.(.+)": r"head.\1",
         },
-        convert="ganzoo_resnet.published:vectors",
+        convert="ganzoo_resnet.published:rectified",
         source=source,
     )
     zoo.weights(

@@ -19,6 +19,17 @@ def bilinear(tensors: dict[str, Tensor], part: Any) -> dict[str, Tensor]:
     return tensors
 
 
+def rectified(tensors: dict[str, Tensor], part: Any) -> dict[str, Tensor]:
+    """Singular vectors renamed, for a part whose shortcuts see what its trainer's did. Source: as above.
+
+    Raises:
+        ValueError: they see something else.
+    """
+    if not all(getattr(layer, "rectified", True) for layer in part.body):
+        raise ValueError("its ReLU changed what shortcuts see; write `rectified: true`")
+    return vectors(tensors, part)
+
+
 def vectors(tensors: dict[str, Tensor], part: nn.Module) -> dict[str, Tensor]:
     """Singular vectors under the name that PyTorch gives them: ``sn_u`` and ``u0`` are ``weight_u``.
 

@@ -310,7 +310,14 @@ def test_spectral_norm_is_kept_or_folded_in(tmp_path, kept) -> None:
 
     theirs = scrambled(Wrapped(block1=block(3, True), block2=block(4, False), l3=spectral_norm(nn.Linear(4, 1))))
     torch.save(theirs.state_dict(), tmp_path / "netD.pth")
-    ours = ganzoo.make("discriminator.resnet", in_channels=3, in_size=(8, 8), width=4, plain=1, base=4, head_bias=True)
+    ours = ganzoo.make(
+        "discriminator.resnet", in_channels=3, in_size=(8, 8), width=4, plain=1, base=4, head_bias=True, rectified=True
+    )
+    with pytest.raises(UserError, match="rectified: true"):
+        plain = ganzoo.make(
+            "discriminator.resnet", in_channels=3, in_size=(8, 8), width=4, plain=1, base=4, head_bias=True
+        )
+        taken(tmp_path / "netD.pth", plain, "discriminator.resnet")
     if kept:
         ganzoo.make("regularizer.spectral_norm").attach(ours)
     taken(tmp_path / "netD.pth", ours, "discriminator.resnet")
@@ -318,7 +325,7 @@ def test_spectral_norm_is_kept_or_folded_in(tmp_path, kept) -> None:
     x = torch.rand(2, 3, 8, 8)
     one, two = theirs.block1, theirs.block2
     y = one.c_sc(pool(x)) + pool(one.c2(one.c1(x).relu()))
-    y = y + two.c2(two.c1(y.relu()).relu())
+    y = y.relu() + two.c2(two.c1(y.relu()).relu())  # their ReLU works in place
     assert torch.allclose(ours(x).logit, theirs.l3(y.relu().sum((2, 3))).flatten(), atol=1e-4)
 
 
