@@ -318,6 +318,40 @@ def open(
     return Run(path, registry(code), which, raw, device)
 
 
+def opened(
+    source: str | Path,
+    overrides: Iterable[str] = (),
+    which: str = "last",
+    raw: bool = False,
+    code: str | Path | None = None,
+) -> Any:
+    """A run, as :func:`open` has it; or a model without one, whose parts get their weights by ``parts.NAME.init``.
+
+    Args:
+        source: A run folder or checkpoint, or a model's name or YAML file.
+        overrides: Of a model, such as ``["parts.G.init=FILE"]``.
+        which: Of a run, the ``last`` checkpoint or the ``best``.
+        raw: Of a run, the trained weights even where averages are kept.
+        code: A Python file with more components.
+
+    Raises:
+        UserError: there is neither such a run nor such a model, or it is wrong.
+    """
+    known, stated = registry(code), list(overrides)
+    path = Path(source)
+    if path.suffix not in (".yaml", ".yml"):
+        if not path.exists():
+            try:
+                compose.find(str(source), known)
+            except UserError:
+                return open(source, which, raw, code=code)
+        else:
+            return open(source, which, raw, code=code)
+    from ganzoo.run.opened import Untrained
+
+    return Untrained(Model(str(source), stated, known).blueprint, known)
+
+
 def registry(code: str | Path | None = None) -> Registry:
     """Everything installed, with a local plugin file if one is given."""
     if code is None:

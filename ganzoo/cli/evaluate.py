@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -40,8 +41,11 @@ def evaluate(
     code: Code = None,
 ) -> None:
     """Measure a run by metrics; each number is kept with its protocol in RUN/evaluations.jsonl."""
-    opened = api.open(run, "best" if best else "last", raw, code=code)
-    records = opened.evaluate(_listed(metrics), against, n=n, seed=seed, overrides=overrides or ())
+    starts = [text for text in overrides or () if re.match(r"parts\.\w+\.(init|match)=", text)]
+    model = [text for text in overrides or () if not text.startswith("evaluate.")] if starts else []
+    opened = api.opened(run, model, "best" if best else "last", raw, code)
+    rest = [text for text in overrides or () if text not in starts]
+    records = opened.evaluate(_listed(metrics), against, n=n, seed=seed, overrides=rest)
     opened.keep(records, out)
     if as_json:
         print_json([asdict(record) for record in records])

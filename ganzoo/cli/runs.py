@@ -114,6 +114,9 @@ def sample(
     """
     opened = api.open(run, "best" if best else "last", raw, code=code)
     inputs = read_inputs(given, opened, resize=True)
+    given, settings = split(given)
+    opened = api.opened(run, settings, "best" if best else "last", raw, code)
+    inputs = _inputs(given, opened, resize=True)
     shown = [v.name for v in opened.spec.shown]
     across = opened.spec.show.across if (value or opened.spec.sample) in shown else None
     if rows in inputs:
@@ -147,6 +150,9 @@ def compute(
     """Compute any named value from given inputs: translate a folder, upscale a photo, encode an image."""
     opened = api.open(run, "best" if best else "last", raw, code=code)
     inputs = read_inputs(given, opened, resize)
+    given, settings = split(given)
+    opened = api.opened(run, settings, "best" if best else "last", raw, code)
+    inputs = _inputs(given, opened, resize)
     files = {
         name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)
     }
@@ -182,6 +188,12 @@ def compute(
             raise UserError(f"{stems[some[0]]}, {size}: {error}{hint}{done}") from error
         written += _save(opened, found, place, [stems[i] for i in some])
     _say(written, as_json)
+
+
+def split(given: list[str] | None) -> tuple[list[str], list[str]]:
+    """Inputs, ``label=3``, and settings of a model that is not trained, ``parts.G.init=FILE``."""
+    settings = [text for text in given or () if "." in text.partition("=")[0]]
+    return [text for text in given or () if text not in settings], settings
 
 
 def _unlike(stems: list[str]) -> list[str]:

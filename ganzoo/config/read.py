@@ -18,7 +18,13 @@ PART_KINDS = (
     *("regularizer", "prior", "op", "augment", "metric"),
 )
 PUT_KINDS = ("regularizer", "augment")
-PART_SETTINGS = {"like": str, "init": str, "eval_bn": Literal["running", "batch", "standing"], "eval_dropout": bool}
+PART_SETTINGS = {
+    "like": str,
+    "init": str,
+    "match": str,
+    "eval_bn": Literal["running", "batch", "standing"],
+    "eval_dropout": bool,
+}
 
 
 class Reader(PlayerReader):

@@ -40,6 +40,7 @@ class Part(Component):
     name: str = ""
     like: str | None = None
     init: str | None = None
+    match: str | None = None
     eval_bn: str = "running"
     eval_dropout: bool = False
     puts: dict[str, Component] = field(default_factory=dict)

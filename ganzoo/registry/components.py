@@ -7,7 +7,8 @@ import importlib
 import importlib.machinery
 import importlib.util
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,6 +89,45 @@ class Entry:
     def source(self) -> Source:
         """Where the component is defined, read from the source text without importing it."""
         return _source(self.target)
+
+
+Renamed = str | Callable[[re.Match[str], Any], str | None] | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How weights of one component are named in files that others publish; see :meth:`ganzoo.registry.Zoo.weights`."""
+
+    name: str
+    target: str
+    plugin: Plugin
+    keys: tuple[re.Pattern[str], ...]
+    renames: tuple[tuple[re.Pattern[str], Renamed], ...]
+    convert: Callable[..., Any] | str | None = None
+    source: str = ""
+
+    def share(self, names: Iterable[str]) -> float:
+        """How much of what it is recognised by stands among the names of a file's tensors, from 0 to 1."""
+        known = list(names)
+        return sum(any(key.fullmatch(name) for name in known) for key in self.keys) / len(self.keys)
+
+    def renamed(self, name: str, part: Any) -> str | None:
+        """The component's own name of a tensor; None where the component has no use for it."""
+        for pattern, to in self.renames:
+            found = pattern.fullmatch(name)
+            if found:
+                return found.expand(to) if isinstance(to, str) else to(found, part) if to else None
+        return name
+
+    def converted(self, tensors: dict[str, Any], part: Any) -> dict[str, Any]:
+        """Renamed tensors as the component computes with them.
+
+        Raises:
+            ValueError: the component has a setting with which they would mean something else.
+        """
+        if self.convert is None:
+            return tensors
+        return Entry("weights", self.name, self.convert, self.plugin).load()(tensors, part)
 
 
 def _source(target: Callable[..., Any] | str) -> Source:

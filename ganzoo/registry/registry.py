@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import Problem, UserError, choices, listed, similar
-from ganzoo.registry.components import KINDS, Entry, Plugin
+from ganzoo.registry.components import KINDS, Entry, Layout, Plugin
 from ganzoo.registry.zoo import Zoo
 
 
@@ -37,6 +37,7 @@ class Registry:
     modules: list[Any] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     folders: list[tuple[Plugin, Path]] = field(default_factory=list)
+    layouts: list[Layout] = field(default_factory=list)
 
     def __repr__(self) -> str:
         kinds = Counter(entry.kind for entry in self)
@@ -51,6 +52,7 @@ class Registry:
         for entry in zoo.entries.values():
             self.entries.setdefault(entry.id, []).append(entry)
         self.folders.extend((plugin, folder) for folder in zoo.folders)
+        self.layouts.extend(zoo.layouts.values())
 
     def __iter__(self):
         """Every entry, sorted by name and plugin."""

@@ -1,15 +1,15 @@
-"""What a plugin registers with: components and folders of models."""
+"""What a plugin registers with: components, folders of models, and layouts of published weights."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 from ganzoo.errors import choices
-from ganzoo.registry.components import KINDS, Entry, Plugin, _find_without_import
+from ganzoo.registry.components import KINDS, Entry, Layout, Plugin, Renamed, _find_without_import
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.v[0-9]+)?")
 _LAZY = re.compile(r"[\w.]+:[\w.]+")
@@ -22,6 +22,7 @@ class Zoo:
         self._plugin = plugin
         self.entries: dict[str, Entry] = {}
         self.folders: list[Path] = []
+        self.layouts: dict[str, Layout] = {}
 
     def add(self, kind: str, name: str, target: Callable[..., Any] | str, **facts: Any) -> None:
         """Register `target` as ``kind.name``: a factory, or a lazy ``"package.module:attribute"``.
@@ -65,7 +66,9 @@ class Zoo:
     phases = partialmethod(add, "phases")
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"there is no zoo.{name} ({choices(name, (*KINDS, 'add', 'configs')) or 'see zoo.add'})")
+        raise AttributeError(
+            f"there is no zoo.{name} ({choices(name, (*KINDS, 'add', 'configs', 'weights')) or 'see zoo.add'})"
+        )
 
     def configs(self, folder: str | Path) -> None:
         """Add a folder of models, ``<paper>/<variant>.yaml``: a path, or the name of a package that holds it.
@@ -81,3 +84,42 @@ class Zoo:
         if not path.is_dir():
             raise ValueError(f"there is no folder of models at '{folder}'")
         self.folders.append(path.resolve())
+
+    def weights(
+        self,
+        name: str,
+        target: str,
+        *,
+        keys: Iterable[str],
+        renames: Mapping[str, Renamed] | None = None,
+        convert: Callable[..., Any] | str | None = None,
+        source: str = "",
+    ) -> None:
+        """Register a layout of published weights, so that ``parts.NAME.init: FILE`` reads them.
+
+        Args:
+            name: The layout's name, which ``match:`` of a part takes too.
+            target: The component that they are for, such as ``generator.acme``.
+            keys: Patterns by which a file is recognised: each matches the whole name of some tensor in it.
+            renames: From patterns of names in the file to the component's own names: a template as for ``re.sub``, a
+                function of the match and the part, or None for what the component has no use for. The first that
+                matches counts; what none matches keeps its name.
+            convert: A function, or ``"package.module:function"``, of the renamed tensors and the part, which returns
+                them as the component computes with them; a ValueError refuses the part's settings.
+            source: The repository that writes such files.
+
+        Raises:
+            ValueError: a malformed or repeated name, no keys, or a pattern that cannot be read.
+        """
+        if not _NAME.fullmatch(name) or name in self.layouts:
+            raise ValueError(f"'{name}' is no name of a layout, or registered twice")
+        if isinstance(convert, str) and not _LAZY.fullmatch(convert):
+            raise ValueError(f"weights {name}: '{convert}' should read 'package.module:function'")
+        try:
+            known = tuple(re.compile(key) for key in keys)
+            renamed = tuple((re.compile(key), to) for key, to in (renames or {}).items())
+        except re.error as error:
+            raise ValueError(f"weights {name}: a pattern cannot be read: {error}") from None
+        if not known:
+            raise ValueError(f"weights {name}: no key says by what it is recognised")
+        self.layouts[name] = Layout(name, target, self._plugin, known, renamed, convert, source)

@@ -18,7 +18,7 @@ from ganzoo.config.spec import RESERVED, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import first
 from ganzoo.data.fields import Field
-from ganzoo.errors import EvaluationError, Origin, UserError, choices, listed
+from ganzoo.errors import EvaluationError, Origin, Problem, UserError, choices, listed
 from ganzoo.evaluation.records import Record
 from ganzoo.model import build, factory
 from ganzoo.model.blueprint import Blueprint, dry_turn
@@ -26,7 +26,7 @@ from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
 from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
-from ganzoo.run import provenance
+from ganzoo.run import provenance, warm
 from ganzoo.run.captions import embedded
 from ganzoo.run.pictures import image_range
 from ganzoo.run.provenance import subject
@@ -311,3 +311,43 @@ class Run:
         if field.kind == "text":
             return embedded(name, field, [str(i) for i in items], self.registry)
         return torch.tensor([field.label(str(i)) for i in items])
+
+
+class Untrained(Run):
+    """A model without a run, used with weights that its parts get by ``init``.
+
+    Args:
+        blueprint: The checked model.
+        registry: Finds the components.
+        device: Where to compute.
+    """
+
+    def __init__(self, blueprint: Blueprint, registry: Registry, device: str = "auto"):
+        self.path, self.name, self.registry = Path(blueprint.spec.name), blueprint.spec.name, registry
+        self.config = provenance.locked(blueprint)
+        header = {"name": self.name, "config": self.config}
+        state: dict[str, Any] = {"step": 0, "parts": {}, "players": {}}
+        self.checkpoint = checkpoint.Checkpoint(self.path, header, state)
+        self.raw, self.device, self._loaded = False, distributed.start(device), {}
+        self.fields = dict(blueprint.fields)
+        self.spec = config.from_plain(self.name, self.config, self.name, registry)
+
+    def load(self, blueprint: Blueprint, names: Collection[str]) -> dict[str, Any]:
+        """Parts with the weights that their ``init`` names.
+
+        Raises:
+            UserError: one has none, or it cannot be read.
+        """
+        parts = super().load(blueprint, names)
+        bare = [
+            name
+            for name, part in parts.items()
+            if isinstance(part, nn.Module)
+            and self.spec.parts[name].init is None
+            and any(parameter.requires_grad or parameter.numel() for parameter in part.parameters())
+        ]
+        if bare:
+            hint = " ".join(f"parts.{name}.init=FILE" for name in bare)
+            raise UserError(Problem(f"{self.name} is a model, not a run: {listed(bare)} would be untrained", hint=hint))
+        warm.start(self.spec, parts)
+        return parts

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 import ganzoo
+from ganzoo.config.read import PART_SETTINGS
 from ganzoo.config.schema import TOP, Ema, PlayerSettings
 from ganzoo.config.spec import Component, Part, Spec
 from ganzoo.errors import Problem, UserError
@@ -48,7 +49,7 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
             continue
         node = _node(config, component.path)
         args = blueprint.args.get(component.path, component.args)
-        kept = {k: v for k, v in node.items() if k in ("with", "like", "init", "eval_bn", "eval_dropout", "lr_scale")}
+        kept = {k: v for k, v in node.items() if k in ("with", "lr_scale", *PART_SETTINGS)}
         node.clear()
         node["use"] = qualified(component)
         node.update({k: _plain(v) for k, v in args.items() if k not in ENGINE_FACTS and _writable(k, v, component)})

@@ -97,6 +97,20 @@ class Spectral(nn.Module):
                         self.u = normalize(matrix @ self.v, dim=0)
             return weight / torch.dot(self.u, matrix @ self.v)
 
+    def adopt(self, weight: Tensor, u: Tensor | None = None, v: Tensor | None = None) -> dict[str, Tensor]:
+        """The buffers for a weight from elsewhere; what is not stored with it comes from power iteration.
+
+        Source: ganzoo's own.
+        """
+        matrix = self.matrix(weight.float())
+        rounds = 0 if v is not None else 1 if u is not None else 50
+        u = torch.ones(len(matrix)) if u is None else u
+        for _ in range(rounds):
+            v = normalize(matrix.T @ u, dim=0)
+            u = normalize(matrix @ v, dim=0)
+        assert v is not None
+        return {"u": u, "v": v}
+
 
 class SpectralNorm:
     """Every weight is divided by its largest singular value, followed by power iteration at each training forward.

@@ -26,8 +26,8 @@ def widths(width: int | list[int], count: int) -> list[int]:
     return list(width)
 
 
-def upsampled() -> nn.Module:
-    return nn.Upsample(scale_factor=2, mode="nearest")
+def upsampled(mode: str = "nearest") -> nn.Module:
+    return nn.Upsample(scale_factor=2, mode=mode)
 
 
 def attended(side: int, sides: Sequence[int]) -> int:

@@ -35,10 +35,11 @@ class FirstBlock(nn.Module):
 
 
 class Block(nn.Module):
-    """``x -> shortcut(x) + conv(relu(conv(relu(x))))``, half the size where `down`."""
+    """``x -> shortcut(x) + conv(relu(conv(relu(x))))``, half the size where `down`; relu(x) in both if `rectified`."""
 
-    def __init__(self, inputs: int, outputs: int, down: bool, kind: Norm, inner: int):
+    def __init__(self, inputs: int, outputs: int, down: bool, kind: Norm, inner: int, rectified: bool):
         super().__init__()
+        self.rectified = rectified
         pool = [nn.AvgPool2d(2)] if down else []
         self.main = nn.Sequential(
             norm(kind, inputs),
@@ -53,7 +54,7 @@ class Block(nn.Module):
         self.shortcut = nn.Sequential(*learned, *pool)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.shortcut(x) + self.main(x)
+        return self.shortcut(x.relu() if self.rectified else x) + self.main(x)
 
 
 class Discriminator(nn.Module):
@@ -80,6 +81,7 @@ class Discriminator(nn.Module):
         attention: The side of the maps on which self-attention stands, behind the first block with it; 0 for none.
         weight_init: Distribution that the weights start from.
         init_scale: Standard deviation or gain of `weight_init`.
+        rectified: Whether shortcuts too see their block's input behind the ReLU, as in mimicry.
 
     Raises:
         ValueError: the image is smaller than 4x4, no map has the side of `attention`, or `width` is a list of the wrong
@@ -101,6 +103,7 @@ class Discriminator(nn.Module):
         attention: NonNegativeInt = 0,
         weight_init: Start = "sngan",
         init_scale: PositiveFloat = 1.0,
+        rectified: bool = False,
     ):
         super().__init__()
         side = max(in_size)
@@ -112,7 +115,7 @@ class Discriminator(nn.Module):
         blocks: list[nn.Module] = [FirstBlock(in_channels, channels[0])]
         for index in range(1, downs + plain):
             inputs, outputs = channels[index - 1], channels[index]
-            blocks.append(Block(inputs, outputs, index < downs, norm, outputs if inner == "out" else inputs))
+            blocks.append(Block(inputs, outputs, index < downs, norm, outputs if inner == "out" else inputs, rectified))
         if attention:
             sides = [side // 2 ** min(index + 1, downs) for index in range(len(blocks))]
             place = attended(attention, sides)

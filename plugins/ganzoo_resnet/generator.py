@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Literal
 
 from einops.layers.torch import Rearrange
 from ganzoo_layers import Norm, agree, class_norm, doubling_path, in_turn, through, to_range
@@ -16,18 +17,18 @@ from ganzoo_resnet.blocks import initialise, upsampled, widths
 class UpBlock(nn.Module):
     """``x -> up(x) conv1x1 + conv(act(norm(conv(up(act(norm(x)))))))``, twice the size."""
 
-    def __init__(self, inputs: int, outputs: int, kind: Norm, classes: int):
+    def __init__(self, inputs: int, outputs: int, kind: Norm, classes: int, mode: str):
         super().__init__()
         self.main = in_turn(
             class_norm(kind, inputs, classes),
             nn.ReLU(),
-            upsampled(),
+            upsampled(mode),
             nn.Conv2d(inputs, outputs, 3, 1, 1),
             class_norm(kind, outputs, classes),
             nn.ReLU(),
             nn.Conv2d(outputs, outputs, 3, 1, 1),
         )
-        self.shortcut = nn.Sequential(upsampled(), nn.Conv2d(inputs, outputs, 1))
+        self.shortcut = nn.Sequential(upsampled(mode), nn.Conv2d(inputs, outputs, 1))
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         return self.shortcut(x) + through(self.main, x, label)
@@ -50,6 +51,7 @@ class Generator(nn.Module):
         base: Start from maps of at most this side, and crop what the doublings give too much.
         norm: Normalisation before each activation.
         num_classes: Number of classes of the label, if it is called with one.
+        upsample: How maps are doubled; ``bilinear`` as in mimicry.
 
     Raises:
         ValueError: the size cannot be reached, or `width` is a list of the wrong length.
@@ -65,6 +67,7 @@ class Generator(nn.Module):
         base: PositiveInt | None = None,
         norm: Norm = "batch",
         num_classes: NonNegativeInt = 0,
+        upsample: Literal["nearest", "bilinear"] = "nearest",
     ):
         super().__init__()
         self.path = doubling_path(out_size, base)
@@ -73,7 +76,7 @@ class Generator(nn.Module):
             nn.Linear(z_dim, channels[0] * math.prod(self.path[0])),
             Rearrange("b (c h w) -> b c h w", h=self.path[0][0], w=self.path[0][1]),
         )
-        self.blocks = nn.ModuleList(UpBlock(a, b, norm, num_classes) for a, b in itertools.pairwise(channels))
+        self.blocks = nn.ModuleList(UpBlock(a, b, norm, num_classes, upsample) for a, b in itertools.pairwise(channels))
         self.head = nn.Sequential(
             class_norm(norm, channels[-1]),
             nn.ReLU(),

@@ -1,0 +1,18 @@
+"""Weights of the authors' PyTorch code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+def rectified(tensors: dict[str, Tensor], part: Any) -> dict[str, Tensor]:
+    """As they are, for a part that has the code's ReLU. Source: hanzhanggit/StackGAN-Pytorch, code/model.py.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if not isinstance(part.linear[1], nn.ReLU):
+        raise ValueError("the authors' code has a ReLU behind this layer; write `activation: relu`")
+    return tensors
