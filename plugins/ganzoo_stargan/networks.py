@@ -72,8 +72,9 @@ class Block(nn.Module):
 class Discriminator(nn.Module):
     """A map of logits, each of a patch, and the map before it: ``B C H W -> logit B 1 h w, features B n``.
 
-    4x4 convolutions of stride 2 with no norm, as a critic with a gradient penalty needs, and a 3x3 one. A class is read from
-    its flattened features by ``encoder.class_head``, which without a bias is the paper's convolution of the map's size.
+    4x4 convolutions of stride 2 with no norm, as a critic with a gradient penalty needs, and a 3x3 one. A class is read
+    from its flattened features by ``encoder.class_head``, which without a bias is the paper's convolution of the map's
+    size.
 
     Paper: arXiv:1711.09020 appendix table 5.
 
