@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from ganzoo_ctgan.data import Penguins
+from ganzoo_ctgan.data import Table
 from ganzoo_data.made_up import Random
 from ganzoo_discogan.mixtures import Mixtures
 from ganzoo_points.points import Circle, Ring
@@ -33,7 +33,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.ssim": {"in_range": (-1.0, 1.0)},
     "metric.hole_error": {"in_range": (-1.0, 1.0)},
     "metric.r_precision": {"candidates": 3},
-    **{f"metric.{name}": {"data": Penguins()} for name in ("table_tstr", "marginals")},
     "metric.circle": {"data": Circle(points=10)},
     "metric.mode_map": {"data": Mixtures(points=10)},
     "schedule.exponential": {"rate": 0.99},
@@ -45,6 +44,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "augment.ada": {"start": 1.0},
     "phases.progressive": {"resolutions": [4, 8]},
     "op.grow": {"resolutions": [4, 8]},
+    "loss.background": {"margin": 0},
     "op.bicubic": {"down": 2},
     "op.crop": {"size": 8},
     "data.mnist_few": {"labels": 10},
@@ -82,6 +82,9 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     if name == "data.table":
         (folder / "table.csv").write_text("size,kind\n" + "".join(f"{k / 3},{'ab'[k % 2]}\n" for k in range(20)))
         return {"file": str(folder / "table.csv")}
+    if name in ("metric.table_tstr", "metric.marginals"):  # its rows are two numbers, as those of the example
+        (folder / "table.csv").write_text("size,kind\n" + "".join(f"{k},a\n" for k in range(40)))
+        return {"data": Table(folder / "table.csv", target="kind", modes=1)}
     if name == "data.given":
         made = api.hold((torch.rand(4, 1, 6, 8), torch.arange(4) % 2), plugins.installed())["data"]
         return {key: value for key, value in made.items() if key != "use"}

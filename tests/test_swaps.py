@@ -118,6 +118,8 @@ REFUSED |= {
         "lapgan/classes",
         "sgan/fashion_mnist_sample",
         "stargan/fashion_mnist_sample",
+        "r3gan/fashion_mnist_sample",
+        "pggan/fashion_mnist_sample",
     )
 }
 

@@ -9,5 +9,5 @@ def register(zoo):
     zoo.discriminator("context_encoder", "ganzoo_inpainting.networks:Discriminator")
     zoo.op("holes", "ganzoo_inpainting.holes:Holes")
     zoo.op("cover", "ganzoo_inpainting.holes:Cover")
-    zoo.op("paste", "ganzoo_inpainting.holes:Paste")
+    zoo.op("fill", "ganzoo_inpainting.holes:Fill")
     zoo.metric("hole_error", "ganzoo_inpainting.holes:HoleError")

@@ -94,7 +94,7 @@ class Cover:
         return torch.lerp(x, colour.expand_as(x), hole.expand_as(x))
 
 
-class Paste:
+class Fill:
     """Images with their holes filled from others, and nothing else changed: ``B C H W, B C H W, B 1 H W -> B C H W``.
 
     Paper: arXiv:1604.07379 section 3.2.

@@ -19,7 +19,7 @@ class OpenMojiOnPhotos(ImageSet):
 
     `base` is a patch of a photograph without a drawing, and never the one in `real`; `text` as in `data.openmoji`. The
     drawings and the photographs for testing are in neither the training's drawings nor its photographs. The mask is all
-    that is not white, holes filled. Sources and licences: those of `data.openmoji` and `data.photos`; see
+    that is not white, holes filled. Source: `data.openmoji` and `data.photos`, with their licences; see
     files/CREDITS.md.
 
     Args:

@@ -71,16 +71,21 @@ class Root(nn.Module):
 class Branch(nn.Module):
     """The maps of the branch before, seen once more with the condition and doubled: ``B n h w, B text -> Drawn``.
 
-    A 3x3 convolution over maps and condition, residual blocks, a doubling that halves the channels; all gated.
+    A 3x3 convolution over maps and condition, residual blocks, doublings that halve the channels; all gated.
 
     Paper: arXiv:1710.10916 section 4.1, with the widths of the authors' code.
 
     Args:
-        in_channels: Channels of the maps, 2 or more.
+        in_channels: Channels of the maps.
+        in_size: Their height and width.
         text_dim: Width of the condition.
         out_channels: Channels of the images.
+        out_size: Height and width of the images: those of the maps, doubled any number of times.
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         blocks: Residual blocks.
+
+    Raises:
+        ValueError: doubling the maps does not lead to that size.
     """
 
     channels_last = True
@@ -88,16 +93,19 @@ class Branch(nn.Module):
     def __init__(
         self,
         in_channels: PositiveInt,
+        in_size: tuple[PositiveInt, PositiveInt],
         text_dim: PositiveInt,
         out_channels: PositiveInt,
+        out_size: tuple[PositiveInt, PositiveInt],
         out_range: tuple[float, float] | None = (-1.0, 1.0),
         blocks: NonNegativeInt = 2,
     ):
         super().__init__()
         self.joint = nn.Sequential(*gated(in_channels + text_dim, in_channels))
         self.blocks = nn.Sequential(*(Residual(in_channels) for _ in range(blocks)))
-        self.grow = doubled(in_channels)
-        self.image = drawn(max(in_channels // 2, 1), out_channels, out_range)
+        widths = [max(in_channels // 2**level, 1) for level in range(doublings(in_size, out_size) + 1)]
+        self.grow = nn.Sequential(*(doubled(width) for width in widths[:-1]))
+        self.image = drawn(widths[-1], out_channels, out_range)
         start(self)
 
     def forward(self, x: Tensor, text: Tensor) -> Drawn:
@@ -115,6 +123,15 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
+
+
+def doublings(small: tuple[int, int], large: tuple[int, int]) -> int:
+    """How often one size is doubled to be the other. Source: ganzoo's own."""
+    count = max(large[0] // small[0], 1).bit_length() - 1
+    if tuple(side * 2**count for side in small) != tuple(large):
+        (h, w), (height, width) = small, large
+        raise ValueError(f"{h}x{w} doubled again and again is never {height}x{width}; {2 * h}x{2 * w} would do")
+    return count
 
 
 def gated(channels: int, out: int) -> list[nn.Module]:

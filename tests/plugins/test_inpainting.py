@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from ganzoo_inpainting.holes import Cover, HoleError, Holes, Paste
+from ganzoo_inpainting.holes import Cover, Fill, HoleError, Holes
 from ganzoo_inpainting.networks import ContextEncoder, Discriminator, levels
 from PIL import Image
 from torch import nn
@@ -78,7 +78,7 @@ def test_what_is_seen_holds_one_colour_and_the_rest_is_pasted() -> None:
     own = Cover(RANGE)(x, mask)
     assert torch.allclose(own[:, :, :4], x[:, :, 4:].mean((2, 3), keepdim=True).expand(2, 3, 4, 8), atol=1e-6)
     y = torch.zeros_like(x)
-    filled = Paste(RANGE)(x, y, mask.expand(2, 3, 8, 8))
+    filled = Fill(RANGE)(x, y, mask.expand(2, 3, 8, 8))
     assert not filled[:, :, :4].any() and torch.equal(filled[:, :, 4:], x[:, :, 4:])
     with pytest.raises(ValueError, match="colour has 2 levels"):
         Cover(RANGE, (1, 2))(x, mask)

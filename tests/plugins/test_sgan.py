@@ -128,6 +128,6 @@ def test_terms_of_a_generator_reach_it_through_the_frozen_encoder() -> None:
 
 def test_jointly_the_lower_level_is_given_what_the_upper_one_made() -> None:
     independent, joint = explain.text(full("sgan/fashion_mnist_sample").blueprint).split("joint: ")
-    assert "condition: mse(E(made0).features, seen.features)" in independent
-    assert "condition: mse(E(fake).features, made1)" in joint
+    assert "condition: 5 * mse(E(made0).features, seen.features)" in independent
+    assert "condition: 5 * mse(E(fake).features, made1)" in joint
     assert "condition: cross_entropy(E.classify(made1), label)" in joint

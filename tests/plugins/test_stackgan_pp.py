@@ -16,7 +16,11 @@ from ganzoo.parallel import draw
 @pytest.fixture(scope="module")
 def tree() -> tuple[Root, Branch, Branch]:
     torch.manual_seed(0)
-    return Root(5, 4, 3, (8, 8), width=8), Branch(8, 4, 3, blocks=1), Branch(4, 4, 1, out_range=(0, 1), blocks=0)
+    return (
+        Root(5, 4, 3, (8, 8), width=8),
+        Branch(8, (8, 8), 4, 3, (16, 16), blocks=1),
+        Branch(4, (16, 16), 4, 1, (32, 32), (0, 1), blocks=0),
+    )
 
 
 def test_each_branch_doubles_the_size_and_halves_the_channels(tree: tuple[Root, Branch, Branch]) -> None:
@@ -43,6 +47,12 @@ def test_the_first_branch_learns_from_every_size(tree: tuple[Root, Branch, Branc
     assert weight.grad is not None and weight.grad.abs().sum() > 0
     last = tree[0].image[0].weight
     assert last.grad is None  # what draws the small image has no part in the large one
+
+
+def test_a_branch_grows_by_doubling_only() -> None:
+    with pytest.raises(ValueError, match="8x8 doubled again and again is never 24x24; 16x16 would do"):
+        Branch(8, (8, 8), 4, 3, (24, 24))
+    assert Branch(8, (4, 4), 4, 3, (16, 16))(torch.rand(2, 8, 4, 4), torch.rand(2, 4)).features.shape == (2, 2, 16, 16)
 
 
 def test_condition_is_gated_and_its_noise_is_drawn() -> None:
@@ -89,7 +99,12 @@ def test_colours_of_two_sizes_are_compared_by_mean_and_covariance() -> None:
 
 def test_counts_of_the_authors_code() -> None:
     with torch.device("meta"):
-        parts = [Conditioning(1024), Root(100, 128, 3, (64, 64)), Branch(64, 128, 3), Branch(32, 128, 3)]
+        parts = [
+            Conditioning(1024),
+            Root(100, 128, 3, (64, 64)),
+            Branch(64, (64, 64), 128, 3, (128, 128)),
+            Branch(32, (128, 128), 128, 3, (256, 256)),
+        ]
         judges = [Discriminator(3, (side, side), 128) for side in (64, 128, 256)]
     counts = [sum(p.numel() for p in part.parameters()) for part in parts]
     assert counts == [524_800, 20_075_968, 481_248, 157_680] and sum(counts) == 21_239_696
