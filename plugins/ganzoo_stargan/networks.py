@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from einops import rearrange
@@ -82,7 +83,7 @@ class Discriminator(nn.Module):
         in_channels: Channels of the images.
         in_size: Height and width, any that leaves a map.
         width: Channels after the first convolution; doubled by each.
-        layers: Number of convolutions of stride 2.
+        layers: Number of convolutions of stride 2; if not given, the paper's six or as many as leave a map of 2x2.
         slope: Slope of leaky_relu for negative values.
 
     Raises:
@@ -96,10 +97,12 @@ class Discriminator(nn.Module):
         in_channels: PositiveInt,
         in_size: tuple[PositiveInt, PositiveInt],
         width: PositiveInt = 64,
-        layers: PositiveInt = 6,
+        layers: PositiveInt | None = None,
         slope: NonNegativeFloat = 0.01,
     ):
         super().__init__()
+        if layers is None:
+            layers = min(max(int(math.log2(min(in_size))) - 1, 1), 6)
         at_least(in_size, 2**layers)
         channels = in_channels
         body: list[nn.Module] = []

@@ -22,7 +22,7 @@ def test_counts_of_the_code(domains: int, generator: int, judge: int) -> None:
 
 
 def test_only_the_convolutions_of_d_have_biases_and_only_g_has_norms() -> None:
-    made, judge = Generator(4, (16, 16), 1, width=2), Discriminator(1, (64, 64), width=1)
+    made, judge = Generator(4, (16, 16), 1, width=2), Discriminator(1, (64, 64), width=1, layers=6)
     assert all(m.bias is None for m in made.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d))
     assert all(m.affine and not m.track_running_stats for m in made.modules() if isinstance(m, nn.InstanceNorm2d))
     assert "".join(type(layer).__name__[0] for layer in judge.body) == "CL" * 6
@@ -57,9 +57,17 @@ def test_sizes_that_cannot_be_halved_twice_are_refused(size: tuple[int, int], ne
 
 
 def test_an_image_that_leaves_no_map_is_refused() -> None:
-    assert Discriminator(3, (64, 80), width=1)(torch.rand(2, 3, 64, 80)).logit.shape == (2, 1, 1, 1)
+    assert Discriminator(3, (64, 80), width=1, layers=6)(torch.rand(2, 3, 64, 80)).logit.shape == (2, 1, 1, 1)
     with pytest.raises(ValueError, match="at least 64"):
-        Discriminator(3, (63, 80), width=1)
+        Discriminator(3, (63, 80), width=1, layers=6)
+    assert [len(Discriminator(3, (side, side), width=1).body) // 2 for side in (2, 28, 63, 64, 128, 512)] == [
+        1,
+        3,
+        4,
+        5,
+        6,
+        6,
+    ]
 
 
 def test_d_learns_classes_from_real_images_and_g_from_the_domain_it_was_asked_for() -> None:
