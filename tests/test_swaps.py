@@ -67,6 +67,7 @@ JUDGES: dict[str, list[Judge]] = {
     "ada/openmoji": [Judge("D", "D", "D(ada(_))", "x", "fake")],
     "sgan/fashion_mnist_sample": [Judge("D0", "D0", "D0", "real", "made0")],  # D1 judges features, not images
     "simgan/drawn_clothes": [Judge("D", "D", "D", "real_b", "refined")],
+    "stargan/fashion_mnist_sample": [Judge("D", "D", "D", "x", "fake")],
 }
 NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # it is a convolution, or there is none
 REFUSED = {
@@ -98,6 +99,8 @@ REFUSED = {
     ("mc_gan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("simgan/drawn_clothes", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("simgan/drawn_clothes", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("stargan/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("stargan/fashion_mnist_sample", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("pggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("pggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
@@ -114,6 +117,7 @@ REFUSED |= {
         "cyclegan/openmoji",
         "lapgan/classes",
         "sgan/fashion_mnist_sample",
+        "stargan/fashion_mnist_sample",
         "r3gan/fashion_mnist_sample",
         "pggan/fashion_mnist_sample",
     )

@@ -18,6 +18,7 @@ class ClassHead(nn.Module):
         num_classes: How many; of the data's label field if not given.
         weight_init: Distribution that the weights start from; see `init_scale`.
         init_scale: Standard deviation, half-width or gain of `weight_init`.
+        bias: Add a number to each logit.
     """
 
     def __init__(
@@ -26,9 +27,10 @@ class ClassHead(nn.Module):
         num_classes: PositiveInt,
         weight_init: Initialisation = "normal",
         init_scale: NonNegativeFloat = 0.02,
+        bias: bool = True,
     ):
         super().__init__()
-        self.linear = nn.Linear(features_dim, num_classes)
+        self.linear = nn.Linear(features_dim, num_classes, bias=bias)
         initialise(self, weight_init, init_scale)
 
     def forward(self, features: Tensor) -> Tensor:
