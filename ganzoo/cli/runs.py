@@ -112,11 +112,9 @@ def sample(
 
     Images that are given are brought to the size of the data; `compute` keeps theirs.
     """
-    opened = api.open(run, "best" if best else "last", raw, code=code)
-    inputs = read_inputs(given, opened, resize=True)
     given, settings = split(given)
     opened = api.opened(run, settings, "best" if best else "last", raw, code)
-    inputs = _inputs(given, opened, resize=True)
+    inputs = read_inputs(given, opened, resize=True)
     shown = [v.name for v in opened.spec.shown]
     across = opened.spec.show.across if (value or opened.spec.sample) in shown else None
     if rows in inputs:
@@ -148,11 +146,9 @@ def compute(
     code: Code = None,
 ) -> None:
     """Compute any named value from given inputs: translate a folder, upscale a photo, encode an image."""
-    opened = api.open(run, "best" if best else "last", raw, code=code)
-    inputs = read_inputs(given, opened, resize)
     given, settings = split(given)
     opened = api.opened(run, settings, "best" if best else "last", raw, code)
-    inputs = _inputs(given, opened, resize)
+    inputs = read_inputs(given, opened, resize)
     files = {
         name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)
     }
