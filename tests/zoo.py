@@ -32,13 +32,22 @@ def full(name: str) -> api.Model:
         return api.Model(name, {"data.root": "nowhere"})
 
 
+@cache
+def narrow(name: str) -> api.Model:
+    """A model with what its header names to make it small, of which the size of the data is a part."""
+    given = dict(full(name).spec.about.small)
+    if not any(key.startswith("data.") for key in given):
+        return full(name)
+    return api.Model(name, {**given, "data.root": "nowhere"})
+
+
 def small(name: str, steps: int = 6, **more: Any) -> api.Model:
     """A model at the reduced widths that its header names, on `data.random` in the shape of its own data."""
     model = full(name)
     fields = {
         key: {"kind": f.kind, "shape": list(f.shape), "range": list(f.range) if f.range else None}
         | ({"classes": len(f.classes)} if f.classes else {})
-        for key, f in model.blueprint.fields.items()
+        for key, f in narrow(name).blueprint.fields.items()
     }
     random = {"use": "data.random", "fields": fields, "count": 50, "seed": 0}
     overrides = {**dict(model.spec.about.small), **TINY, **lasting(model, steps), **more}
