@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_cut.blur import BlurDown
-from ganzoo_cut.start import xavier_normal
 from ganzoo_layers import DiscriminatorOutput, at_least
 from ganzoo_layers import norm as make_norm
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, PositiveInt
+from ganzoo_cut.blur import BlurDown
+from ganzoo_cut.start import xavier_normal
 
 
 class Discriminator(nn.Module):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_cut.blur import BlurDown, BlurUp
-from ganzoo_cut.start import xavier_normal
 from ganzoo_cyclegan.generator import Block, _check
-from ganzoo_layers import to_range
 from ganzoo_layers import norm as make_norm
+from ganzoo_layers import to_range
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
 from ganzoo.contract import Scales
+from ganzoo_cut.blur import BlurDown, BlurUp
+from ganzoo_cut.start import xavier_normal
 
 
 class Generator(nn.Module):

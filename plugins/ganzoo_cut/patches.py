@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import torch
 from einops import einsum, rearrange
-from ganzoo_cut.start import xavier_normal
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from ganzoo.bounds import NonNegativeFloat, PositiveFloat, PositiveInt
 from ganzoo.contract import Scales
 from ganzoo.parallel import draw
+from ganzoo_cut.start import xavier_normal
 
 
 class Pairs(NamedTuple):
