@@ -76,10 +76,10 @@ def test_no_gradient_reaches_the_key() -> None:
 
 
 def test_vectors_of_both_images_are_of_the_same_places() -> None:
-    made = Patches([3, 2], width=4, count=5)
+    made = Patches([3, 2], width=64, count=5)
     maps = Scales([torch.rand(2, 3, 4, 4), torch.rand(2, 2, 2, 2)])
     pairs = made(maps, maps)
-    assert [tuple(q.shape) for q in pairs.query] == [(2, 5, 4), (2, 4, 4)]
+    assert [tuple(q.shape) for q in pairs.query] == [(2, 5, 64), (2, 4, 64)]
     assert all(torch.equal(q, k) for q, k in zip(*pairs, strict=True))
     assert torch.allclose(pairs.query[0].norm(dim=2), torch.ones(2, 5))
 
