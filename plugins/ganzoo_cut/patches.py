@@ -76,7 +76,7 @@ class Patches(nn.Module):
 class PatchNCE:
     """Which of an image's own places a vector comes from: mean of ``-log softmax_j(x_i . y_j / t)`` at ``j = i``.
 
-    Vectors are ``B n d``; no gradient reaches `y`. Several maps are added up, where the authors take their mean.
+    Vectors are ``B n d``, or ``n d`` of one image; no gradient reaches `y`. Several maps are added up, where the authors take their mean.
 
     Paper: arXiv:2007.15651 eq. 2 and 3; negatives are other places of the same image.
 
@@ -88,7 +88,7 @@ class PatchNCE:
         self.temperature = temperature
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        x, y = (rearrange(v, "b ... d -> b (...) d") for v in (x, y.detach()))
+        x, y = (rearrange(v, "b ... d -> b (...) d") if v.ndim > 2 else v[None] for v in (x, y.detach()))
         logits = einsum(x, y, "b i d, b j d -> b i j") / self.temperature
         own = torch.arange(logits.shape[1], device=x.device).expand(len(x), -1)
         return cross_entropy(rearrange(logits, "b i j -> (b i) j"), own.flatten())
