@@ -24,21 +24,23 @@ TINY: dict[str, Any] = {"train.log_every": 2, "train.sample_every": 1000, "plugi
 @cache
 def full(name: str) -> api.Model:
     """A model at its own size; where it needs files, a root that does not exist."""
-    try:
-        return api.Model(name)
-    except UserError as error:
-        if [problem.path for problem in error.problems] != ["data.root"]:
-            raise
-        return api.Model(name, {"data.root": "nowhere"})
+    return _of(name, {})
 
 
 @cache
 def narrow(name: str) -> api.Model:
-    """A model with what its header names to make it small, of which the size of the data is a part."""
+    """A model with what its header names to make it small, of which the size of the data may be a part."""
     given = dict(full(name).spec.about.small)
-    if not any(key.startswith("data.") for key in given):
-        return full(name)
-    return api.Model(name, {**given, "data.root": "nowhere"})
+    return _of(name, given) if any(key.startswith("data.") for key in given) else full(name)
+
+
+def _of(name: str, overrides: dict[str, Any]) -> api.Model:
+    try:
+        return api.Model(name, overrides)
+    except UserError as error:
+        if [problem.path for problem in error.problems] != ["data.root"]:
+            raise
+        return api.Model(name, {**overrides, "data.root": "nowhere"})
 
 
 def small(name: str, steps: int = 6, **more: Any) -> api.Model:
