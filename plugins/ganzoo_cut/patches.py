@@ -76,7 +76,8 @@ class Patches(nn.Module):
 class PatchNCE:
     """Which of an image's own places a vector comes from: mean of ``-log softmax_j(x_i . y_j / t)`` at ``j = i``.
 
-    Vectors are ``B n d``, or ``n d`` of one image; no gradient reaches `y`. Several maps are added up, where the authors take their mean.
+    Vectors are ``B n d``, or ``n d`` of one image; no gradient reaches `y`. Several maps are added up, where the
+    authors take their mean.
 
     Paper: arXiv:2007.15651 eq. 2 and 3; negatives are other places of the same image.
 

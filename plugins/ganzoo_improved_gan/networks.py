@@ -125,5 +125,5 @@ class AnyClass:
     Paper: arXiv:1606.03498 section 5.
     """
 
-    def __call__(self, logit: Tensor) -> Tensor:
-        return logit.logsumexp(1)
+    def __call__(self, x: Tensor) -> Tensor:
+        return x.logsumexp(1)
