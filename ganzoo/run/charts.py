@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ def spreads(rows: Mapping[str, torch.Tensor], real: torch.Tensor | None) -> Imag
     return _drawn(figure)
 
 
-def _drawn(figure: object) -> Image.Image:
+def _drawn(figure: Any) -> Image.Image:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

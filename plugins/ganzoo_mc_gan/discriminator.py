@@ -74,8 +74,8 @@ class Discriminator(nn.Module):
         of_size(x, self.size)
         seen, pair = self.see(x), self.see_pair(torch.cat([x, cond], 1))
         features = self.joint(torch.cat([tiled(self.compress(text), pair), pair], 1))
-        heads = (self.head(features), self.head_pair(pair), self.head_image(seen))
-        return Judged(*(head.flatten() for head in heads), features.flatten(1))
+        logit, of_pair, of_image = self.head(features), self.head_pair(pair), self.head_image(seen)
+        return Judged(logit.flatten(), of_pair.flatten(), of_image.flatten(), features.flatten(1))
 
 
 def column(channels: int, width: int, levels: int) -> nn.Sequential:

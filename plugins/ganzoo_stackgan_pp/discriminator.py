@@ -46,10 +46,12 @@ class Discriminator(Conditional):
         embedding: NonNegativeInt = 0,
     ):
         super().__init__(in_channels, in_size, text_dim, width, embedding)
-        self.alone = nn.Conv2d(self.head.in_channels, 1, self.head.kernel_size)
+        head = self.head
+        assert isinstance(head, nn.Conv2d)
+        self.alone = nn.Conv2d(head.in_channels, 1, (head.kernel_size[0], head.kernel_size[1]))
         start(self)
 
-    def forward(self, x: Tensor, text: Tensor) -> Judged:
+    def forward(self, x: Tensor, text: Tensor) -> Judged:  # type: ignore[override]
         of_size(x, self.size)
         seen = self.see(x)
         features = self.joint(cat([seen, tiled(self.compress(text), seen)], 1))
