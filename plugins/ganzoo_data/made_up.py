@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +18,9 @@ KEYS = {
     "image": ("shape", "range"),
     "label": ("classes", "frequencies"),
     "text": ("shape", "range", "encoder"),
-    "vector": ("shape", "range"),
+    "vector": ("shape", "range", "blocks"),
 }
-EVERY = ("kind", "shape", "range", "classes", "frequencies", "encoder")
+EVERY = ("kind", "shape", "range", "classes", "frequencies", "encoder", "blocks")
 
 
 class Random(ImageSet):
@@ -30,7 +31,7 @@ class Random(ImageSet):
 
     Args:
         fields: What to make: name -> ``{kind: image|label|text|vector, shape: [C, H, W], range: [low, high],
-            classes: K or names, frequencies: [...]}``, where what is empty counts as not given; one image field
+            classes: K or names, frequencies: [...], blocks: [...]}``, where what is empty counts as not given; one image field
             `real` of 3x32x32 if there are none.
         count: Rows of each split.
         seed: Seed of the drawing; the splits differ, and so does every field.
@@ -102,7 +103,10 @@ def _field(name: str, spec: Any, range: tuple[float, float]) -> Field:
     if limits is not None and (not isinstance(limits, list | tuple) or len(limits) != 2 or not limits[0] < limits[1]):
         raise ValueError(f"{where}: range is {limits!r}, but should be [low, high]")
     bounds = None if limits is None else (float(limits[0]), float(limits[1]))
-    return Field(kind, tuple(shape), bounds, encoder=spec.get("encoder"))
+    blocks = tuple(spec.get("blocks") or ())
+    if not all(isinstance(n, int) and n > 0 for n in blocks) or (blocks and sum(blocks) != math.prod(shape)):
+        raise ValueError(f"{where}: blocks is {list(blocks)}, but should be sizes that add up to {math.prod(shape)}")
+    return Field(kind, tuple(shape), bounds, encoder=spec.get("encoder"), blocks=blocks)
 
 
 def _label(where: str, spec: Mapping[str, Any]) -> Field:
