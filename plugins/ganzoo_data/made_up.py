@@ -31,8 +31,8 @@ class Random(ImageSet):
 
     Args:
         fields: What to make: name -> ``{kind: image|label|text|vector, shape: [C, H, W], range: [low, high],
-            classes: K or names, frequencies: [...], blocks: [...]}``, where what is empty counts as not given; one image field
-            `real` of 3x32x32 if there are none.
+            classes: K or names, frequencies: [...], blocks: [...]}``, where what is empty counts as not given; one
+            image field `real` of 3x32x32 if there are none.
         count: Rows of each split.
         seed: Seed of the drawing; the splits differ, and so does every field.
         split: ``train`` or ``test``.
