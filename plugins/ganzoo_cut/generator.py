@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ganzoo_cyclegan.generator import Block, _check
+from ganzoo_cyclegan.generator import Block
 from ganzoo_layers import norm as make_norm
-from ganzoo_layers import to_range
+from ganzoo_layers import quartered, to_range
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -51,7 +51,7 @@ class Generator(nn.Module):
         init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
-        _check(in_size)
+        quartered(in_size)
         bias = norm != "batch"
 
         def normed(layer: nn.Module, channels: int) -> list[nn.Module]:
@@ -78,12 +78,12 @@ class Generator(nn.Module):
         xavier_normal(self, init_scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        _check(x.shape[2:])
+        quartered(x.shape[2:])
         return self.net(x)
 
     def maps(self, x: Tensor) -> Scales:
         """What the layers of the first half make of an image, ``B c h w`` each."""
-        _check(x.shape[2:])
+        quartered(x.shape[2:])
         found = []
         for number, layer in enumerate(self.net[: self.seen[-1] + 1]):
             x = layer(x)

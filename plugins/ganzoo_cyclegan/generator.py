@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
-from ganzoo_layers import initialise, multiples, to_range
+from ganzoo_layers import initialise, quartered, to_range
 from ganzoo_layers import norm as make_norm
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
-
-LEAST = 8  # a quarter of it can be reflected
 
 
 class Generator(nn.Module):
@@ -49,7 +46,7 @@ class Generator(nn.Module):
         init_scale: NonNegativeFloat = 0.02,
     ):
         super().__init__()
-        _check(in_size)
+        quartered(in_size)
         bias = norm != "batch"
 
         def normed(layer: nn.Module, channels: int) -> list[nn.Module]:
@@ -67,7 +64,7 @@ class Generator(nn.Module):
         initialise(self, "normal", init_scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        _check(x.shape[2:])
+        quartered(x.shape[2:])
         return self.net(x)
 
 
@@ -88,10 +85,3 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.main(x)
-
-
-def _check(size: Sequence[int]) -> None:
-    height, width = size
-    if height % 4 or width % 4 or min(size) < LEAST:
-        near = multiples([max(side, LEAST) for side in size], 4)
-        raise ValueError(f"an image of {height}x{width} cannot be halved twice and doubled again; {near} would do")

@@ -24,7 +24,7 @@ from ganzoo_layers.conditional import (
     through,
 )
 from ganzoo_layers.labels import one_hot
-from ganzoo_layers.sizes import at_least, doubling_path, halvings, images_only, multiples, of_size
+from ganzoo_layers.sizes import at_least, doubling_path, halvings, images_only, multiples, of_size, quartered
 
 __all__ = [
     "Activation",
@@ -51,6 +51,7 @@ __all__ = [
     "norm",
     "of_size",
     "one_hot",
+    "quartered",
     "through",
     "to_range",
 ]

@@ -60,6 +60,18 @@ def multiples(size: Sequence[int], step: int) -> str:
     return " or ".join(dict.fromkeys(f"{height}x{width}" for height, width in (lower, upper)))
 
 
+def quartered(size: Sequence[int], least: int = 8) -> None:
+    """Let only sizes pass that can be halved twice and doubled again, with at least `least` pixels to a side.
+
+    Raises:
+        ValueError: a side is no multiple of 4, or too small; the message names sizes that would do.
+    """
+    height, width = size
+    if height % 4 or width % 4 or min(size) < least:
+        near = multiples([max(side, least) for side in size], 4)
+        raise ValueError(f"an image of {height}x{width} cannot be halved twice and doubled again; {near} would do")
+
+
 def at_least(size: Sequence[int], least: int) -> None:
     """Refuse a size that a network's halvings would leave nothing of.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from einops import rearrange
-from ganzoo_layers import DiscriminatorOutput, at_least, multiples, to_range
+from ganzoo_layers import DiscriminatorOutput, at_least, quartered, to_range
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
@@ -43,7 +42,7 @@ class Generator(nn.Module):
         width: PositiveInt = 64,
     ):
         super().__init__()
-        _check(in_size)
+        quartered(in_size)
         layers = [*_normed(nn.Conv2d(in_channels, width, 7, 1, 3, bias=False)), nn.ReLU()]
         for channels in (width, 2 * width):
             layers += [*_normed(nn.Conv2d(channels, 2 * channels, 4, 2, 1, bias=False)), nn.ReLU()]
@@ -54,7 +53,7 @@ class Generator(nn.Module):
         self.net = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        _check(x.shape[2:])
+        quartered(x.shape[2:])
         return self.net(x)
 
 
@@ -120,10 +119,3 @@ class Discriminator(nn.Module):
 
 def _normed(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
     return [layer, nn.InstanceNorm2d(layer.out_channels, affine=True)]
-
-
-def _check(size: Sequence[int]) -> None:
-    height, width = size
-    if height % 4 or width % 4 or min(size) < 8:
-        near = multiples([max(side, 8) for side in size], 4)
-        raise ValueError(f"an image of {height}x{width} cannot be halved twice and doubled again; {near} would do")
