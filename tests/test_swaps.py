@@ -12,7 +12,7 @@ import pytest
 from ganzoo.errors import UserError
 from ganzoo.model.calls import call_signature
 from tests.test_matrix import LOSSES, REGISTRY, REGULARIZERS
-from tests.zoo import in_turn, small
+from tests.zoo import small
 
 
 class Judge(NamedTuple):
@@ -150,13 +150,13 @@ def problem(model: str, overrides: dict[str, Any]) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("model", in_turn(JUDGES))
+@pytest.mark.parametrize("model", JUDGES)
 def test_takes_every_adversarial_loss(model: str) -> None:
     for loss in LOSSES:
         assert problem(model, {"parts.adv": loss}) is None, loss
 
 
-@pytest.mark.parametrize("model", in_turn(JUDGES))
+@pytest.mark.parametrize("model", JUDGES)
 def test_takes_every_regularizer_or_says_why_not(model: str) -> None:
     for regularizer in REGULARIZERS:
         if regularizer in ("none", "regularizer.path_length@penalty"):  # the latter is about a generator

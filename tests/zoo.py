@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from torch import nn
 
@@ -20,11 +18,6 @@ from ganzoo.train.loop import Trainer
 MODELS = list(compose.models(plugins.installed()))
 # These know what their data holds, which is made up anyway.
 OF_THEIR_DATA = {"metric.modes", "metric.circle", "metric.mode_map", "metric.table_tstr", "metric.marginals"}
-# Families whose swaps and resumes take long; the slow suite has them.
-LONG = {
-    *("ada", "ctgan", "cut", "denoising", "discogan", "esrgan", "inpainting", "mc_gan", "pggan", "pix2pixhd", "r3gan"),
-    *("simgan", "stackgan_pp", "stargan", "stylegan2"),
-}
 TINY: dict[str, Any] = {"train.log_every": 2, "train.sample_every": 1000, "plugins.tensorboard": False}
 
 
@@ -100,8 +93,3 @@ def tensors(parts: dict[str, Any], *names: str) -> dict[str, torch.Tensor]:
 def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     """Whether two sets of tensors are the same to the bit."""
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-
-
-def in_turn(names: Iterable[str]) -> list[Any]:
-    """Models as parameters of a test, those that take long marked as slow."""
-    return [pytest.param(n, marks=pytest.mark.slow) if n.split("/")[0] in LONG else n for n in names]

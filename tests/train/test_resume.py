@@ -19,7 +19,7 @@ from ganzoo.registry import plugins
 from ganzoo.run.start import resume, train
 from ganzoo.store import checkpoint
 from ganzoo.store.folder import RunFolder
-from tests.zoo import MODELS, in_turn, small, written
+from tests.zoo import MODELS, small, written
 
 STEPS = 12
 SETTINGS = {"train.checkpoint_every": 3, "train.log_every": 2, "train.keep": {"last": 1}, "evaluate.every": 5}
@@ -87,7 +87,7 @@ def logged(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in r.items() if k not in TIMED} for r in RunFolder(folder).records()]
 
 
-@pytest.mark.parametrize("name", in_turn(MODELS))
+@pytest.mark.parametrize("name", MODELS)
 def test_killed_and_resumed_equals_never_killed(name: str, tmp_path: Path) -> None:
     dice = random.Random(name)
     threads = torch.get_num_threads()
