@@ -124,6 +124,10 @@ REFUSED |= {
         "stargan/fashion_mnist_sample",
         "r3gan/fashion_mnist_sample",
         "pggan/fashion_mnist_sample",
+        "pix2pixhd/openmoji",
+        "simgan/drawn_clothes",
+        "stylegan2/fashion_mnist_sample",
+        "ada/openmoji",
     )
 }
 

@@ -64,8 +64,8 @@ def lasting(model: api.Model, steps: int) -> dict[str, Any]:
     """Overrides by which a model trains for so many steps, at least one in each of its phases."""
     if not model.spec.config.get("phases"):
         return {"train.steps": steps}
-    names = list(model.spec.phases)
-    return {f"phases.{name}.steps": max(steps // len(names), 1) for name in names}
+    each, more = divmod(steps, len(model.spec.phases))
+    return {f"phases.{name}.steps": max(each + (i < more), 1) for i, name in enumerate(model.spec.phases)}
 
 
 def written(folder: Path, text: str, **overrides: Any) -> api.Model:

@@ -93,9 +93,10 @@ class Spectral(nn.Module):
             if self.training:
                 with torch.no_grad():
                     for _ in range(self.iterations):
-                        self.v = normalize(matrix.T @ self.u, dim=0)
-                        self.u = normalize(matrix @ self.v, dim=0)
-            return weight / torch.dot(self.u, matrix @ self.v)
+                        self.v = _direction(matrix.T @ self.u, self.v)
+                        self.u = _direction(matrix @ self.v, self.u)
+            sigma = torch.dot(self.u, matrix @ self.v)
+            return weight / torch.where(sigma == 0, 1.0, sigma)
 
     def adopt(self, weight: Tensor, u: Tensor | None = None, v: Tensor | None = None) -> dict[str, Tensor]:
         """The buffers for a weight from elsewhere; what is not stored with it comes from power iteration.
@@ -110,6 +111,11 @@ class Spectral(nn.Module):
             u = normalize(matrix @ v, dim=0)
         assert v is not None
         return {"u": u, "v": v}
+
+
+def _direction(x: Tensor, before: Tensor) -> Tensor:
+    """A vector of length 1; the one before, where x is 0, for from 0 no iteration comes back."""
+    return torch.where(x.any(), normalize(x, dim=0), before)
 
 
 class SpectralNorm:

@@ -263,3 +263,20 @@ class TestMinibatchDiscrimination:
     def test_needs_a_linear_head(self) -> None:
         with pytest.raises(ValueError, match="no linear `head`"):
             MinibatchDiscrimination().attach(nn.Linear(2, 2))
+
+
+def test_spectral_norm_of_a_weight_that_starts_from_zero() -> None:
+    torch.manual_seed(0)
+    part = nn.Sequential(nn.Linear(3, 2, bias=False))
+    nn.init.zeros_(part[0].weight)  # type: ignore[arg-type]
+    SpectralNorm().attach(part)
+    x = torch.ones(1, 3)
+    assert torch.equal(part(x), torch.zeros(1, 2))
+    part(x).sum().backward()
+    with torch.no_grad():
+        for parameter in part.parameters():
+            assert torch.isfinite(parameter.grad).all()  # type: ignore[arg-type]
+            parameter -= 0.1 * parameter.grad  # type: ignore[operator]
+    for _ in range(20):
+        part(x)
+    assert torch.linalg.matrix_norm(part[0].weight, 2).item() == pytest.approx(1, abs=1e-3)  # type: ignore[arg-type]
