@@ -1,7 +1,7 @@
 """Composition: any generator, discriminator, adversarial loss and regularizer meet, with no Python.
 
-Every generator meets every discriminator on the meta device, and each of them every loss and every regularizer; every
-discriminator with every regularizer on it trains two steps, while generators and losses take turns; the slow suite
+Every generator meets every discriminator in a check, and each of them every loss and every regularizer; two steps are
+trained by every discriminator with a third of the regularizers, while generators and losses take turns; the slow suite
 checks and trains every cell. What is refused stands in ``refused.yaml`` with its reason.
 """
 
@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from ganzoo import api
 from ganzoo.errors import UserError
 from ganzoo.model.calls import call_signature
 from ganzoo.registry import plugins
 from ganzoo.testing.inputs import small
-from tests.zoo import trainer
+from tests.zoo import Small, trainer
 
 REFUSED = Path(__file__).parent / "refused.yaml"
 REGISTRY = plugins.installed()
@@ -111,7 +110,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refusal(cell: Cell, base: Path) -> str | None:
     """Why a cell is refused at check time, or None. Anything but a UserError is a defect."""
     try:
-        api.Model(base, overrides(cell)).check()
+        Small(base, overrides(cell)).check()
     except UserError as error:
         return error.problems[0].message
     return None
@@ -180,9 +179,10 @@ def test_what_is_listed_as_refused_exists() -> None:
 
 
 def trained() -> Iterator[Cell]:
-    """Every discriminator with every regularizer on it; generators and losses take turns, so that all have theirs."""
+    """Every discriminator with a third of the regularizers; generators and losses take turns, so that all have theirs."""
     generators, losses = itertools.cycle(GENERATORS), itertools.cycle(LOSSES)
-    for discriminator, regularizer in itertools.product(DISCRIMINATORS, REGULARIZERS):
+    pairs = [(d, r) for i, d in enumerate(DISCRIMINATORS) for j, r in enumerate(REGULARIZERS) if (i + j) % 3 == 0]
+    for discriminator, regularizer in pairs:
         turns = (Cell(next(generators), discriminator, next(losses), regularizer) for _ in GENERATORS)
         yield from itertools.islice((cell for cell in turns if listed(cell) is None), 1)
 
@@ -201,7 +201,7 @@ def test_every_network_that_takes_noise_or_an_image_is_among_the_trained() -> No
 
 
 def train_two_steps(cell: Cell, base: Path) -> None:
-    tr = trainer(api.Model(base, overrides(cell)))
+    tr = trainer(Small(base, overrides(cell)))
     tr.advance()
     tr.advance()
     losses = tr.meters.read()

@@ -1,6 +1,6 @@
 """Every adversarial loss and every regularizer on models with conditions, inputs or phases, by overrides alone.
 
-Checked on the meta device, or refused for a reason that is listed here.
+Checked, or refused for a reason that is listed here.
 """
 
 from __future__ import annotations

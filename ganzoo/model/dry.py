@@ -21,16 +21,23 @@ from ganzoo.model.program import Program
 from ganzoo.parallel import draw
 
 
-def check(spec: Spec, fields: dict[str, Field] | None = None) -> Blueprint:
+def check(spec: Spec, fields: dict[str, Field] | None = None, device: str = "meta") -> Blueprint:
     """The blueprint of a model, tried out. What cannot run on the meta device runs on the CPU, and a note says so.
+
+    Args:
+        spec: The model.
+        fields: The data's fields, where the data itself is not at hand.
+        device: Where it is tried out: ``meta``, which computes nothing, or ``cpu``, quicker for a very small model.
 
     Raises:
         UserError: with every problem found.
     """
     try:
         with without_compiler():
-            return _check(spec, fields, "meta")
+            return _check(spec, fields, device)
     except EvaluationError as error:
+        if device != "meta":
+            raise
         blueprint = _check(spec, fields, "cpu")
         blueprint.notes.append(f"checked on the CPU with random input, because the meta device failed: {error}")
         return blueprint
