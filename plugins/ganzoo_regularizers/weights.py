@@ -90,7 +90,7 @@ class Spectral(nn.Module):
         known = torch.amp.is_autocast_available(device)  # not on meta
         with torch.autocast(device, enabled=False) if known else nullcontext():
             matrix = self.matrix(weight)
-            if self.training:
+            if self.training and not weight.is_meta:  # a check on the meta device is after shapes alone
                 with torch.no_grad():
                     for _ in range(self.iterations):
                         self.v = _direction(matrix.T @ self.u, self.v)
