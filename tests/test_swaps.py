@@ -73,6 +73,8 @@ JUDGES: dict[str, list[Judge]] = {
 }
 NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # it is a convolution, or there is none
 REFUSED = {
+    ("stylegan2/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are scaled already",
+    ("ada/openmoji", "regularizer.equalized_rate@with"): "its weights are scaled already",
     ("projection/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("projection/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
     ("began/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,

@@ -103,6 +103,8 @@ class EqualizedLearningRate:
         for layer in layers:
             if parametrize.is_parametrized(layer, "weight"):
                 raise ValueError("its weights are reparametrised already")
+            if getattr(layer, "equalized", False):
+                raise ValueError("its weights are scaled already")
             outputs = layer.weight.shape[1 if isinstance(layer, TRANSPOSED) else 0]
             fan_in = layer.weight.numel() / outputs
             nn.init.normal_(layer.weight)

@@ -22,6 +22,8 @@ class Linear(nn.Linear):
     Paper: arXiv:1710.10196 section 4.1; the `rate` is arXiv:1812.04948 appendix C.
     """
 
+    equalized = True
+
     def __init__(self, inputs: int, outputs: int, rate: float = 1.0, start: float = 0.0):
         self.rate, self.start = rate, start
         super().__init__(inputs, outputs)
@@ -36,6 +38,8 @@ class Linear(nn.Linear):
 
 class Conv(nn.Conv2d):
     """A convolution with an equalised learning rate that keeps the size, or halves it behind a low-pass filter."""
+
+    equalized = True
 
     def __init__(self, inputs: int, outputs: int, size: int, down: bool = False, bias: bool = True):
         super().__init__(inputs, outputs, size, bias=bias)
