@@ -87,6 +87,11 @@ def settings(spec: Spec) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+def steps_of(spec: Spec) -> int | None:
+    """The steps of a model's training; None if a budget of time decides."""
+    return None if spec.train.budget is not None else sum(phase.steps for phase in spec.phases.values())
+
+
 def place(spec: Spec, seed: int, out: Path) -> Path:
     """The folder is named after the model and all its settings, so that other settings find another."""
     return out / f"{spec.name.replace('/', '-')}-{settings(spec)[:8]}" / f"seed_{seed}"
