@@ -16,7 +16,7 @@ from ganzoo.errors import Origin, Problem, UserError
 SEED = "train.seed"
 MOST = 10_000  # values of one axis
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_CLOSING = {"[": "]", "{": "}", "(": ")"}
+_CLOSING = {"[": "]", "{": "}"}
 
 Combination = dict[str, str]  # settings and their values as texts of YAML
 
@@ -71,11 +71,16 @@ def split(text: str) -> list[str]:
     values, begun, open_, place = [], 0, [], 0
     while place < len(text):
         character = text[place]
-        if character in "'\"" and text[begun:place].rstrip(" ")[-1:] in ("", ",", "[", "{", "(", ":"):
+        if character in "'\"" and re.search(r"(^|[,[{]|: |[\]}'\"]:)\s*$", text[begun:place]):
             place = _quoted(text, place)
-        elif character in _CLOSING:
+        elif character in "[{(":
             open_.append(character)
-        elif character in _CLOSING.values():
+        elif character == ")":
+            if open_ and open_[-1] == "(":
+                open_.pop()
+        elif character in "]}":
+            while open_ and open_[-1] == "(":  # a text, not a call
+                open_.pop()
             if not open_ or _CLOSING[open_.pop()] != character:
                 raise ValueError(f"nothing opens the {character}")
         elif character == "," and not open_:
