@@ -25,6 +25,7 @@ LAYERS = (
     ("model",),
     ("train",),
     ("evaluation",),
+    ("report",),
     ("run",),
     ("reproduction",),
     ("api",),
