@@ -98,7 +98,9 @@ def _tell(found: Results, place: Path, as_json: bool, whole: bool) -> None:
     from rich.table import Table
 
     head, *rows = table(found)
-    drawn = Table(*map(escape, head), box=None, pad_edge=False)
+    drawn = Table(box=None, pad_edge=False)
+    for name in head:
+        drawn.add_column(escape(name), overflow="fold")
     for row in rows:
         drawn.add_row(*map(escape, row))
     Console().print(drawn)
@@ -106,3 +108,5 @@ def _tell(found: Results, place: Path, as_json: bool, whole: bool) -> None:
         print(f"note: {note}")
     if found.best is not None:
         print(f"best    {found.best.label}\n  model   {place / 'best.yaml'}")
+    if (place / "report.html").exists():
+        print(f"  report  {place / 'report.html'}")

@@ -154,9 +154,11 @@ def powers(bottom: float, top: float) -> list[float]:
 
 
 def means(points: Points, epochs: Mapping[int, int]) -> list[tuple[float, float]]:
-    """The mean over each epoch, at the middle of its steps."""
+    """The mean over each epoch, at the middle of its steps; nothing before the third epoch."""
     found: dict[int, list[tuple[float, float]]] = {}
     for step, value in points:
         if math.isfinite(value) and int(step) in epochs:
             found.setdefault(epochs[int(step)], []).append((step, value))
+    if len(found) < 3:
+        return []
     return [(sum(s for s, _ in of) / len(of), sum(v for _, v in of) / len(of)) for of in found.values()]

@@ -70,7 +70,7 @@ def section(title: str, *body: str) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
     """A table of cells that are HTML already."""
-    top = f"<thead><tr>{''.join(f'<th>{text(name)}' for name in head)}</thead>" if head else ""
+    top = f"<thead><tr>{''.join(f'<th>{words(name)}' for name in head)}</thead>" if head else ""
     lines = "".join(f"<tr>{''.join(c if c.startswith('<td') else f'<td>{c}' for c in row)}" for row in rows)
     return f"<div class=wide><table class='{kind}'>{top}<tbody>{lines}</tbody></table></div>"
 
@@ -81,5 +81,5 @@ def number(value: float | None) -> str:
 
 
 def words(name: str) -> str:
-    """``fid[fashion_cnn]`` may break after its brackets and dots."""
-    return re.sub(r"([.\[/_])", r"\1<wbr>", text(name))
+    """A path or a metric that may break after its slashes, brackets and dots."""
+    return re.sub(r"([.\[/])", r"\1<wbr>", text(name))

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ganzoo.errors import Problem, UserError
 from ganzoo.parallel import launch
+from ganzoo.report import several
 from ganzoo.run import trainings
 from ganzoo.store.files import write_atomic
-from ganzoo.sweep import axes, results
+from ganzoo.sweep import axes, page, results
 from ganzoo.sweep.plan import Plan, Trial, all_trainings
 
 TRIALS = "trials.json"  # in a sweep's folder: what a search has asked for so far
@@ -49,8 +50,8 @@ class Wanted:
 
 
 def sweep(plan: Plan, wanted: Wanted) -> tuple[results.Results, bool]:
-    """Check everything, train what is not finished, write ``sweep.json`` and ``best.yaml``; the table, and whether a
-    training could not be done.
+    """Check everything, train what is not finished, write ``sweep.json``, ``best.yaml`` and ``report.html``; the table,
+    and whether a training could not be done.
 
     Raises:
         UserError: anything is wrong with any combination, before anything is trained.
@@ -89,6 +90,8 @@ def write(found: results.Results, trials: Sequence[Trial], out: Path) -> None:
     """What a sweep leaves beside its runs."""
     write_atomic(out / "sweep.json", json.dumps(found.plain(), indent=2, default=str) + "\n")
     results.write_best(found, trials, out)
+    if several.found_in(out):
+        page.write(found, out)
 
 
 def places(plan: Plan, trials: Iterable[Trial], jobs: int | None) -> tuple[int, list[str]]:
