@@ -124,16 +124,22 @@ def pairs(folder: RunFolder, config: Mapping[str, Any]) -> str:
     with suppress(OSError, ValueError, KeyError, SyntaxError), Image.open(paths[-1]) as opened:
         cells = json.loads(opened.info[CELLS])
         image = opened.convert("RGB")
-        rows = []
-        for before, after in translated(cells["names"], config):
-            for place in range(min(PAIRS, cells["count"])):
-                cuts = [_cell(image, cells, place, cells["names"].index(name)) for name in (before, after)]
-                both = "".join(img("png", _png(cut), name) for cut, name in zip(cuts, (before, after), strict=True))
-                slide = f"<input type=range min=0 max=100 value=50 aria-label='{text(before)} to {text(after)}'>"
-                rows.append(f"<div class=pair>{both}{slide}</div>")
-            label = f"<p class=soft>left {text(before)}, right {text(after)}, step {step_of(paths[-1]):,}</p>"
-            return f"{label}<div class=pairs>{''.join(rows)}</div>"
+        blocks = translated(cells["names"], config)
+        each = max(PAIRS // max(len(blocks), 1), 2)
+        return "".join(_block(image, cells, names, each, step_of(paths[-1])) for names in blocks)
     return ""
+
+
+def _block(image: Image.Image, cells: Mapping[str, Any], names: tuple[str, str], count: int, step: int) -> str:
+    """Some samples, each before and after."""
+    rows = []
+    for place in range(min(count, cells["count"])):
+        cuts = [_cell(image, cells, place, cells["names"].index(name)) for name in names]
+        both = "".join(img("png", _png(cut), name) for cut, name in zip(cuts, names, strict=True))
+        slide = f"<input type=range min=0 max=100 value=50 aria-label='{text(' to '.join(names))}'>"
+        rows.append(f"<div class=pair>{both}{slide}</div>")
+    label = f"<p class=soft>left {text(names[0])}, right {text(names[1])}; step {step:,}</p>"
+    return f"{label}<div class=pairs>{''.join(rows)}</div>"
 
 
 def translated(names: Sequence[str], config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -147,7 +153,8 @@ def translated(names: Sequence[str], config: Mapping[str, Any]) -> list[tuple[st
 
     given = [name for name in names if (fields.get(name) or {}).get("kind") == "image"]
     made = [name for name in names if name not in given]
-    return [(name, after) for name in given for after in made[:] if needs(after, name)][: len(given)]
+    found = [(name, next((value for value in made if needs(value, name)), None)) for name in given]
+    return [(name, after) for name, after in found if after is not None]
 
 
 def _cell(image: Image.Image, cells: Mapping[str, Any], place: int, column: int) -> Image.Image:

@@ -58,7 +58,7 @@ const powers = (low, high) => {
   return found.filter((value) => value >= low && value <= high);
 };
 const short = (value) => Number(value.toPrecision(4)).toString();
-const charts = all(".chart").map((figure) => {
+const charts = all("figure.chart").map((figure) => {
   const plot = figure.querySelector(".plot"), ticks = figure.querySelector(".ticks"), keys = all(".keys label", figure);
   const end = Number(figure.dataset.end), low = Number(figure.dataset.low), high = Number(figure.dataset.high);
   const real = (y) => { const v = high - (y / SCALE) * (high - low); return "log" in figure.dataset ? 10 ** v : v; };
@@ -91,10 +91,9 @@ const charts = all(".chart").map((figure) => {
     }
   };
   const at = (event) => {
-    const box = plot.getBoundingClientRect(), view = plot.viewBox.baseVal;
-    const inner = figure.querySelector(".area").getBoundingClientRect();
-    const left = Math.max(box.left, inner.left), wide = Math.min(box.right, inner.right) - left;
-    return view.x + Math.min(Math.max((event.clientX - left) / (wide || box.width), 0), 1) * view.width;
+    const box = plot.ownerSVGElement.getBoundingClientRect(), scale = box.width / WIDTH, seen = plot.viewBox.baseVal;
+    const part = (event.clientX - box.left - LEFT * scale) / ((WIDTH - LEFT) * scale);
+    return seen.x + Math.min(Math.max(part, 0), 1) * seen.width;
   };
   let from = null, band = null;
   plot.addEventListener("pointerdown", (event) => {

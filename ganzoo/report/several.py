@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ganzoo.errors import Problem, UserError
@@ -94,13 +94,16 @@ def found_in(folder: Path) -> list[Path]:
     return sorted({path.parent for path in folder.rglob("locked.yaml") if is_run(path.parent)})
 
 
-def index(folder: Path, out: Path | None = None, above: Iterable[str] = ()) -> Path:
+def index(
+    folder: Path, out: Path | None = None, above: Iterable[str] = (), labels: Mapping[Path, str] | None = None
+) -> Path:
     """Write an index of the runs below a folder, ``report.html`` in it if not told otherwise; where.
 
     Args:
         folder: Where the runs lie.
         out: The page.
         above: HTML that stands before the table.
+        labels: What to call runs, by their folders, instead of by these.
 
     Raises:
         UserError: there are no runs.
@@ -118,14 +121,14 @@ def index(folder: Path, out: Path | None = None, above: Iterable[str] = ()) -> P
     body = [
         f"<header><h1>{text(folder.resolve().name)}</h1><p class=soft>{len(runs)} runs in {text(folder)}</p></header>",
         *above,
-        section("Runs", "<p class=soft>A click on a column sorts by it.</p>", table(runs, out.parent)),
+        section("Runs", "<p class=soft>A click on a column sorts by it.</p>", table(runs, out.parent, labels or {})),
         section("Not readable", f"<ul>{wrong}</ul>" if wrong else ""),
     ]
     page.save(out, page.document(str(folder), body))
     return out
 
 
-def table(runs: Sequence[Facts], start: Path) -> str:
+def table(runs: Sequence[Facts], start: Path, labels: Mapping[Path, str]) -> str:
     """A row a run: newest samples, a link to its page as seen from `start`, what became of it, every metric."""
     count = Counter(name for facts in runs for name in facts.metrics)
     metrics = [name for name, _ in count.most_common(COLUMNS)]
@@ -133,7 +136,7 @@ def table(runs: Sequence[Facts], start: Path) -> str:
     for facts in runs:
         path = facts.folder.path
         where = os.path.relpath(path / "report.html", start)
-        name = os.path.relpath(path, start)
+        name = labels.get(path, os.path.relpath(path, start))
         linked = f"<a href='{text(where)}'>{words(name)}</a>" if (path / "report.html").exists() else words(name)
         small = frames.thumbnail(facts.folder) if len(runs) <= THUMBNAILS else ""
         reason = facts.status.partition("; step ")[0]

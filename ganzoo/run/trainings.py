@@ -140,7 +140,8 @@ def run(
         if problem:
             problems[training.folder] = problem
         notes = training.notes
-        ended = notes.get("failed") or notes.get("pruned") or "finished"
+        pruned = f"pruned {notes['pruned']}" if "pruned" in notes else None
+        ended = notes.get("failed") or pruned or "finished"
         say(f"{training.label}: {problem.message if problem else ended}")
 
     with _polite(), ThreadPoolExecutor(max(jobs, 1)) as pool:

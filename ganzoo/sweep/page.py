@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganzoo.report import page, several
-from ganzoo.report.curves import LEFT, Line, Panel, figures, steps
+from ganzoo.report.curves import LEFT, Line, Panel, figures, powers, steps
 from ganzoo.report.page import section, text
 from ganzoo.sweep.results import Results, Row, failures, series, table
 
@@ -27,9 +27,8 @@ def write(found: Results, out: Path) -> Path:
     best = ""
     if found.best is not None and found.metric is not None:
         spread = f" ± {found.best.spread:.2g}" if found.best.spread is not None else ""
-        said = (
-            f"The best is {found.best.label}: {found.metric} {found.best.mean:.4g}{spread}, {found.better} is better."
-        )
+        value = f"{found.metric} {found.best.mean:.4g}{spread} ({found.better} is better)"
+        said = f"The best is {found.best.label}: {value}."
         best = f"<p class='verdict{' warned' if lost else ''}'>{text(said)}</p>"
     above = [
         f"<p>{text(found.model)}, {len(found.rows)} combinations of {text(', '.join(found.swept) or 'nothing')}</p>",
@@ -39,7 +38,8 @@ def write(found: Results, out: Path) -> Path:
         section("Did not come to their end", f"<ul>{lost}</ul>" if lost else ""),
         section("Curves", _curves(found)),
     ]
-    return several.index(out, above=above)
+    labels = {Path(run.folder): f"{row.label}, seed {run.seed}" for row in found.rows for run in row.runs}
+    return several.index(out, above=above, labels=labels)
 
 
 def _table(found: Results) -> str:
@@ -77,12 +77,14 @@ def coordinates(found: Results) -> str:
     scales = [_Scale([row.settings[name] for row in found.rows]) for name in found.swept]
     scales.append(_Scale(known))
     across = [LEFT + 20 + i * (WIDTH - 2 * LEFT - 40) / (len(names) - 1) for i in range(len(names))]
-    drawn = []
+    drawn, written = [], []
     for x, name, scale in zip(across, names, scales, strict=True):
+        last = x == across[-1]
         drawn.append(f"<line class=grid x1={x:.0f} x2={x:.0f} y1={TOP} y2={HEIGHT - BOTTOM} />")
-        drawn.append(f"<text x={x:.0f} y=14 text-anchor=middle>{text(name)}</text>")
-        for label, at in scale.marks():
-            drawn.append(f"<text x={x - 6:.0f} y={_y(at) + 4:.1f} text-anchor=end>{text(label)}</text>")
+        written.append(f"<text x={x:.0f} y=14 text-anchor=middle>{text(name)}</text>")
+        for label, at in scale.marks(few=0 if last else 6):
+            beside = f"x={x + 6:.0f} text-anchor=start" if last else f"x={x - 6:.0f} text-anchor=end"
+            written.append(f"<text {beside} y={_y(at) + 4:.1f}>{text(label)}</text>")
     for number, row in reversed(list(enumerate(found.rows))):
         points = [(x, _y(s.at(row.settings[n]))) for x, n, s in zip(across, found.swept, scales, strict=False)]
         has = row.mean is not None and math.isfinite(row.mean)
@@ -94,7 +96,9 @@ def coordinates(found: Results) -> str:
         drawn.append(
             f"<path data-row={number} d='{path}' stroke='{colour}'{dashed}><title>{text(_said(row))}</title></path>"
         )
-    return f"<div class='chart coordinates'><svg viewBox='0 0 {WIDTH} {HEIGHT}'>{''.join(drawn)}</svg></div>"
+    return (
+        f"<div class='chart coordinates'><svg viewBox='0 0 {WIDTH} {HEIGHT}'>{''.join([*drawn, *written])}</svg></div>"
+    )
 
 
 def _said(row: Row) -> str:
@@ -133,12 +137,12 @@ class _Scale:
             return self.values.index(str(value)) / max(len(self.values) - 1, 1)
         return (self._down(float(value)) - self.low) / (self.high - self.low) if self.high > self.low else 0.5
 
-    def marks(self) -> list[tuple[str, float]]:
-        """What is written along the axis: each of a few values, or round numbers."""
+    def marks(self, few: int) -> list[tuple[str, float]]:
+        """What is written along the axis: each value, if there are only so `few`, or round numbers."""
         if not self.numbers:
             return [(text if len(text) < 24 else f"{text[:22]}…", self.at(text)) for text in self.values[:20]]
-        few = sorted(set(self.numbers))
-        if len(few) <= 6:
-            return [(f"{number:.4g}", self.at(number)) for number in few]
-        shown = steps(self.low, self.high, 5)
+        held = sorted(set(self.numbers))
+        if len(held) <= few or self.low == self.high:
+            return [(f"{number:.4g}", self.at(number)) for number in held]
+        shown = powers(self.low, self.high) if self.log else steps(self.low, self.high, 5)
         return [(f"{10**v if self.log else v:.3g}", (v - self.low) / (self.high - self.low)) for v in shown]

@@ -200,7 +200,7 @@ class Laggards:
         mine, theirs = _best(own, self.better), median(reached)
         worse = mine < theirs if self.better == "higher" else mine > theirs
         if worse or math.isnan(mine):
-            return f"pruned at step {step}: {self.metric} {mine:.4g}, the median of {len(reached)} others {theirs:.4g}"
+            return f"at step {step}: {self.metric} {mine:.4g}, the median of {len(reached)} others {theirs:.4g}"
         return None
 
 

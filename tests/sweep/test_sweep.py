@@ -214,7 +214,7 @@ def test_the_median_rule(tmp_path: Path) -> None:
     nearly = fake(tmp_path, "nearly", {10: 5.5, 20: 30.0})
     every = [*good, slow, early, nearly]
     rule = results.Laggards(judged, every, start=20)
-    assert rule(slow) == "pruned at step 20: fid 9, the median of 5 others 5.5"
+    assert rule(slow) == "at step 20: fid 9, the median of 5 others 5.5"
     assert rule(early) is None, "before the step from which it counts"
     assert results.Laggards(judged, every, start=10)(early) is not None
     assert rule(nearly) is None, "the best that it has reached counts"
