@@ -201,9 +201,9 @@ class Facts:
                 who = name if trains == name else f"{name} (trains {trains})"
                 for term, stated in (player.get("minimize") or {}).items():
                     held = dict(stated) if isinstance(stated, Mapping) else {"of": stated}
-                    weight, of = held.pop("weight", 1), held.pop("of", "")
+                    weight, of = _factored(held.pop("weight", 1), str(held.pop("of", "")))
                     rest = ", ".join(f"{key} {value}" for key, value in held.items() if (key, value) != ("every", 1))
-                    yield phase, who, term, _weight(weight), f"{of}" + (f"   ({rest})" if rest else "")
+                    yield phase, who, term, _weight(weight), of + (f"   ({rest})" if rest else "")
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -270,6 +270,19 @@ def _shape(stored: Mapping[str, Any]) -> str:
     if stored.get("kind") == "label":
         return f"(label of {len(classes)} classes)" if classes else "(label)"
     return f"({stored.get('kind')} {'x'.join(map(str, shape))})".replace(" )", ")")
+
+
+def _factored(weight: Any, of: str) -> tuple[Any, str]:
+    """The number that a term's single call is multiplied by counts as its weight: of ``100 * l1(a, b)`` 100."""
+    found = re.fullmatch(r"\s*([\d.]+(?:[eE][-+]?\d+)?) \* ([A-Za-z_][\w.]*\((.*)\))\s*", of)
+    if found is None or not isinstance(weight, int | float):
+        return weight, of
+    depth = 0
+    for character in found[3]:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:  # the first call ends before the last bracket
+            return weight, of
+    return weight * float(found[1]), found[2]
 
 
 def _weight(weight: Any) -> str:

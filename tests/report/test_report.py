@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "players": {
         "D": {"minimize": {"adversarial": {"of": "adv.d(D(real_b), D(fake_b))"}}},
         "G": {"trains": ["G", "E"], "minimize": {"adversarial": {"of": "adv.g(D(fake_b))"},
-                                                 "l1": {"of": "l1(fake_b, real_b)", "weight": 100, "every": 2}}},
+                                                 "l1": {"of": "50 * l1(fake_b, real_b)", "weight": 2, "every": 2}}},
     },
     "log": {"k": "bal.k"},
     "train": {"steps": 400, "seed": 3, "keep": {"best": None, "mode": None}},
@@ -135,6 +135,21 @@ def test_a_page_says_what_happened(tmp_path: Path) -> None:
     row = re.search(r"<tr><td><td>l1<td>100<td class=code>l1\(fake_b", path.read_text())
     assert row is not None, "the weight stands beside its term"
     assert [a["href"] for a in seen.all("a")] == ["https://arxiv.org/abs/1703.10593"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        ("100 * l1(a, b)", ("100", "l1(a, b)")),
+        ("1e-3 * op.x(f(a), g(b))", ("0.001", "op.x(f(a), g(b))")),
+        ("2 * l1(a) + l2(b)", ("1", "2 * l1(a) + l2(b)")),
+        ("l1(a) * 2", ("1", "l1(a) * 2")),
+    ],
+)
+def test_a_terms_factor_is_its_weight(stated: str, shown: tuple[str, str]) -> None:
+    config = {"players": {"G": {"minimize": {"a": stated}}}}
+    ((_, _, _, *found),) = facts.Facts(RunFolder("."), "m", config, "", None).equations
+    assert tuple(found) == shown
 
 
 def test_what_a_yaml_holds_is_text(tmp_path: Path) -> None:

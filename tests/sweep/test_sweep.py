@@ -224,6 +224,33 @@ def test_the_median_rule(tmp_path: Path) -> None:
     assert results.Laggards(judged, every, start=10)(early) is None
 
 
+def test_the_page_of_a_sweep(tmp_path: Path) -> None:
+    """Every combination is a line through its settings, in the order of the table; runs have links; no name is HTML."""
+    from ganzoo.sweep import page
+    from tests.report.test_report import run, safe
+
+    judged = plan(tmp_path, "optimizer.lr=1e-4,1e-2,1", metric="fid", better="lower")
+    names = ("<b>a", "b", "c")
+    trials = [
+        Trial({"optimizer.lr": rate}, {}, (Training("m", (), 0, 400, run(tmp_path / "out" / name / "seed_0"), name),))
+        for rate, name in zip(("1e-4", "1e-2", "1"), names, strict=True)
+    ]
+    RunFolder(trials[1].trainings[0].folder).write_json(NOTES, {"failed": "training <diverged>"})
+    for index in range(3):
+        RunFolder(trials[index].trainings[0].folder).write_json("checkpoints/index.json", {"last": "step_00000400.pt"})
+    RunFolder(trials[0].trainings[0].folder).log({"step": 400, "evaluation": {"fid[cnn]": 6.5}})
+    found = results.collect(judged, trials, {})
+    text = page.write(found, tmp_path / "out").read_text()
+    seen = safe(text)
+    drawn = {a["data-row"]: str(a["d"]) for a in seen.all("path") if "data-row" in a}
+    ends = {row: path.removeprefix("M").split("L")[-1].split() for row, path in drawn.items()}
+    assert {row: float(end[1]) for row, end in ends.items() if float(end[0]) > 800} == {"0": 300.0, "1": 30.0}
+    assert drawn["2"].count("L") == 0, "what has no number ends before its axis"
+    assert "The best is optimizer.lr=1e-4: fid 6.5 (lower is better)." in seen.said
+    assert "optimizer.lr=1e-2, train.seed=0: diverged: training <diverged>" in seen.said
+    assert "optimizer.lr=1, seed 0" in seen.said
+
+
 def test_a_gpu_each_where_there_are_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     started: list[subprocess.Popen[bytes]] = []
