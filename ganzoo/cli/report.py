@@ -17,7 +17,7 @@ LOOK = 2  # seconds between two looks at the runs
 
 
 def report(paths: Paths, out: Out = None, watch: Watch = False) -> None:
-    """Write a page that shows a run, several side by side, or all in a folder; one file that opens anywhere."""
+    """Write a page that shows a run, several side by side, or all in a folder (a sweep's too); one file that opens anywhere."""
     from ganzoo.report.facts import is_run
 
     for path in paths:
@@ -37,6 +37,10 @@ def _written(paths: list[Path], out: Path | None) -> Path:
     from ganzoo.report import one, several
     from ganzoo.report.facts import is_run, read
 
+    if (paths[0] / "sweep.json").is_file():
+        from ganzoo.sweep import page, results
+
+        return page.write(results.stored(paths[0] / "sweep.json"), paths[0], out)
     if not is_run(paths[0]):
         return several.index(paths[0], out)
     runs = [read(path) for path in dict.fromkeys(paths)]

@@ -16,8 +16,9 @@ WIDTH, HEIGHT, TOP, BOTTOM = 960, 320, 30, 20
 GREY = "#98a1b3"
 
 
-def write(found: Results, out: Path) -> Path:
-    """Write ``report.html`` in a sweep's folder, an index of its runs under what they came to; where.
+def write(found: Results, folder: Path, out: Path | None = None) -> Path:
+    """Write ``report.html`` in a sweep's folder, if not told otherwise, an index of its runs under what they came to;
+    where.
 
     Raises:
         UserError: there are no runs yet.
@@ -39,7 +40,7 @@ def write(found: Results, out: Path) -> Path:
         section("Curves", _curves(found)),
     ]
     labels = {Path(run.folder): f"{row.label}, seed {run.seed}" for row in found.rows for run in row.runs}
-    return several.index(out, above=above, labels=labels)
+    return several.index(folder, out, above, labels)
 
 
 def _table(found: Results) -> str:

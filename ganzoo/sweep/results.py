@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,7 +11,8 @@ from statistics import fmean, median
 from typing import Any
 
 from ganzoo.config.yaml12 import read_value
-from ganzoo.errors import Origin, Problem
+from ganzoo.errors import Origin, Problem, UserError
+from ganzoo.evaluation.compare import differences
 from ganzoo.evaluation.records import deviation, named
 from ganzoo.run.trainings import Training
 from ganzoo.store.files import dump_yaml, write_atomic
@@ -18,6 +20,7 @@ from ganzoo.store.folder import RunFolder
 from ganzoo.sweep.axes import SEED
 from ganzoo.sweep.plan import Plan, Trial
 
+ACROSS = ("weights", "code", "versions")  # of a protocol: may differ between the runs of a sweep
 OTHERS = 4  # runs that must have come as far before one is ended for lagging behind
 Series = list[tuple[int, float]]  # steps and values
 
@@ -94,6 +97,21 @@ class Results:
         return {**asdict(self), "best": best.settings if best else None}
 
 
+def stored(path: Path) -> Results:
+    """The table that a sweep left in ``sweep.json``.
+
+    Raises:
+        UserError: the file is damaged, or another program wrote it.
+    """
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain.pop("best")
+        rows = [Row(**{**row, "runs": [Outcome(**run) for run in row["runs"]]}) for row in plain.pop("rows")]
+        return Results(**plain, rows=rows)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(Problem(f"{path} is damaged", hint="`ganzoo sweep … --finished` writes it anew")) from None
+
+
 def collect(plan: Plan, trials: Sequence[Trial], problems: dict[Path, Problem]) -> Results:
     """The table of some trials: those whose every seed came to its end first, in the order of their means."""
     rows, numbers = [], set()
@@ -114,6 +132,9 @@ def collect(plan: Plan, trials: Sequence[Trial], problems: dict[Path, Problem]) 
         return not finite, not row.complete, sign * row.mean if finite and row.mean is not None else 0.0
 
     found = Results(plan.model, plan.metric, plan.better or "lower", plan.varying, sorted(rows, key=place))
+    measured = [protocol for row in rows for run in row.runs if (protocol := _protocol(Path(run.folder), plan.metric))]
+    if different := [line for other in measured[1:] for line in differences(measured[0], other, ACROSS)]:
+        found.notes.append(f"numbers of different protocols cannot be compared: {'; '.join(dict.fromkeys(different))}")
     if plan.metric is None:
         found.notes.append("no metric: name one with --metric, so that runs can be compared")
     elif numbers:
@@ -126,6 +147,12 @@ def collect(plan: Plan, trials: Sequence[Trial], problems: dict[Path, Problem]) 
 def _evaluated(folder: Path) -> set[str]:
     """The names of all numbers that a run was measured by."""
     return {name for record in RunFolder(folder).records() for name in record.get("evaluation", ())}
+
+
+def _protocol(folder: Path, metric: str | None) -> dict[str, Any] | None:
+    """How a run's metric was measured last."""
+    stored = [r for r in RunFolder(folder).evaluated() if named(metric, r["values"]) is not None] if metric else []
+    return stored[-1]["protocol"] if stored else None
 
 
 def _over(values: Iterable[float | None]) -> tuple[float | None, float | None]:

@@ -249,6 +249,25 @@ def test_the_page_of_a_sweep(tmp_path: Path) -> None:
     assert "The best is optimizer.lr=1e-4: fid 6.5 (lower is better)." in seen.said
     assert "optimizer.lr=1e-2, train.seed=0: diverged: training <diverged>" in seen.said
     assert "optimizer.lr=1, seed 0" in seen.said
+    running.write(found, trials, tmp_path / "out")
+    (tmp_path / "out" / "report.html").unlink()
+    again = CliRunner().invoke(app, ["report", str(tmp_path / "out")])
+    assert again.exit_code == 0 and (tmp_path / "out" / "report.html").read_text() == text
+    (tmp_path / "out" / "sweep.json").write_text("{}")
+    with pytest.raises(UserError, match="sweep.json is damaged"):
+        CliRunner().invoke(app, ["report", str(tmp_path / "out")], catch_exceptions=False)
+
+
+def test_other_protocols_are_told(tmp_path: Path) -> None:
+    judged = plan(tmp_path, "evaluate.n=500,1000", metric="fid", better="lower")
+    trials = []
+    for n in (500, 1000):
+        made = fake(tmp_path, str(n), {100: 1.0})
+        line = {"step": 100, "values": {"fid[cnn]": 1.0}, "protocol": {"n_fake": n, "code": n}}
+        RunFolder(made.folder).evaluations.write_text(json.dumps(line) + "\n")
+        trials.append(Trial({"evaluate.n": str(n)}, {}, (made,)))
+    (note,) = results.collect(judged, trials, {}).notes
+    assert note == "numbers of different protocols cannot be compared: n_fake is 500 and 1000"
 
 
 def test_a_gpu_each_where_there_are_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
