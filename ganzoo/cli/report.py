@@ -17,7 +17,7 @@ LOOK = 2  # seconds between two looks at the runs
 
 
 def report(paths: Paths, out: Out = None, watch: Watch = False) -> None:
-    """Write a page that shows a run, several side by side, or all in a folder (a sweep's too); one file that opens anywhere."""
+    """Write a page that shows a run, several side by side, or a folder of runs; one file that opens anywhere."""
     from ganzoo.report.facts import is_run
 
     for path in paths:

@@ -141,7 +141,7 @@ class _Scale:
     def marks(self, few: int) -> list[tuple[str, float]]:
         """What is written along the axis: each value, if there are only so `few`, or round numbers."""
         if not self.numbers:
-            return [(text if len(text) < 24 else f"{text[:22]}…", self.at(text)) for text in self.values[:20]]
+            return [(text if len(text) < 34 else f"{text[:32]}…", self.at(text)) for text in self.values[:20]]
         held = sorted(set(self.numbers))
         if len(held) <= few or self.low == self.high:
             return [(f"{number:.4g}", self.at(number)) for number in held]

@@ -254,7 +254,7 @@ def test_the_page_of_a_sweep(tmp_path: Path) -> None:
     again = CliRunner().invoke(app, ["report", str(tmp_path / "out")])
     assert again.exit_code == 0 and (tmp_path / "out" / "report.html").read_text() == text
     (tmp_path / "out" / "sweep.json").write_text("{}")
-    with pytest.raises(UserError, match="sweep.json is damaged"):
+    with pytest.raises(UserError, match=r"sweep\.json is damaged"):
         CliRunner().invoke(app, ["report", str(tmp_path / "out")], catch_exceptions=False)
 
 
