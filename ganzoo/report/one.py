@@ -13,7 +13,7 @@ from ganzoo.report import frames, page
 from ganzoo.report.curves import Line, Panel, figures, means
 from ganzoo.report.facts import Facts
 from ganzoo.report.page import section, text
-from ganzoo.store.files import dump_yaml
+from ganzoo.store.files import dump_yaml, write_atomic
 
 SIGNS = (
     "<p class=soft>right: the share of real and fake samples that D tells from their scores; apart: the same where "
@@ -27,8 +27,12 @@ THIN = (
 
 def write(facts: Facts, out: Path | None = None) -> Path:
     """Write the page of a run, ``report.html`` in its folder if not told otherwise; where."""
-    path = out or facts.folder.path / "report.html"
-    page.save(path, page.document(facts.name, body(facts), live=facts.running))
+    made = page.document(facts.name, body(facts), live=facts.running)
+    if out is not None:
+        page.save(out, made)
+        return out
+    path = facts.folder.path / "report.html"
+    write_atomic(path, made)
     return path
 
 
@@ -36,7 +40,7 @@ def summary(facts: Facts) -> str:
     """The newest picture of a run and its curves, as HTML."""
     newest = frames.chosen(frames.pictures(facts.folder)[-1:])
     shown = [frames.img(kind, data, f"samples at step {step}") for step, kind, data in newest]
-    style = f"<style>{page._own('page.css')}</style>"
+    style = f"<style>{page.own('charts.css')}</style>"
     return style + "".join(shown) + curves(facts)
 
 

@@ -26,7 +26,8 @@ def text(value: Any) -> str:
 
 
 @cache
-def _own(name: str) -> str:
+def own(name: str) -> str:
+    """A file that lies beside this one."""
     return files("ganzoo.report").joinpath(name).read_text(encoding="utf-8").strip()
 
 
@@ -38,7 +39,7 @@ def document(title: str, body: Iterable[str], live: bool = False) -> str:
         body: HTML.
         live: Whether the page loads itself anew now and then.
     """
-    script = _own("page.js")
+    script = own("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     again = f"<noscript><meta http-equiv=refresh content={RELOAD}></noscript>" if live else ""
@@ -46,7 +47,7 @@ def document(title: str, body: Iterable[str], live: bool = False) -> str:
         f"<!doctype html><html lang=en><head><meta charset=utf-8>{MARK}"
         f'<meta http-equiv=Content-Security-Policy content="{policy}">'
         f"<meta name=viewport content='width=device-width'>{again}<title>{text(title)}</title>"
-        f"<style>{_own('page.css')}</style></head><body{f' data-live={RELOAD}' if live else ''}>"
+        f"<style>{own('page.css')}{own('charts.css')}</style></head><body{f' data-live={RELOAD}' if live else ''}>"
         f"{''.join(body)}<script>{script}</script></body></html>\n"
     )
 

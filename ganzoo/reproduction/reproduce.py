@@ -51,6 +51,7 @@ def line(claim: Claim, spec: Spec, task: Training) -> dict[str, Any] | None:
 
     if not task.finished:
         return None
+    assert task.steps is not None, "claims count steps"
     notes, folder = task.notes, RunFolder(task.folder)
     made = json.loads((task.folder / "environment.json").read_text(encoding="utf-8"))
     found: dict[str, Any] = {"claim": claim.name, "seed": task.seed, "model": spec.name, "settings": settings(spec)}

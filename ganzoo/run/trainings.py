@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -135,8 +135,10 @@ def run(
         device = free.get()
         with held(training.folder.with_suffix(".lock")) as alone:
             taken = Problem(f"another process trains {training.folder}", hint="wait for it, or give another --out")
-            problem = _train(training, more, running, device, stop) if alone else taken
-        free.put(device)
+            try:
+                problem = _train(training, more, running, device, stop) if alone else taken
+            finally:
+                free.put(device)
         if problem:
             problems[training.folder] = problem
         notes = training.notes
@@ -237,7 +239,8 @@ def _watch(
         while not done.wait(POLL):
             if (found := stop(training)) is not None:
                 reason.append(found)
-                process.terminate()  # it saves
+                with suppress(ProcessLookupError):  # it may have ended by itself
+                    os.kill(process.pid, signal.SIGTERM)  # it saves; `terminate` could reap it before `_wait` does
                 return
 
     watcher = threading.Thread(target=look)

@@ -196,13 +196,14 @@ class Laggards:
 
     Args:
         plan: What the runs are judged by.
-        trainings: All runs of the sweep.
         start: The step before which nothing is ended.
+
+    `trainings` are the runs of the sweep that are known so far.
     """
 
-    def __init__(self, plan: Plan, trainings: Sequence[Training], start: int):
+    def __init__(self, plan: Plan, start: int):
         self.metric, self.better, self.start = plan.metric or "", plan.better, start
-        self.trainings = trainings
+        self.trainings: list[Training] = []
         self.seen: dict[Path, tuple[int, Series]] = {}
 
     def values(self, training: Training) -> Series:
@@ -243,7 +244,7 @@ def write_best(results: Results, trials: Sequence[Trial], out: Path) -> Path | N
         return None
     trial = next(t for t in trials if str(t.trainings[0].folder) == best.runs[0].folder)
     spread = f" ± {best.spread:.2g}" if best.spread is not None else ""
-    count = len([run for run in best.runs if run.last is not None])
+    count = len([run for run in best.runs if run.state in ("finished", "stopped")])
     header = (
         f"# {results.model} with {best.label}\n"
         f"# the best of {len(results.rows)} combinations: {results.metric} {best.mean:.4g}{spread}, {count} seeds, "

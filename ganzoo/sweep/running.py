@@ -63,10 +63,12 @@ def sweep(plan: Plan, wanted: Wanted) -> tuple[results.Results, bool]:
         raise UserError(Problem(f"{what} needs a number to go by", hint="name a metric or a term with --metric"))
     problems: dict[Path, Problem] = {}
     jobs, devices = places(plan, trials, wanted.jobs)
+    stop = results.Laggards(plan, wanted.prune_from) if wanted.prune_from is not None else None
 
     def train(some: Sequence[Trial], only: int | None = None) -> None:
         todo = all_trainings(some)
-        stop = results.Laggards(plan, todo, wanted.prune_from) if wanted.prune_from is not None else None
+        if stop is not None:
+            stop.trainings += todo
         if only is not None:
             if only >= len(todo):
                 raise UserError(f"there is no run {only}: the sweep has {len(todo)}, from 0")

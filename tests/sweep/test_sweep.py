@@ -213,15 +213,21 @@ def test_the_median_rule(tmp_path: Path) -> None:
     early = fake(tmp_path, "early", {10: 20.0})
     nearly = fake(tmp_path, "nearly", {10: 5.5, 20: 30.0})
     every = [*good, slow, early, nearly]
-    rule = results.Laggards(judged, every, start=20)
+
+    def after(start: int, runs: list[Training] = every) -> results.Laggards:
+        rule = results.Laggards(judged, start)
+        rule.trainings = runs
+        return rule
+
+    rule = after(20)
     assert rule(slow) == "at step 20: fid 9, the median of 5 others 5.5"
     assert rule(early) is None, "before the step from which it counts"
-    assert results.Laggards(judged, every, start=10)(early) is not None
+    assert after(10)(early) is not None
     assert rule(nearly) is None, "the best that it has reached counts"
-    assert results.Laggards(judged, [*good[:3], slow], start=0)(slow) is None, "three others are too few"
+    assert after(0, [*good[:3], slow])(slow) is None, "three others are too few"
     assert rule(good[3]) is None, "a run at its end has ended"
     judged.better = "higher"
-    assert results.Laggards(judged, every, start=10)(early) is None
+    assert after(10)(early) is None
 
 
 def test_the_page_of_a_sweep(tmp_path: Path) -> None:
