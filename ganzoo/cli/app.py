@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import data, evaluate, inspect, models, profile, project, reproduce, runs, start
+from ganzoo.cli import data, evaluate, inspect, models, profile, project, report, reproduce, runs, start, sweep
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 from ganzoo.parallel import launch
 
@@ -40,7 +40,9 @@ app.command("compute")(runs.compute)
 app.command("project")(project.project)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
+app.command("report")(report.report)
 app.command("reproduce")(reproduce.reproduce)
+app.command("sweep")(sweep.sweep)
 app.add_typer(data.app, name="data")
 app.add_typer(start.app, name="new")
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, RunPath, print_json
+from ganzoo.evaluation.records import in_words
 from ganzoo.parallel import launch
 
 Metrics = Annotated[
@@ -53,15 +53,9 @@ def evaluate(
     for record in records:
         for name, value in record.values.items():
             print(f"{name}  {value:.6g}")
-        print(f"  {_measured(record.protocol)}, step {opened.step}")
+        print(f"  {in_words(record.protocol)}, step {opened.step}")
         if record.verdict:
             print(f"  {record.verdict}")
-
-
-def _measured(protocol: Mapping[str, Any]) -> str:
-    """The main part of a protocol, in words."""
-    real = f" against {protocol['n_real']} of {protocol['real']} ({protocol['split']})" if "n_real" in protocol else ""
-    return f"{protocol.get('n_fake')} samples{real}, seed {protocol.get('seed')}"
 
 
 def compare(
@@ -105,7 +99,7 @@ def compare(
         table.add_row(escape(row.model), "best" if row.step is None else f"{row.step:,}", str(len(row.runs)), *cells)
     Console().print(table)
     for name in names:
-        print(f"{name}: {_measured(rows[0].protocols[name])}")
+        print(f"{name}: {in_words(rows[0].protocols[name])}")
     if picture is not None:
         print(picture)
 

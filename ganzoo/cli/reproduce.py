@@ -13,6 +13,7 @@ from ganzoo import api
 from ganzoo.cli.options import Code, Json, print_json
 from ganzoo.errors import Problem, UserError
 from ganzoo.reproduction import claims, tables
+from ganzoo.run import trainings
 from ganzoo.store.files import write_atomic
 
 Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="a claim, group/name, or a group")]
@@ -73,7 +74,7 @@ def held(known: dict[str, claims.Claim], registry: Any) -> tuple[tables.Found, l
     for ledger in {claim.ledger for claim in known.values()}:
         found |= reproduce.current(reproduce.read_ledger(ledger))
     measured = {name: next(iter(lines.values()))["settings"] for name, lines in found.items() if name in known}
-    return found, [name for name, was in measured.items() if claims.settings(known[name].spec(registry)) != was]
+    return found, [name for name, was in measured.items() if trainings.settings(known[name].spec(registry)) != was]
 
 
 def _list(found: list[claims.Claim], as_json: bool) -> None:

@@ -103,16 +103,23 @@ def metrics(spec: Spec, problems: list[Problem]) -> None:
 
 def watched(spec: Spec, problems: list[Problem]) -> None:
     """The names that something goes by: the best checkpoint, the end of the run, schedules that have a ``watch``."""
-    players = [player for phase in spec.phases.values() for player in phase.players.values()]
-    if any(player.broken for player in players):
+    if any(player.broken for phase in spec.phases.values() for player in phase.players.values()):
         return
-    measured = [name for value in spec.metrics.values() for name in (spec.metric_name(value), value.name)]
-    known = [f"{player.name}.{term}" for player in players for term in player.terms]
-    known += [*spec.log, *measured]
+    measured, known = _measured(spec), watchable(spec)
     for name, origin, path in watching(spec):
         if name not in known and not name.startswith(tuple(f"{metric}." for metric in measured)):
             message = f"there is no term, metric or log entry '{name}'"
             problems.append(Problem(message, origin, path, choices(name, dict.fromkeys(known))))
+
+
+def _measured(spec: Spec) -> list[str]:
+    return [name for value in spec.metrics.values() for name in (spec.metric_name(value), value.name)]
+
+
+def watchable(spec: Spec) -> list[str]:
+    """Every name that something can go by: terms, what ``log:`` watches, metrics (``metric.number`` too)."""
+    players = [player for phase in spec.phases.values() for player in phase.players.values()]
+    return [*(f"{player.name}.{term}" for player in players for term in player.terms), *spec.log, *_measured(spec)]
 
 
 def watching(spec: Spec) -> Iterator[tuple[str, Origin | None, str]]:

@@ -56,3 +56,9 @@ def _short(name: str) -> str:
 def deviation(values: Sequence[float]) -> float:
     """The standard deviation; not a number where a value is not finite."""
     return stdev(values) if all(map(math.isfinite, values)) else math.nan
+
+
+def in_words(protocol: Mapping[str, Any]) -> str:
+    """The main part of a protocol."""
+    real = f" against {protocol['n_real']} of {protocol['real']} ({protocol['split']})" if "n_real" in protocol else ""
+    return f"{protocol.get('n_fake')} samples{real}, seed {protocol.get('seed')}"

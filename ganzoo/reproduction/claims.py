@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,6 @@ from ganzoo.errors import Problem, UserError, choices
 from ganzoo.registry import Registry
 
 LEDGER = "ledger.jsonl"
-ELSEWHERE = ("about", "show", "sample", "plugins", "requires")  # of a model: says nothing of its numbers
 
 
 @dataclass
@@ -93,13 +90,6 @@ class Claim:
                 hint = choices(metric, known) or "it has no evaluate:"
                 raise UserError(Problem(f"{self.name}: {self.said.model} does not measure '{metric}'", hint=hint))
         return spec
-
-
-def settings(spec: Spec) -> str:
-    """A hash of all of a model that its numbers depend on, without the seed of training."""
-    kept = {key: value for key, value in spec.config.items() if key not in ELSEWHERE}
-    kept["train"] = {k: v for k, v in (kept.get("train") or {}).items() if k not in ("seed", "device")}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def read_claim(name: str, path: Path) -> Claim:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ganzoo.evaluation.records import Record
 from ganzoo.registry.hookspecs import hookimpl
+from ganzoo.report.facts import STATUS, Facts
 from ganzoo.run.events import RunInfo
 from ganzoo.run.provenance import subject
 from ganzoo.store.files import atomic
@@ -46,8 +47,13 @@ class Pictures:
 
     @hookimpl
     def on_samples(self, step: int, picture: Any) -> None:
+        from PIL.PngImagePlugin import PngInfo
+
+        told = PngInfo()
+        for key, value in picture.info.items():
+            told.add_text(key, value)
         with atomic(self.folder.samples / f"step_{step:08d}.png") as file:
-            picture.save(file, format="PNG")
+            picture.save(file, format="PNG", pnginfo=told)
 
 
 class Console:
@@ -122,11 +128,16 @@ class Console:
 
 
 class Report:
-    """The page that shows the run: ``report.html``, written once a minute with a checkpoint, and at the end."""
+    """The page that shows the run: ``report.html``, written once a minute with a checkpoint, and at the end, when
+    ``status.json`` says why it ended."""
 
     def __init__(self, folder: RunFolder):
         self.folder = folder
         self.last = time.monotonic()
+
+    @hookimpl
+    def on_start(self) -> None:
+        (self.folder.path / STATUS).unlink(missing_ok=True)
 
     @hookimpl
     def on_checkpoint(self, run: RunInfo, step: int, path: Path) -> None:
@@ -136,9 +147,10 @@ class Report:
 
     @hookimpl
     def on_end(self, run: RunInfo, step: int, reason: str) -> None:
+        self.folder.write_json(STATUS, {"reason": reason, "step": step})
         self.write(run, f"{reason}; step {step}")
 
     def write(self, run: RunInfo, status: str) -> None:
-        from ganzoo.run.report import write
+        from ganzoo.report.one import write
 
-        write(self.folder, run, status)
+        write(Facts(self.folder, run.name, run.config, status, run.steps))

@@ -78,10 +78,11 @@ class Run:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the newest samples, and the curves."""
-        from ganzoo.run.report import summary
+        from ganzoo.report.facts import Facts
+        from ganzoo.report.one import summary
 
         folder = self.path if self.path.is_dir() else self.path.resolve().parent.parent
-        return f"<b>{html.escape(repr(self))}</b>" + summary(RunFolder(folder), list(self.spec.log))
+        return f"<b>{html.escape(repr(self))}</b>" + summary(Facts(RunFolder(folder), self.name, self.config, "", None))
 
     @property
     def step(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ganzoo.contract import first
 from ganzoo.data.arrays import to_uint8
 from ganzoo.data.fields import Field
+from ganzoo.report.frames import CELLS
 from ganzoo.run import charts
 
 GAP = 2
@@ -84,6 +86,8 @@ def grid(
         cell[: tile.shape[0], : tile.shape[1]] = tile
     pixels = rearrange(cells, "(down across) h w c -> (down h) (across w) c", across=across)
     canvas = Image.fromarray(np.pad(pixels, ((GAP, 0), (GAP, 0), (0, 0)), constant_values=255))
+    where = {"across": across, "cell": [wide, high], "image": [width * scale, height * scale], "gap": GAP}
+    canvas.info[CELLS] = json.dumps({"names": list(images), "count": len(stacks[0]), **where})
     if scores is not None:
         pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
         for place, (column, index) in enumerate(order):

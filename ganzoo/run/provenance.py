@@ -20,11 +20,13 @@ from typing import Any
 import torch
 
 import ganzoo
+from ganzoo.config.expression import Call, root
 from ganzoo.config.read import PART_SETTINGS
 from ganzoo.config.schema import TOP, Ema, PlayerSettings
-from ganzoo.config.spec import Component, Part, Spec
+from ganzoo.config.spec import Component, Part, Spec, Value
 from ganzoo.errors import Problem, UserError
 from ganzoo.model.blueprint import Blueprint
+from ganzoo.model.explain import count
 from ganzoo.model.factory import ENGINE_FACTS
 from ganzoo.parallel import distributed
 from ganzoo.registry import local
@@ -76,8 +78,17 @@ def locked(blueprint: Blueprint) -> dict[str, Any]:
         "plugins": {p.dist: p.version for p in sorted(plugins)},
         "weights": {n: part.sha256 for n, part in blueprint.parts.items() if hasattr(part, "sha256")},
         "fields": {name: field.to_json() for name, field in blueprint.fields.items()},
+        "parameters": {n: count(part) for n, part in blueprint.parts.items() if count(part)},
+        "better": {n: _better(blueprint, value) for n, value in spec.metrics.items()},
     }
     return {key: config[key] for key in TOP if key in config}
+
+
+def _better(blueprint: Blueprint, value: Value) -> Any:
+    """Whether the numbers of a metric are best when `lower` or `higher`, for all or by their names."""
+    part = blueprint.parts.get(root(value.expr.func) or "") if isinstance(value.expr, Call) else None
+    better = getattr(part, "better", "lower")
+    return dict(better) if isinstance(better, Mapping) else better
 
 
 def subject(name: str, config: Mapping[str, Any], step: int) -> dict[str, Any]:

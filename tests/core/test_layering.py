@@ -25,9 +25,11 @@ LAYERS = (
     ("model",),
     ("train",),
     ("evaluation",),
+    ("report",),
     ("run",),
     ("reproduction",),
     ("api",),
+    ("sweep",),
     ("cli", "testing", "__main__"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -20,6 +20,7 @@ from ganzoo.cli.app import app
 from ganzoo.errors import UserError
 from ganzoo.registry import Plugin, plugins
 from ganzoo.reproduction import claims, reproduce, tables
+from ganzoo.run import trainings
 from ganzoo.store.lock import held
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,7 +121,12 @@ def test_other_settings_are_another_run_and_another_seed_is_not(tmp_path: Path) 
     longer = one(tmp_path, CLAIM.replace("train.steps: 6", "train.steps: 7")).spec(registry)
     shown = one(tmp_path, CLAIM.replace("train.batch", "show.n: 4, train.batch")).spec(registry)
     seeded = one(tmp_path, CLAIM.replace("train.batch", "train.seed: 4, train.batch")).spec(registry)
-    assert claims.settings(spec) == claims.settings(shown) == claims.settings(seeded) != claims.settings(longer)
+    assert (
+        trainings.settings(spec)
+        == trainings.settings(shown)
+        == trainings.settings(seeded)
+        != trainings.settings(longer)
+    )
     assert reproduce.task(claim, spec, 0, tmp_path).folder != reproduce.task(claim, longer, 0, tmp_path).folder
 
 
@@ -169,7 +175,7 @@ def test_an_interrupted_training_goes_on_and_ends_the_same(tmp_path: Path) -> No
     assert (again["last"], again["best"]) == (whole["last"], whole["best"])
     assert again["seconds"] > whole["seconds"], "what the first part took counts too"
 
-    for file in (*kept.iterdir(), task.folder / reproduce.NOTES):
+    for file in (*kept.iterdir(), task.folder / trainings.NOTES):
         file.unlink()
     reproduce.run([task], 1, said.append)
     assert "starts" in said[4] and task.finished, "without a checkpoint it begins anew"

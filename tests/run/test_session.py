@@ -47,7 +47,7 @@ def test_the_folder_holds_everything(run) -> None:
     names = {p.name for p in run.path.iterdir()}
     assert names == {
         *("config.yaml", "locked.yaml", "environment.json", "metrics.jsonl", "evaluations.jsonl"),
-        *("samples", "checkpoints", "report.html", "tensorboard"),
+        *("samples", "checkpoints", "report.html", "status.json", "tensorboard"),
     }
     assert sorted(p.name for p in run.samples.iterdir()) == [
         *("step_00000000.png", "step_00000005.png", "step_00000010.png", "summary.json")
@@ -63,13 +63,11 @@ def test_the_folder_holds_everything(run) -> None:
 
 def test_the_report_shows_curves_pictures_equations_and_protocol(run) -> None:
     page = (run.path / "report.html").read_text()
-    for piece in ("<svg", "data:image/png;base64", "fake = G(z)", "adv.d(D(real), D(fake))", "finished; step 10"):
+    for piece in ("<svg", "data:image/", "fake = G(z)", "adv.d(D(real), D(fake))", "finished; step 10"):
         assert piece in page, piece
     for piece in ("modes.hit", "radius", "out_shape", "torch"):
         assert piece in page, piece
-    assert "http" not in page.replace("http://www.w3.org", "").replace("https://matplotlib.org", "").replace(
-        "http://purl.org", ""
-    ).replace("http://creativecommons.org", ""), "the page fetches nothing"
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", ""), "it fetches nothing"
 
 
 def test_tensorboard_can_read_it(run) -> None:
