@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -272,3 +274,18 @@ def flat(value: Any, name: str = "") -> dict[str, Tensor]:
     for key, item in items:
         found |= flat(item, f"{name}.{key}" if name else key)
     return found
+
+
+@contextmanager
+def lengths() -> Iterator[None]:
+    """Inside the block ``len(x)`` of a tensor is ``x.shape[0]``, which may be open; else it is fixed."""
+    length = builtins.len
+
+    def traced(item: Any, /) -> Any:
+        return item.shape[0] if isinstance(item, Tensor) and item.dim() else length(item)
+
+    builtins.len = traced
+    try:
+        yield
+    finally:
+        builtins.len = length

@@ -22,7 +22,7 @@ from ganzoo.config.spec import Value
 from ganzoo.config.static import Graph
 from ganzoo.data.fields import Field
 from ganzoo.errors import GanzooError, Problem, UserError, choices, listed
-from ganzoo.model.traced import Input, Tape, Traced, flat
+from ganzoo.model.traced import Input, Tape, Traced, flat, lengths
 from ganzoo.run import formats
 from ganzoo.run.warm import averaged
 from ganzoo.store.files import atomic
@@ -171,7 +171,11 @@ def _settled(run: Run, value: str, dropout: Dropout | None, statistics: Statisti
         message = f"{listed(drops)} drops units in evaluation too (eval_dropout), which no file does by itself"
         raise UserError(Problem(message, hint="choose --dropout off, or --dropout input: random numbers are inputs"))
     if drops:
-        said = "a number of each drop_… above p keeps its unit" if dropout == "input" else "left out, unlike in ganzoo"
+        said = (
+            "units whose number (G_noise, say) is p or more are kept"
+            if dropout == "input"
+            else "left out, unlike in ganzoo"
+        )
         notes.append(f"dropout of {listed(drops)} in evaluation: {said}")
     if batch and statistics == "batch":
         usual = run.spec.train.batch
@@ -197,16 +201,35 @@ def _write_weights(run: Run, equation: Value, path: Path, made: Exported) -> Non
     formats.write_safetensors(path, tensors, _described(made))
 
 
+class _OnlyThatSize(Exception):
+    """What was written computes images of the data's size, and no others, though the network does."""
+
+
 def _write_graph(run: Run, traced: Traced, path: Path, made: Exported) -> None:
+    """The graph with images of any size, or else of the data's."""
+    notes = list(made.notes)
+    try:
+        _write_sized(run, traced, path, made, images=True)
+    except _OnlyThatSize:
+        made.notes, made.checked = notes, []
+        _write_sized(run, traced, path, made, images=False)
+
+
+def _write_sized(run: Run, traced: Traced, path: Path, made: Exported, images: bool) -> None:
     """The graph, checked against the run's own parts before it is kept.
 
     Raises:
         UserError: the value cannot be written so, or what was written computes something else.
     """
-    program, tape, value = _program(traced, made)
+    program, tape, value = _program(traced, made, images)
     names = [_named(name, made.value) for name in flat(value)]
     shapes, results = _shapes(program, tape)
     made.inputs = {n: _port(t, shapes[n], _means(run, n, tape.inputs[n])) for n, t in tape.made.items()}
+    unused = _nodes(program, tape).keys() - _used(program, tape)
+    for name in unused:
+        made.inputs[name].means = "not used"
+        if made.format == "onnx":
+            del made.inputs[name]
     tensors = flat(value).values()
     made.outputs = {n: _port(t, s, _meaning(run, n)) for n, t, s in zip(names, tensors, results, strict=True)}
     described = _described(made)
@@ -214,8 +237,7 @@ def _write_graph(run: Run, traced: Traced, path: Path, made: Exported) -> None:
         if made.format == "torch":
             torch.export.save(program, file, extra_files={"ganzoo.json": json.dumps(described)})
         else:
-            samples = [traced.record(8, seed)[0].made for seed in range(4)]
-            file.write(formats.onnx_bytes(program, made.inputs, made.outputs, described, made.precision, samples))
+            file.write(formats.onnx_bytes(program, tape.made, made.inputs, made.outputs, described, made.precision))
         file.flush()
         _check(traced, tape, made, formats.loaded(Path(str(file.name)), made.format))
 
@@ -229,7 +251,7 @@ def _described(made: Exported) -> dict[str, str]:
     return found
 
 
-def _program(traced: Traced, made: Exported) -> tuple[ExportedProgram, Tape, Any]:
+def _program(traced: Traced, made: Exported, any_size: bool) -> tuple[ExportedProgram, Tape, Any]:
     """The graph, with as many sizes left open as its operations allow; and inputs and the value as they were made.
 
     Raises:
@@ -240,7 +262,7 @@ def _program(traced: Traced, made: Exported) -> tuple[ExportedProgram, Tape, Any
         raise UserError(f"{made.value} is no tensor" if tape.made else f"{made.value} has no inputs")
     problem: Exception | None = None
     for images, rows in ((True, True), (False, True), (False, False)):
-        if images and not _stretches(traced, tape):
+        if images and not (any_size and _stretches(traced, tape)):
             continue
         tape, value = traced.record(3 if rows else 1, 0)
         axes = {name: _open(tape, name, images, rows) for name in tape.made}
@@ -248,20 +270,22 @@ def _program(traced: Traced, made: Exported) -> tuple[ExportedProgram, Tape, Any
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                program = torch.export.export(module, (), dict(tape.made), dynamic_shapes=axes)
+                with lengths():
+                    program = torch.export.export(module, (), dict(tape.made), dynamic_shapes=axes)
         except Exception as error:  # torch raises many kinds, and parts do
             problem = problem or error
             continue
         _without_chance(program, made)
         shapes, _ = _shapes(program, tape)
+        if rows and any(isinstance(shape[0], int) for shape in shapes.values()):
+            continue
         for name in tape.made:
             may = {0: "batch"} | ({2: "height", 3: "width"} if _is_image(tape, name) else {})
             fixed = [word for axis, word in may.items() if isinstance(shapes[name][axis], int)]
             if fixed:
                 made.notes.append(f"{' and '.join(fixed)} of {name} cannot change")
         return program, tape, value
-    assert problem is not None
-    raise UserError(f"{made.value} cannot be written as a graph: {_brief(problem)}")
+    raise UserError(f"{made.value} cannot be written as a graph: {_brief(problem or Exception())}")
 
 
 def _stretches(traced: Traced, tape: Tape) -> bool:
@@ -288,15 +312,32 @@ def _without_chance(program: ExportedProgram, made: Exported) -> None:
     chance = ("rand", "normal", "bernoulli", "dropout", "multinomial", "exponential")
     for node in program.graph.nodes:
         name = str(node.target).removeprefix("aten.").split(".")[0]
-        if node.op == "call_function" and name.strip("_").removeprefix("native_").startswith(chance):
+        idle = "dropout" in name and list(node.args[2:3]) == [False]
+        if node.op == "call_function" and not idle and name.strip("_").removeprefix("native_").startswith(chance):
             raise UserError(
-                f"{made.value} draws numbers inside ({node.target}) that are no input; no file can repeat it"
+                f"{made.value} draws numbers inside ({node.target}) that are no input: none could repeat it"
             )
+
+
+def _nodes(program: ExportedProgram, tape: Tape) -> dict[str, Any]:
+    """The graph's inputs; they come behind its weights."""
+    return dict(zip(tape.made, program.graph.find_nodes(op="placeholder")[-len(tape.made) :], strict=True))
+
+
+def _used(program: ExportedProgram, tape: Tape) -> set[str]:
+    """The inputs that the outputs are computed from."""
+    seen, waiting = set(), list(program.graph.find_nodes(op="output"))
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting += node.all_input_nodes
+    return {name for name, node in _nodes(program, tape).items() if node in seen}
 
 
 def _shapes(program: ExportedProgram, tape: Tape) -> tuple[dict[str, list[int | str]], list[list[int | str]]]:
     """The shapes of the inputs and of the outputs; sizes that are open have names."""
-    nodes = dict(zip(tape.made, program.graph.find_nodes(op="placeholder")[-len(tape.made) :], strict=True))
+    nodes = _nodes(program, tape)
     named: dict[str, str] = {}
 
     def shape(tensor: Tensor, name: str = "") -> list[int | str]:
@@ -323,7 +364,7 @@ def _check(traced: Traced, tape: Tape, made: Exported, compute: Callable[[Mappin
     Raises:
         UserError: they differ, or what was written does not run.
     """
-    rows = BATCHES if all(port.shape[0] == "batch" for port in made.inputs.values()) else (1,)
+    rows = BATCHES if all(isinstance(port.shape[0], str) for port in made.inputs.values()) else (1,)
     wide = any(isinstance(port.shape[-1], str) for name, port in made.inputs.items() if _is_image(tape, name))
     worst, squares, count, peak, largest = 0.0, 0.0, 0, 0.0, 1.0
     for index, (n, other) in enumerate([*((n, False) for n in rows), *([(2, True)] if wide else [])]):
@@ -334,6 +375,8 @@ def _check(traced: Traced, tape: Tape, made: Exported, compute: Callable[[Mappin
         try:
             found = compute(given.made)
         except Exception as error:  # of another program
+            if other:
+                raise _OnlyThatSize from None
             raise UserError(f"{made.path} was not kept: it does not run, {made.checked[-1]}: {_brief(error)}") from None
         for a, b in zip(wanted, found, strict=True):
             if a.shape != b.shape:

@@ -21,7 +21,6 @@ from ganzoo.store.files import atomic
 OPSET = 20
 LARGEST = 2_000_000_000  # bytes of one ONNX file
 SMALL = 1024  # numbers; smaller tensors stay as they are
-Samples = Iterable[Mapping[str, Tensor]]
 
 
 def needs(format: str) -> None:
@@ -53,21 +52,21 @@ def write_safetensors(path: Path, tensors: Mapping[str, Tensor], described: Mapp
 
 def onnx_bytes(
     program: Any,
+    names: Iterable[str],
     inputs: Mapping[str, Any],
     outputs: Mapping[str, Any],
     described: Mapping[str, str],
     precision: str,
-    samples: Samples,
 ) -> bytes:
     """A graph as an ONNX file.
 
     Args:
         program: What torch.export made.
-        inputs: Their shapes, types and meanings, in order.
+        names: Those of all its inputs, in order.
+        inputs: Shapes, types and meanings of those that it uses.
         outputs: The same of outputs.
         described: What the file says of itself.
         precision: ``fp32``, ``fp16`` or ``int8``.
-        samples: Inputs, from which the ranges of 8-bit numbers are taken.
 
     Raises:
         UserError: an operation has no counterpart, or it would be too large.
@@ -79,7 +78,7 @@ def onnx_bytes(
                 (),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=list(inputs),
+                input_names=list(names),
                 output_names=list(outputs),
                 verbose=False,
             )
@@ -95,7 +94,10 @@ def onnx_bytes(
         if model.ByteSize() > LARGEST:
             raise UserError("it is larger than an ONNX file can be, 2 GB; --format torch has no such limit")
         model = _halved(model) if precision == "fp16" else model
-        model = _quantised(model, samples) if precision == "int8" else model
+        model = _quantised(model) if precision == "int8" else model
+    kept = [port for port in model.graph.input if port.name in inputs]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
     for ports, known in ((model.graph.input, inputs), (model.graph.output, outputs)):
         for port in ports:
             port.doc_string = known[port.name].means
@@ -150,9 +152,42 @@ def _halved(model: Any) -> Any:
     return convert_float_to_float16(model, keep_io_types=True)
 
 
-def _quantised(model: Any, samples: Samples) -> Any:
-    """Weights as 8-bit numbers."""
-    raise NotImplementedError
+def _quantised(model: Any) -> Any:
+    """Weights of layers as 8-bit numbers with a scale for each output channel; the arithmetic stays as it was.
+
+    w = s q, q in -127 … 127, s = max |w| / 127 of the channel.
+    """
+    from onnx import helper, numpy_helper
+
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    users: dict[str, list[tuple[Any, int]]] = {}
+    for node in model.graph.node:
+        for place, name in enumerate(node.input):
+            if name in weights:
+                users.setdefault(name, []).append((node, place))
+    for name, layers in users.items():
+        array = numpy_helper.to_array(weights[name])
+        axes = {_channel(node, place, array.ndim) for node, place in layers}
+        axis = axes.pop()
+        if array.dtype != np.float32 or array.size < SMALL or axes or axis is None:
+            continue
+        scale = np.abs(array).max(tuple(a for a in range(array.ndim) if a != axis), keepdims=True) / 127
+        scale[scale == 0] = 1
+        whole = np.rint(array / scale).astype(np.int8)
+        model.graph.initializer.remove(weights[name])
+        model.graph.initializer.append(numpy_helper.from_array(whole, f"{name}_q"))
+        model.graph.initializer.append(numpy_helper.from_array(scale.ravel(), f"{name}_scale"))
+        inputs = [f"{name}_q", f"{name}_scale"]
+        model.graph.node.insert(0, helper.make_node("DequantizeLinear", inputs, [name], axis=axis))
+    return model
+
+
+def _channel(node: Any, place: int, axes: int) -> int | None:
+    """The axis of a weight along which outputs lie; None of what is no weight of a layer."""
+    if node.op_type == "Gemm" and place == 1:
+        return 0 if any(a.name == "transB" and a.i for a in node.attribute) else 1
+    known = {("Conv", 1): 0, ("ConvTranspose", 1): 1, ("MatMul", 1): axes - 1, ("Gather", 0): 0}
+    return known.get((node.op_type, place)) if axes > 1 else None
 
 
 @contextmanager
