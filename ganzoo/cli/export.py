@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,10 +48,7 @@ def export(
 
     Data and noise are inputs by name, averaged weights and evaluation mode are inside; the file is checked.
     """
-    wrong = next((text for text in settings or () if "=" not in text), None)
-    if wrong is not None:
-        raise UserError(f"'{wrong}' is no setting (write KEY=VALUE)")
-    opened = api.opened(run, settings or (), "best" if best else "last", raw, code)
+    opened = _opened(run, settings, raw, best, code)
     made = opened.export(
         value, out, format, precision=precision, dropout=dropout, statistics=statistics, starts=starts or ()
     )
@@ -59,3 +56,25 @@ def export(
         print_json(asdict(made))
     else:
         print("\n".join(made.lines()))
+
+
+def convert(
+    run: Source,
+    part: Annotated[str, typer.Argument(metavar="PART", help="the part, such as G")],
+    layout: Annotated[str, typer.Argument(metavar="LAYOUT", help="such as pytorch_cyclegan; docs/weights.md has all")],
+    settings: Settings = None,
+    *,
+    out: To,
+    raw: Raw = False,
+    best: Best = False,
+    code: Code = None,
+) -> None:
+    """Write a part's weights under the names that other authors' programs read."""
+    print("\n".join(_opened(run, settings, raw, best, code).convert(part, layout, out)))
+
+
+def _opened(run: Path, settings: list[str] | None, raw: bool, best: bool, code: Path | None) -> Any:
+    wrong = next((text for text in settings or () if "=" not in text), None)
+    if wrong is not None:
+        raise UserError(f"'{wrong}' is no setting (write KEY=VALUE)")
+    return api.opened(run, settings or (), "best" if best else "last", raw, code)

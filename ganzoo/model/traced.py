@@ -244,7 +244,7 @@ class _BatchStatistics(nn.Module):
 def plain(part: nn.Module) -> nn.Module:
     """A part, which is changed, without anything that an exporter cannot write: hooks of parametrisations, fused pairs,
     layouts of memory, dropout and batch statistics that are still at work."""
-    part.to("cpu", memory_format=torch.contiguous_format)
+    part.to("cpu").to(memory_format=torch.contiguous_format)
     for module in part.modules():
         if parametrize.is_parametrized(module):
             for name in list(module.parametrizations):

@@ -161,6 +161,24 @@ class Run:
 
         return export(self, value, out, format, **settings)
 
+    def convert(self, part: str, layout: str, out: str | Path) -> list[str]:
+        """Write a part's weights under the names that other authors' programs read, checked before it is kept.
+
+        Args:
+            part: The part.
+            layout: One that is registered for its component, as ``docs/weights.md`` lists them.
+            out: A ``.pth``, ``.pt`` or ``.safetensors`` file.
+
+        Returns:
+            What was written, in words.
+
+        Raises:
+            UserError: there is no such part or layout, or no way back to it.
+        """
+        from ganzoo.run.convert import convert
+
+        return convert(self, part, layout, out)
+
     def keep(self, records: Iterable[Record], out: str | Path | None = None) -> None:
         """Append records to ``evaluations.jsonl`` of the run's folder, if there is one, or to another file."""
         folder = RunFolder(self.checkpoint.path.resolve().parent.parent)

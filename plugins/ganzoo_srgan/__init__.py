@@ -24,6 +24,7 @@ def register(zoo):
             r"conv3\.(.+)": lambda found, part: f"tail.{len(part.tail) - 1}.{found[1]}",
         },
         convert="ganzoo_srgan.published:ranged",
+        back="ganzoo_srgan.published:unit",
         source="Lornatang/SRGAN-PyTorch",
     )
     zoo.weights(

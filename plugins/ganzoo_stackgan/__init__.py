@@ -18,6 +18,7 @@ def register(zoo):
         keys=[r"ca_net\.fc\.weight", r"ca_net\.fc\.bias"],
         renames={r"ca_net\.fc\.(.+)": r"linear.0.\1", r".+": None},
         convert="ganzoo_stackgan.published:rectified",
+        back="ganzoo_stackgan.published:rectified",
         source=source,
     )
     grown = {
