@@ -48,8 +48,8 @@ def revert(part: nn.Module, layout: Layout) -> dict[str, Tensor]:
 def _places(layout: Layout, part: nn.Module, names: Sequence[str]) -> dict[str, list[str]]:
     """The names in a file that would become each of these; only those of the first pattern that leads there."""
     found: dict[str, tuple[int, list[str]]] = {name: (len(layout.renames), []) for name in names}
-    every = [(rule, name) for rule, name in _candidates(layout, part, names)]
-    for rule, candidate in itertools.chain(every, ((len(layout.renames), name) for name in names)):
+    kept_names = ((len(layout.renames), name) for name in names)
+    for rule, candidate in itertools.chain(_candidates(layout, part, names), kept_names):
         try:
             to = layout.renamed(candidate, part)
         except (KeyError, IndexError, AttributeError, ValueError):  # a layer that the part does not have
@@ -62,10 +62,8 @@ def _places(layout: Layout, part: nn.Module, names: Sequence[str]) -> dict[str, 
 
 
 def _candidates(layout: Layout, part: nn.Module, names: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Names that a file may have, with the pattern that reads each."""
-    if layout.names is not None:
-        yield from ((0, name) for name in layout.listed(part))
-        return
+    """Names that a file may have, those that the layout lists first, each with the number of the pattern it is of."""
+    yield from ((-1, name) for name in layout.listed(part))
     tails = {".".join(name.split(".")[i:]) for name in names for i in range(name.count(".") + 1)}
     most = max((int(number) for name in names for number in re.findall(r"\d+", name)), default=0) + 2
     for rule, (pattern, to) in enumerate(layout.renames):

@@ -134,7 +134,7 @@ class Layout:
         return self._call(self.back, tensors, part) if self.back is not None else tensors
 
     def listed(self, part: Any) -> list[str]:
-        """The names in a file, where patterns alone do not tell them."""
+        """Names in a file that patterns alone do not tell."""
         return list(self._call(self.names, part)) if self.names is not None else []
 
     def _call(self, function: Callable[..., Any] | str, *args: Any) -> Any:

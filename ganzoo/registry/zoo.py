@@ -111,8 +111,8 @@ class Zoo:
             source: The repository that writes such files.
             back: The inverse of `convert`, with the same arguments, by which ``ganzoo convert`` writes such files; of a
                 conversion that only checks, or is its own inverse, the same function.
-            names: A function of the part that lists the names of its tensors in a file, for ``ganzoo convert``, where
-                several names become the same.
+            names: For ``ganzoo convert``, a function of the part that lists those names in a file which its patterns
+                leave unclear, because several become the same.
 
         Raises:
             ValueError: a malformed or repeated name, no keys, or a pattern that cannot be read.

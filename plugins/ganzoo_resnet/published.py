@@ -39,18 +39,13 @@ def vectors(tensors: dict[str, Tensor], part: nn.Module) -> dict[str, Tensor]:
 
 
 def mimicry(part: Any) -> list[str]:
-    """The names of a generator's tensors in a file: its last layers count on from its blocks. Source: as above."""
-    count = len(part.blocks)
-    layers = ["l1", *(f"block{i + 2}.{layer}" for i in range(count) for layer in ("b1", "c1", "b2", "c2", "c_sc"))]
-    return _tensors([*layers, f"b{count + 2}", f"c{count + 2}"])
+    """A generator's last layers count on from its blocks. Source: kwotsin/mimicry, nets/sngan."""
+    number = len(part.blocks) + 2
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    return [*(f"b{number}.{tensor}" for tensor in norm), f"c{number}.weight", f"c{number}.bias"]
 
 
 def mimicry_discriminator(part: Any) -> list[str]:
-    """The same of a discriminator, without spectral norm. Source: as above."""
-    blocks = [f"block{i + 1}.{layer}" for i in range(len(part.body)) for layer in ("c1", "c2", "c_sc")]
-    return _tensors([*blocks, f"l{len(part.body) + 1}"])
-
-
-def _tensors(layers: list[str]) -> list[str]:
-    tensors = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    return [f"{layer}.{tensor}" for layer in layers for tensor in tensors]
+    """A discriminator's last layer counts on from its blocks. Source: as above."""
+    number = 1 + sum(hasattr(layer, "main") for layer in part.body)
+    return [f"l{number}.weight", f"l{number}.bias"]
