@@ -247,10 +247,9 @@ def plain(part: nn.Module) -> nn.Module:
     part.to("cpu").to(memory_format=torch.contiguous_format)
     for module in part.modules():
         if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+            _settle(module)
         if isinstance(module, Rewritten):
-            module.__class__ = nn.Sequential
+            module.__class__ = nn.Sequential  # type: ignore[assignment]
     for module in list(part.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, _DropoutNd) and child.training:
@@ -258,6 +257,15 @@ def plain(part: nn.Module) -> nn.Module:
             elif isinstance(child, _BatchNorm) and child.training:
                 setattr(module, name, _BatchStatistics(child))
     return part.requires_grad_(False)
+
+
+def _settle(module: Any) -> None:
+    """Reparametrised weights as what they are now. Torch's own way would change a class that copies have in common."""
+    weights = {name: getattr(module, name).detach().clone() for name in module.parametrizations}
+    module.__class__ = parametrize.type_before_parametrizations(module)
+    del module._modules["parametrizations"]
+    for name, weight in weights.items():
+        module.register_parameter(name, nn.Parameter(weight))
 
 
 def flat(value: Any, name: str = "") -> dict[str, Tensor]:

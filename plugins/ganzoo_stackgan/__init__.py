@@ -22,7 +22,9 @@ def register(zoo):
         source=source,
     )
     grown = {
-        r"upsample([1-9])\.([0-3])\.(.+)": lambda found, part: f"grow.{4 * int(found[1]) - 4 + int(found[2])}.{found[3]}",
+        r"upsample([1-9])\.([0-3])\.(.+)": lambda found, part: (
+            f"grow.{4 * int(found[1]) - 4 + int(found[2])}.{found[3]}"
+        ),
         r"img\.0\.(.+)": lambda found, part: f"grow.{len(part.grow) - 2}.{found[1]}",
         r"ca_net\..+|STAGE1_G\..+": None,
     }

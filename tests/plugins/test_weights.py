@@ -39,7 +39,9 @@ def taken(path: Path, part: nn.Module, target: str, key: str = "", match: str | 
     found = adopt(part, target, weights.chosen(path, key), plugins.installed().layouts, match)
     part.load_state_dict(found.tensors, strict=False)
     part.eval()
-    layout = next((known for known in plugins.installed().layouts if found.how.split(",")[0] == f"layout {known.name}"), None)
+    layout = next(
+        (known for known in plugins.installed().layouts if found.how.split(",")[0] == f"layout {known.name}"), None
+    )
     if layout is not None and (layout.back is not None or layout.convert is None):
         gives_back(part, layout, found, path, key)
     return found
