@@ -10,12 +10,14 @@ import typer
 
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, print_json
-from ganzoo.cli.runs import Best, Raw
-from ganzoo.errors import UserError
+from ganzoo.cli.runs import Best, Raw, split
+from ganzoo.config.yaml12 import read_value
+from ganzoo.errors import Origin, UserError
 
 Source = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, a checkpoint file, or a model")]
 Settings = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="of a model without a run: parts.G.init=FILE")
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="psi=0.7; of a model without a run parts.G.init=FILE"),
 ]
 To = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
 
@@ -74,7 +76,19 @@ def convert(
 
 
 def _opened(run: Path, settings: list[str] | None, raw: bool, best: bool, code: Path | None) -> Any:
+    """A run, or a model with its settings; with arguments of its parts that may change in sampling, such as psi=0.7."""
     wrong = next((text for text in settings or () if "=" not in text), None)
     if wrong is not None:
         raise UserError(f"'{wrong}' is no setting (write KEY=VALUE)")
-    return api.opened(run, settings or (), "best" if best else "last", raw, code)
+    given, overrides = split(settings)
+    opened = api.opened(run, overrides, "best" if best else "last", raw, code)
+    if overrides and opened.step:
+        raise UserError(f"{run} is a run; {overrides[0]} can only be set of a model without one")
+    changes: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        paths = opened.sampling_arguments(name)
+        if not paths:
+            raise UserError(f"no part has an argument '{name}' that may change (inputs are those of the file)")
+        changes |= dict.fromkeys(paths, read_value(value, Origin(f"command line: {text}")).plain())
+    return opened.altered(changes) if changes else opened

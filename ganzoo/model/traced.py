@@ -172,21 +172,21 @@ class Traced(nn.Module):
         parts = copy.deepcopy(inference.parts)
         self.modules_by_name = nn.ModuleDict({k: plain(p) for k, p in parts.items() if isinstance(p, nn.Module)})
         parts |= dict(self.modules_by_name.items())
-        self.equation = equation
         flow, kind = inference.blueprint.spec.flow, inference.blueprint.kind
-        self._program = lambda: _Traced(Program(flow, parts.__getitem__, kind), starts)
-        self._own = lambda: _Traced(Program(flow, inference.parts.__getitem__, kind), starts)
-        self._same = not any(isinstance(module, _Dropped) for module in self.modules())
+        self._copied = _Traced(Program(flow, parts.__getitem__, kind), starts).value(equation)
+        dropping = any(isinstance(module, _Dropped) for module in self.modules())
+        own = _Traced(Program(flow, inference.parts.__getitem__, kind), starts).value(equation)
+        self._own = self._copied if dropping else own
 
     def record(self, n: int, seed: int, wide: bool = False) -> tuple[Tape, Any]:
         """Inputs for `n` samples, and the value for them; `wide` for images twice as wide as the data's."""
         tape = Tape(self.fields, n, seed, wide=wide)
-        return tape, self._compute(self._program, tape, n, seed)
+        return tape, self._compute(self._copied, tape, n, seed)
 
     def own(self, given: Mapping[str, Tensor]) -> Any:
         """What the parts that were copied compute from given inputs; the copies, where dropout needs numbers."""
         n = len(next(iter(given.values())))
-        return self._compute(self._own if self._same else self._program, Tape(self.fields, n, 0, given), n, 0)
+        return self._compute(self._own, Tape(self.fields, n, 0, given), n, 0)
 
     def taking(self, names: Sequence[str]) -> nn.Module:
         """The module with a signature of these names, as exporters want one; it returns a tuple of tensors."""
@@ -202,12 +202,12 @@ class Traced(nn.Module):
 
     def _tensors(self, given: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         n = next(iter(given.values())).shape[0]
-        return tuple(flat(self._compute(self._program, Tape(self.fields, n, 0, given), n, 0)).values())
+        return tuple(flat(self._compute(self._copied, Tape(self.fields, n, 0, given), n, 0)).values())
 
-    def _compute(self, program: Callable[[], Program], tape: Tape, n: Any, seed: int) -> Any:
+    def _compute(self, get: Getter, tape: Tape, n: Any, seed: int) -> Any:
         draws = _Draws(tape, seed)
         with draw.using(draws):
-            return program().value(self.equation)(Turn(tape, n, self.step, draws))
+            return get(Turn(tape, n, self.step, draws))
 
 
 class _Dropped(nn.Module):
