@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import data, evaluate, inspect, models, profile, project, report, reproduce, runs, start, sweep
+from ganzoo.cli import data, evaluate, export, inspect, models, profile, project, report, reproduce, runs, start, sweep
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 from ganzoo.parallel import launch
 
@@ -37,6 +37,8 @@ app.command("train")(runs.train)
 app.command("resume")(runs.resume)
 app.command("sample")(runs.sample)
 app.command("compute")(runs.compute)
+app.command("export")(export.export)
+app.command("convert")(export.convert)
 app.command("project")(project.project)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)

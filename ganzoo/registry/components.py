@@ -105,6 +105,8 @@ class Layout:
     renames: tuple[tuple[re.Pattern[str], Renamed], ...]
     convert: Callable[..., Any] | str | None = None
     source: str = ""
+    back: Callable[..., Any] | str | None = None
+    names: Callable[..., Any] | str | None = None
 
     def share(self, names: Iterable[str]) -> float:
         """How much of what it is recognised by stands among the names of a file's tensors, from 0 to 1."""
@@ -125,9 +127,18 @@ class Layout:
         Raises:
             ValueError: the component has a setting with which they would mean something else.
         """
-        if self.convert is None:
-            return tensors
-        return Entry("weights", self.name, self.convert, self.plugin).load()(tensors, part)
+        return self._call(self.convert, tensors, part) if self.convert is not None else tensors
+
+    def reverted(self, tensors: dict[str, Any], part: Any) -> dict[str, Any]:
+        """The inverse of :meth:`converted`; the caller asks first whether there is one."""
+        return self._call(self.back, tensors, part) if self.back is not None else tensors
+
+    def listed(self, part: Any) -> list[str]:
+        """Names in a file that patterns alone do not tell."""
+        return list(self._call(self.names, part)) if self.names is not None else []
+
+    def _call(self, function: Callable[..., Any] | str, *args: Any) -> Any:
+        return Entry("weights", self.name, function, self.plugin).load()(*args)
 
 
 def _source(target: Callable[..., Any] | str) -> Source:

@@ -94,6 +94,8 @@ class Zoo:
         renames: Mapping[str, Renamed] | None = None,
         convert: Callable[..., Any] | str | None = None,
         source: str = "",
+        back: Callable[..., Any] | str | None = None,
+        names: Callable[..., Any] | str | None = None,
     ) -> None:
         """Register a layout of published weights, so that ``parts.NAME.init: FILE`` reads them.
 
@@ -107,14 +109,19 @@ class Zoo:
             convert: A function, or ``"package.module:function"``, of the renamed tensors and the part, which returns
                 them as the component computes with them; a ValueError refuses the part's settings.
             source: The repository that writes such files.
+            back: The inverse of `convert`, with the same arguments, by which ``ganzoo convert`` writes such files; of a
+                conversion that only checks, or is its own inverse, the same function.
+            names: For ``ganzoo convert``, a function of the part that lists those names in a file which its patterns
+                leave unclear, because several become the same.
 
         Raises:
             ValueError: a malformed or repeated name, no keys, or a pattern that cannot be read.
         """
         if not _NAME.fullmatch(name) or name in self.layouts:
             raise ValueError(f"'{name}' is no name of a layout, or registered twice")
-        if isinstance(convert, str) and not _LAZY.fullmatch(convert):
-            raise ValueError(f"weights {name}: '{convert}' should read 'package.module:function'")
+        for function in (convert, back, names):
+            if isinstance(function, str) and not _LAZY.fullmatch(function):
+                raise ValueError(f"weights {name}: '{function}' should read 'package.module:function'")
         try:
             known = tuple(re.compile(key) for key in keys)
             renamed = tuple((re.compile(key), to) for key, to in (renames or {}).items())
@@ -122,4 +129,4 @@ class Zoo:
             raise ValueError(f"weights {name}: a pattern cannot be read: {error}") from None
         if not known:
             raise ValueError(f"weights {name}: no key says by what it is recognised")
-        self.layouts[name] = Layout(name, target, self._plugin, known, renamed, convert, source)
+        self.layouts[name] = Layout(name, target, self._plugin, known, renamed, convert, source, back, names)

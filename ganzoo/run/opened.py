@@ -35,6 +35,7 @@ from ganzoo.store import checkpoint
 from ganzoo.store.folder import RunFolder
 
 if TYPE_CHECKING:
+    from ganzoo.run.export import Exported, Format
     from ganzoo.run.project import Projected
 
 
@@ -139,6 +140,45 @@ class Run:
         from ganzoo.evaluation.score import score
 
         return score(self, metrics, against, **settings)
+
+    def export(self, value: str, out: str | Path, format: Format | None = None, **settings: Any) -> Exported:
+        """Write what computes a value into a file for other programs, checked before it is kept.
+
+        Data, latents and all other noise are inputs by name; averaged weights and evaluation mode are inside.
+
+        Args:
+            value: A named value or an expression, as for :meth:`compute`.
+            out: The file.
+            format: ``onnx``, ``torch`` (torch.export's ``.pt2``), or ``safetensors`` (weights alone); by the file's
+                suffix, if not given.
+            settings: ``precision`` (``fp32``, ``fp16``, ``int8``), ``dropout`` (``off``, ``input``) of a network that
+                drops in evaluation, ``statistics`` (``batch``, ``running``) of one with batch statistics, and
+                ``starts``, named values that are inputs, such as ``["lr"]``.
+
+        Raises:
+            UserError: there is no such value, a choice is missing, a library is, or the file computes something else.
+        """
+        from ganzoo.run.export import export
+
+        return export(self, value, out, format, **settings)
+
+    def convert(self, part: str, layout: str, out: str | Path) -> list[str]:
+        """Write a part's weights under the names that other authors' programs read, checked before it is kept.
+
+        Args:
+            part: The part.
+            layout: One that is registered for its component, as ``docs/weights.md`` lists them.
+            out: A ``.pth``, ``.pt`` or ``.safetensors`` file.
+
+        Returns:
+            What was written, in words.
+
+        Raises:
+            UserError: there is no such part or layout, or no way back to it.
+        """
+        from ganzoo.run.convert import convert
+
+        return convert(self, part, layout, out)
 
     def keep(self, records: Iterable[Record], out: str | Path | None = None) -> None:
         """Append records to ``evaluations.jsonl`` of the run's folder, if there is one, or to another file."""

@@ -13,6 +13,8 @@ def register(zoo):
         keys=[r"model\.model\.0\.weight", r"model\.model\.1\.model\.1\.weight", r"model\.model\.3\.weight"],
         renames={r"model((?:\.model\.\d+)+)\.(\w+)": unet},
         convert="ganzoo_pix2pix.published:skips",
+        back="ganzoo_pix2pix.published:skips",
+        names="ganzoo_pix2pix.published:nested",
         source="junyanz/pytorch-CycleGAN-and-pix2pix",
     )
     zoo.weights(
@@ -21,6 +23,7 @@ def register(zoo):
         keys=[r"model\.0\.weight", r"model\.2\.weight", r"model\.5\.weight"],
         renames={r"model\.(\d+)\.(.+)": patches},
         convert="ganzoo_pix2pix.published:condition",
+        back="ganzoo_pix2pix.published:condition_last",
         source="junyanz/pytorch-CycleGAN-and-pix2pix",
     )
     zoo.weights(
@@ -29,6 +32,7 @@ def register(zoo):
         keys=[r"net\.0\.weight", r"net\.2\.weight", r"net\.5\.weight"],
         renames={r"net\.(\d+)\.(.+)": patches},
         convert="ganzoo_pix2pix.published:condition",
+        back="ganzoo_pix2pix.published:condition_last",
         source="junyanz/pytorch-CycleGAN-and-pix2pix",
     )
 

@@ -29,6 +29,25 @@ def condition(tensors: dict[str, Tensor], part: Any) -> dict[str, Tensor]:
     return plain(tensors, part)
 
 
+def condition_last(tensors: dict[str, Tensor], part: Any) -> dict[str, Tensor]:
+    """The way back of :func:`condition`. Source: as above."""
+    first, cut = tensors["body.0.weight"], tensors["body.0.weight"].shape[1] - part.cond_channels
+    tensors["body.0.weight"] = torch.cat([first[:, cut:], first[:, :cut]], 1)
+    return tensors
+
+
+def nested(part: Any) -> list[str]:
+    """The names of a U-Net's tensors in a file: each level lies inside the one before. Source: as above."""
+    found, start, last = [], "model.model", part.downs - 1
+    for level in range(part.downs):
+        down, inside, up = (0, 1, 3) if level == 0 else (1, 2, 3) if level == last else (1, 3, 5)
+        for place in (down, *([down + 1] if 0 < level < last else []), up, *([up + 1] if level else [])):
+            tensors = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+            found += [f"{start}.{place}.{tensor}" for tensor in tensors]
+        start += f".{inside}.model"
+    return found
+
+
 def plain(tensors: dict[str, Tensor], part: nn.Module) -> dict[str, Tensor]:
     """Without the running statistics of instance norms, which are not used. Source: as above."""
 

@@ -22,6 +22,8 @@ def register(zoo):
             r"c\d\.(.+)": r"head.2.\1",
         },
         convert="ganzoo_resnet.published:bilinear",
+        back="ganzoo_resnet.published:bilinear",
+        names="ganzoo_resnet.published:mimicry",
         source=source,
     )
     zoo.weights(
@@ -34,6 +36,8 @@ def register(zoo):
             r"l\d\.(.+)": r"head.\1",
         },
         convert="ganzoo_resnet.published:rectified",
+        back="ganzoo_resnet.published:rectified",
+        names="ganzoo_resnet.published:mimicry_discriminator",
         source=source,
     )
     zoo.weights(

@@ -36,3 +36,16 @@ def vectors(tensors: dict[str, Tensor], part: nn.Module) -> dict[str, Tensor]:
     Source: kwotsin/mimicry, modules/spectral_norm.py; ajbrock/BigGAN-PyTorch, layers.py.
     """
     return {re.sub(r"(?<=\.)(sn_u|u0)$", "weight_u", name): value for name, value in tensors.items()}
+
+
+def mimicry(part: Any) -> list[str]:
+    """A generator's last layers count on from its blocks. Source: kwotsin/mimicry, nets/sngan."""
+    number = len(part.blocks) + 2
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    return [*(f"b{number}.{tensor}" for tensor in norm), f"c{number}.weight", f"c{number}.bias"]
+
+
+def mimicry_discriminator(part: Any) -> list[str]:
+    """A discriminator's last layer counts on from its blocks. Source: as above."""
+    number = 1 + sum(hasattr(layer, "main") for layer in part.body)
+    return [f"l{number}.weight", f"l{number}.bias"]

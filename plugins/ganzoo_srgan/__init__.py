@@ -18,12 +18,14 @@ def register(zoo):
             r"conv1\.(.+)": r"head.\1",
             r"trunk\.(\d+)\.rcb\.(.+)": r"trunk.\1.body.\2",
             r"conv2\.(\d+)\.(.+)": lambda found, part: f"trunk.{len(part.trunk) - 2 + int(found[1])}.{found[2]}",
-            r"upsampling\.(\d+)\.upsample_block\.(\d+)\.(.+)": (
+            r"upsampling\.(\d+)\.upsample_block\.([0-2])\.(.+)": (
                 lambda found, part: f"tail.{3 * int(found[1]) + int(found[2])}.{found[3]}"
             ),
             r"conv3\.(.+)": lambda found, part: f"tail.{len(part.tail) - 1}.{found[1]}",
         },
         convert="ganzoo_srgan.published:ranged",
+        back="ganzoo_srgan.published:unit",
+        names="ganzoo_srgan.published:last",
         source="Lornatang/SRGAN-PyTorch",
     )
     zoo.weights(
@@ -37,4 +39,5 @@ def register(zoo):
             r"classifier\.2\.(.+)": r"head.\1",
         },
         source="Lornatang/SRGAN-PyTorch",
+        names="ganzoo_srgan.published:hidden",
     )

@@ -18,10 +18,13 @@ def register(zoo):
         keys=[r"ca_net\.fc\.weight", r"ca_net\.fc\.bias"],
         renames={r"ca_net\.fc\.(.+)": r"linear.0.\1", r".+": None},
         convert="ganzoo_stackgan.published:rectified",
+        back="ganzoo_stackgan.published:rectified",
         source=source,
     )
     grown = {
-        r"upsample(\d)\.(\d)\.(.+)": lambda found, part: f"grow.{4 * int(found[1]) - 4 + int(found[2])}.{found[3]}",
+        r"upsample([1-9])\.([0-3])\.(.+)": lambda found, part: (
+            f"grow.{4 * int(found[1]) - 4 + int(found[2])}.{found[3]}"
+        ),
         r"img\.0\.(.+)": lambda found, part: f"grow.{len(part.grow) - 2}.{found[1]}",
         r"ca_net\..+|STAGE1_G\..+": None,
     }
@@ -31,6 +34,7 @@ def register(zoo):
         keys=[r"fc\.0\.weight", r"upsample1\.1\.weight", r"img\.0\.weight"],
         renames={r"fc\.(.+)": r"stem.\1", **grown},
         source=source,
+        names="ganzoo_stackgan.published:image",
     )
     zoo.weights(
         "stackgan_pytorch_refine",
@@ -43,6 +47,7 @@ def register(zoo):
             **grown,
         },
         source=source,
+        names="ganzoo_stackgan.published:image",
     )
     zoo.weights(
         "stackgan_pytorch_discriminator",

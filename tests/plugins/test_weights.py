@@ -18,7 +18,8 @@ from torch.nn.utils import spectral_norm
 import ganzoo
 from ganzoo.errors import UserError
 from ganzoo.model.adopt import Adopted, adopt
-from ganzoo.registry import plugins
+from ganzoo.model.revert import revert
+from ganzoo.registry import Layout, plugins
 from ganzoo.store import weights
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +39,35 @@ def taken(path: Path, part: nn.Module, target: str, key: str = "", match: str | 
     found = adopt(part, target, weights.chosen(path, key), plugins.installed().layouts, match)
     part.load_state_dict(found.tensors, strict=False)
     part.eval()
+    layout = next(
+        (known for known in plugins.installed().layouts if found.how.split(",")[0] == f"layout {known.name}"), None
+    )
+    if layout is not None and (layout.back is not None or layout.convert is None):
+        gives_back(part, layout, found, path, key)
     return found
+
+
+def gives_back(part: nn.Module, layout: Layout, found: Adopted, path: Path, key: str) -> None:
+    """What was read can be written again under the names of the file, but for what the part has no use for."""
+    if any(hasattr(module, "parametrizations") for module in part.modules()):
+        with pytest.raises(UserError, match=r"no way back: its weights are reparametrised"):
+            revert(part, layout)
+        return
+    theirs = weights.chosen(path, key)[0][1]
+    written = revert(part, layout)
+    assert len(written) == len(part.state_dict())
+    for name, tensor in written.items():
+        if name in theirs and not name.endswith("num_batches_tracked"):
+            assert torch.allclose(tensor, theirs[name], rtol=1e-6, atol=1e-7), name
+    folded = [name for name in theirs if name.endswith(("weight_orig", "weight_u", "weight_v"))]
+    unused = {*found.unused, *folded, *(n for n in theirs if n.endswith(("running_mean", "running_var", "tracked")))}
+
+    def plainly(name: str) -> str:
+        """Without spectral norm, and without dropout, behind which CycleGAN's layers come one later."""
+        return name.replace("weight_orig", "weight").replace("conv_block.6", "conv_block.5")
+
+    assert {plainly(name) for name in theirs if name not in unused or "orig" in name} <= written.keys()
+    assert {name for name in written if not name.endswith("tracked")} <= {plainly(name) for name in theirs}
 
 
 class Wrapped(nn.Module):
