@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from ganzoo.config import schema, typecheck
+from ganzoo.config import habits, schema, typecheck
 from ganzoo.config.expression import called
 from ganzoo.config.players import PlayerReader
 from ganzoo.config.spec import RESERVED, Part, Spec, Value
@@ -31,8 +31,9 @@ class Reader(PlayerReader):
     """Reads one tree; `problems` grows, and nothing is raised before all is read."""
 
     def spec(self, name: str, tree: Node) -> Spec:
+        habits.answer(tree, self.problems)
         for key, node in tree.value.items():
-            if key not in schema.TOP:
+            if key not in schema.TOP and not node.reported:
                 known = [k for k in schema.TOP if k != "locked"]
                 self.problem(f"there is no setting '{key}'", node, key, choices(key, known) or listed(known))
         config = tree.plain()
