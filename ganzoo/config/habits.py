@@ -75,7 +75,7 @@ def _hint(path: str, key: str, node: Node, tree: Node) -> str:
     if meant == "optimizer.lr":
         return _rate(_written(value), tree)
     if meant == EPOCHS:
-        return "steps are counted instead: write train.steps=…; an epoch is the number of samples divided by those that a step takes"
+        return "write train.steps=…; an epoch is the number of samples divided by those that a step takes"
     if meant == "--out":
         return f"it is an option: --out {value}"
     return f"write {meant}={_written(value)}" if meant else "leave it out: data is read ahead without a setting"
@@ -117,8 +117,7 @@ def counted(problems: Iterable[Problem], epochs: dict[str, Any], spec: Spec) -> 
     """The problems, with the steps that the `epochs` of each path are for this model's data and batch."""
     for problem in problems:
         wanted = epochs.get(problem.path)
-        ready = isinstance(wanted, int | float) and not isinstance(wanted, bool) and wanted > 0
-        hint = _steps(float(wanted), spec) if ready else ""
+        hint = _steps(wanted, spec) if isinstance(wanted, int | float) and wanted > 0 else ""
         yield replace(problem, hint=hint) if hint else problem
 
 
@@ -153,6 +152,6 @@ def _taken(phase: Phase, batch: int) -> float:
     """How many samples a step takes from the data: its batch, and those that repeats and other batch sizes ask for."""
     more = 0.0
     for player in phase.players.values():
-        own = player.batch not in (None, batch)
-        more += (player.batch * player.repeat if own else batch * (player.repeat - 1)) / player.every  # type: ignore[operator]
+        own = player.batch or batch
+        more += own * (player.repeat if own != batch else player.repeat - 1) / player.every
     return batch + more

@@ -80,7 +80,7 @@ def test_a_rate_that_players_have_of_their_own(model: Path, registry: Registry) 
     assert answered(model, both, registry) == [("lr", "write players.D.optimizer.lr=0.1 players.G.optimizer.lr=0.1")]
 
 
-PHASES = ("train.steps=null", "phases={a: {steps: 3, players: {G: {}}}, b: {steps: 3}}", "players.D.repeat=2", "share=[]")
+PHASES = "phases={a: {steps: 3, players: {G: {}}}, b: {steps: 3}}"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ PHASES = ("train.steps=null", "phases={a: {steps: 3, players: {G: {}}}, b: {step
         (["epochs=10", "players.D.batch=6", "share=[]"], "write train.steps=100: 10 epochs of 100 samples, 10 a step"),
         (["epochs=10", "data.points=1000"], "write train.steps=2500: 10 epochs of 1,000 samples, 4 a step"),
         (
-            ["epochs=2", *PHASES],
+            ["epochs=2", "train.steps=null", PHASES, "players.D.repeat=2", "share=[]"],
             "write phases.a.steps=50: 2 epochs of 100 samples, 4 a step; "
             "or write phases.b.steps=25: 2 epochs of 100 samples, 8 a step",
         ),
@@ -129,7 +129,7 @@ def test_another_batch_typed_by_habit_counts(model: Path, registry: Registry) ->
 
 def test_epochs_of_data_that_is_not_here(registry: Registry) -> None:
     ((_, hint),) = answered(Path("dcgan/pytorch"), ["epochs=10", "data.root=nowhere"], registry)
-    assert hint.startswith("steps are counted instead: write train.steps=…")
+    assert hint.startswith("write train.steps=…; an epoch is")
 
 
 def test_a_habit_in_a_file_is_answered_at_its_line(model: Path, registry: Registry) -> None:
