@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import data, evaluate, inspect, models, profile, project, reproduce, runs, start
+from ganzoo.cli import data, evaluate, inspect, models, profile, project, reproduce, runs, schema, start
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 from ganzoo.parallel import launch
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command("list")(inspect.list_)
 app.command("show")(inspect.show)
 app.command("plugins")(inspect.plugins)
+app.command("schema")(schema.schema)
 app.command("check")(models.check)
 app.command("explain")(models.explain)
 app.command("fill")(models.fill)
