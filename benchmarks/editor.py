@@ -94,9 +94,7 @@ class Server:
         while head := self.process.stdout.readline():
             while (line := self.process.stdout.readline()).strip():
                 head += line
-            size = next(
-                int(row.split(b":")[1]) for row in head.splitlines() if row.lower().startswith(b"content-length")
-            )
+            size = int(head.lower().partition(b"content-length:")[2].split()[0])
             message = json.loads(self.process.stdout.read(size))
             if "method" in message and "id" in message:
                 items = message.get("params", {}).get("items", [])

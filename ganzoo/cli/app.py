@@ -19,7 +19,6 @@ from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 from ganzoo.parallel import launch
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

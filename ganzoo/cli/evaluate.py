@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from ganzoo import api
+from ganzoo.cli import completion
 from ganzoo.cli.options import Code, Json, RunPath, print_json
 from ganzoo.parallel import launch
 
@@ -65,7 +66,7 @@ def _measured(protocol: Mapping[str, Any]) -> str:
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders", autocompletion=completion.runs)],
     metrics: Metrics = None,
     best: Annotated[bool, typer.Option("--best", help="Each at its best checkpoint instead of its last.")] = False,
     across: Annotated[

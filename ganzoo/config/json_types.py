@@ -78,8 +78,8 @@ def _expression() -> str:
 
 
 _HINT = (
-    "should be an expression such as `10 * l1(G(z), real)`: names, calls, fields, constants and one leading `number *`; "
-    "each summand is an entry of its own; brackets match"
+    "should be an expression such as `10 * l1(G(z), real)`: names, calls, fields, constants and one leading "
+    "`number *`; each summand is an entry of its own; brackets match"
 )
 EXPRESSION: Schema = {
     "type": ["string", "null"],

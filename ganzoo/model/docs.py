@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+_ARGUMENT = re.compile(r"    (\w[\w, ]*?)(?: \([^)]*\))?:\s+(.*)$")  # the type in brackets, as PyTorch writes it
 _SECTION = re.compile(r"^(Args|Raises|Returns|Yields|Attributes):\s*$")
 
 
@@ -32,11 +33,7 @@ def arguments(factory: Callable[..., Any]) -> dict[str, str]:
             inside = line.startswith("Args")
         elif line and not line.startswith(" "):
             inside = False
-        elif (
-            inside
-            and (start := re.match(r"    ([\w, ]+?)(?: \([^)]*\))?:\s+(.*)$", line))
-            and not line.startswith("     ")
-        ):
+        elif inside and (start := _ARGUMENT.match(line)):
             name = start[1]
             found[name] = start[2].strip()
         elif inside and name and line.strip():

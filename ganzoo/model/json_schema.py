@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
@@ -352,10 +353,8 @@ def _argument(argument: Argument, told: str) -> Schema:
     if told or note:
         made["description"] = f"{told}{note}".strip()
     if argument.default is not EMPTY:
-        try:
+        with suppress(ValueError):  # of a default that cannot be written, such as a function
             made["default"] = json_types.plain(argument.default)
-        except ValueError:  # such as a function
-            pass
     return made
 
 

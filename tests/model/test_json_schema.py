@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -193,7 +191,7 @@ def test_a_components_docs_defaults_and_bounds_are_in_it() -> None:
         def __init__(self, width: PositiveInt, depth: int = 3, in_channels: int | None = None):
             pass
 
-    registry = extended(plugins.installed(), {"loss.thing": Thing})
+    registry = extended(Registry(), {"loss.thing": Thing})
     made = json_schema.model_schema(registry)
     thing = made["definitions"]["loss.thing"]
     assert thing["description"] == "Does a thing.\n\nPaper: arXiv:1234.56789."
