@@ -36,7 +36,7 @@ def write(folder: RunFolder, run: RunInfo, status: str) -> None:
         *_curves(records, list(run.config.get("log") or {})),
         _evaluations(records),
         _summary(folder),
-        _equations(run.config),
+        _equations(run),
         _protocol(folder, run.config),
     ]
     page = (
@@ -175,16 +175,8 @@ def _summary(folder: RunFolder) -> str:
     return f"<h2>Summary of the points</h2><table><tr><th></th><th></th>{head}</tr>{''.join(lines)}</table>"
 
 
-def _equations(config: dict[str, Any]) -> str:
-    lines = [f"{name} = {text}" for name, text in (config.get("flow") or {}).items()]
-    for name, player in (config.get("players") or {}).items():
-        trains = ", ".join(player.get("trains") or [name])
-        lines.append(f"\n{name} trains {trains}, minimising")
-        for term, settings in (player.get("minimize") or {}).items():
-            of = settings["of"] if isinstance(settings, dict) else settings
-            extra = {k: v for k, v in settings.items() if k != "of"} if isinstance(settings, dict) else {}
-            lines.append(f"  {term}: {of}" + (f"   {extra}" if extra else ""))
-    return f"<h2>Equations</h2><pre>{html.escape(chr(10).join(lines))}</pre>"
+def _equations(run: RunInfo) -> str:
+    return f"<h2>Equations</h2><pre>{html.escape(run.equations())}</pre>"
 
 
 def _protocol(folder: RunFolder, config: dict[str, Any]) -> str:
