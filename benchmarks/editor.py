@@ -12,7 +12,6 @@ import json
 import re
 import subprocess
 import sys
-import textwrap
 import threading
 from pathlib import Path
 from queue import Queue
@@ -27,10 +26,12 @@ COMPLETIONS = [
     ("the name of a component", "parts:\n  G: {use: generator.dc|}"),
     ("the same in block style", "parts:\n  G:\n    use: generator.dc|"),
     ("short form", "parts:\n  adv: adversarial.h|"),
+    ("what is put on a part", "parts:\n  D:\n    with:\n      sn: regularizer.sp|"),
     ("arguments", "parts:\n  G:\n    use: generator.dcgan\n    w|"),
     ("the values of an argument", "parts:\n  G:\n    use: generator.dcgan\n    norm: |"),
     ("settings of training", "train:\n  s|"),
     ("the values of a setting", "train:\n  precision: |"),
+    ("a logger's options", "plugins:\n  wandb:\n    p|"),
     ("top-level settings", "opt|"),
     ("what a player may have", "players:\n  G:\n    |"),
     ("an optimizer's arguments", "optimizer:\n  use: optimizer.adam\n  b|"),
@@ -105,7 +106,6 @@ class Server:
 
     def opened(self, path: Path, text: str) -> list[dict[str, Any]]:
         """Open a file; what is underlined in it."""
-        path.write_text(text)
         document = {"uri": path.as_uri(), "languageId": "yaml", "version": 1, "text": text}
         self.tell("textDocument/didOpen", textDocument=document)
         while True:
@@ -118,6 +118,11 @@ CAPABILITIES = {"completion": {"completionItem": {"documentationFormat": ["markd
 SETTINGS = {"validate": True, "hover": True, "completion": True, "schemaStore": {"enable": False}}
 
 
+def last(text: str) -> str:
+    """The line that is being written."""
+    return text.rpartition("\n")[2].strip()
+
+
 def main(command: str) -> None:
     with TemporaryDirectory() as name:
         server, folder = Server([command, "--stdio"]), Path(name)
@@ -127,6 +132,7 @@ def main(command: str) -> None:
         def at(text: str) -> tuple[dict[str, Any], list[dict[str, Any]], str]:
             before = (whole := f"# A model\n{LINE}schema.json\n{text}").partition(HERE)[0]
             path = folder / f"model_{next(number)}.yaml"
+            path.write_text(whole.replace(HERE, "", 1))
             found = server.opened(path, whole.replace(HERE, "", 1))
             line = before.rpartition("\n")[2]
             position = {"line": before.count("\n"), "character": len(line)}
@@ -138,13 +144,12 @@ def main(command: str) -> None:
             items = server.ask("textDocument/completion", **place)["items"]
             typed = re.split(r"[ {]", text.partition(HERE)[0])[-1].strip()
             labels = [f"`{item['label']}`" for item in items if item["label"].startswith(typed)]  # editors filter too
-            shown = text.rpartition("\n")[2].strip().replace(HERE, "▮")
-            print(f"| {what}: `{shown}` | {', '.join(labels)} |")
+            print(f"| {what}: `{last(text).replace(HERE, '▮')}` | {', '.join(labels)} |")
         print("\n| hovering over | it says |\n| --- | --- |")
         for what, text in HOVERS:
             place, _, _ = at(text)
-            said = server.ask("textDocument/hover", **place)["contents"]["value"]
-            print(f"| {what}: `{text.rpartition(chr(10))[2].strip().replace(HERE, '')}` | {' '.join(said.split())} |")
+            _, said, *_ = server.ask("textDocument/hover", **place)["contents"]["value"].split("\n\n")
+            print(f"| {what}: `{last(text).replace(HERE, '')}` | {' '.join(said.split())} |")
         print("\n| written | it underlines | and says |\n| --- | --- | --- |")
         for text in MISTAKES:
             _, found, whole = at(text)
@@ -157,9 +162,11 @@ def main(command: str) -> None:
                 start, end = one["range"]["start"], one["range"]["end"]
                 stop = end["character"] if end["line"] == start["line"] else None
                 spots.append((f"`{lines[start['line']][start['character'] : stop]}`", one["message"]))
-            shown = " ".join(textwrap.dedent(text).split())
             marks, says = ("<br>".join(" ".join(s.split()) for s in column) for column in zip(*spots, strict=True))
-            print(f"| `{shown}` | {marks} | {says} |")
+            print(f"| `{last(text)}` | {marks} | {says} |")
+        models = sorted(SCHEMA.parent.glob("*/*.yaml"))
+        marked = [path for path in models if server.opened(path, path.read_text(encoding="utf-8"))]
+        print(f"\n{len(models)} bundled models are opened; something is underlined in {len(marked)}.")
         server.process.kill()
 
 

@@ -65,7 +65,8 @@ def _hint(path: str, key: str, node: Node, tree: Node) -> str:
         return ""
     if meant == "train.device":
         device = _device(value)
-        several = "one process for each GPU: `torchrun --nproc-per-node N -m ganzoo train …`"
+        count = len(re.findall(r"\d+", str(value)))
+        several = f"one process for each GPU: `torchrun --standalone --nproc-per-node {count} -m ganzoo train …`"
         return f"write train.device={device}" if device else several
     if meant == "train.precision" and key not in _OWN:
         return f"write train.precision={'fp32' if value in (False, 0, 'fp32', 'no') else 'bf16'}"

@@ -78,12 +78,22 @@ class Reader(PlayerReader):
             unreadable=any(n is not None and (n.reported or n.missing) for n in (tree.get("parts"), tree.get("flow"))),
         )
         self.implicit_ops(spec)
+        self.followed(spec, tree)
+        return spec
+
+    def followed(self, spec: Spec, tree: Node) -> None:
+        """``plugins:`` names plugins that are installed, and options that they have where they say which."""
         installed = {name for plugin in (*self.registry.plugins, *self.registry.disabled) for name in plugin[:2]}
-        for key in spec.plugins:
+        for key, options in spec.plugins.items():
             if key not in installed:
                 near = choices(key, installed)
                 spec.warnings.append(f"plugins.{key}: there is no plugin '{key}'" + (f" ({near})" if near else ""))
-        return spec
+            known = self.registry.options(key)
+            for option in set(options) - set(known) if isinstance(options, dict) and known is not None else ():
+                node = tree.get("plugins", key, option)
+                assert node is not None
+                hint = choices(option, known or ())
+                self.problem(f"there is no option '{option}'", node, f"plugins.{key}.{option}", hint)
 
     def train(self, tree: Node) -> schema.Train:
         """The training settings. A model with phases has no ``train.steps``; null takes out those of a base file."""

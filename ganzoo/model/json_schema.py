@@ -164,7 +164,8 @@ def _top(registry: Registry) -> dict[str, Schema]:
     keep = _either(json_types.of(int), _settings(schema.Keep, "train.keep"))
     train = {"keep": keep, "device": _device(), "steps": json_types.of(int | None) | {"minimum": 1}}
     free: Schema = {"type": "object"}
-    plugins = {p.name: {"type": ["boolean", "object", "null"]} for p in registry.plugins if _follows(registry, p.name)}
+    stated = {plugin.name: registry.options(plugin.name) for plugin in registry.plugins}
+    plugins = {name: _options(known) for name, known in stated.items() if known is not None}
     phase = _settings(schema.PhaseSettings, "phases.*", {"players": _entries(_ref("player"))})
     found = {
         "extends": _either({"type": "string"}, NAMES),
@@ -192,10 +193,10 @@ def _top(registry: Registry) -> dict[str, Schema]:
     return {key: _said(schema_, key) for key, schema_ in found.items()}
 
 
-def _follows(registry: Registry, plugin: str) -> bool:
-    """Whether a plugin follows runs, and so may have options."""
-    modules = dict(zip((p.name for p in registry.plugins), registry.modules, strict=True))
-    return any(name.startswith("on_") for name in dir(modules[plugin]))
+def _options(known: Sequence[str]) -> Schema:
+    """What a model may write of a plugin."""
+    mapping = {"properties": {key: {} for key in known}, "additionalProperties": False}
+    return {"type": ["boolean", "object", "null"], **mapping, "description": "true, or options; false leaves it out."}
 
 
 def _settings(cls: type, path: str, given: dict[str, Schema] | None = None) -> Schema:

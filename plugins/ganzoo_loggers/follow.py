@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ganzoo
-from ganzoo.errors import Problem, UserError, choices
+from ganzoo.errors import Problem, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +55,7 @@ class Follow:
         unasked: bool = False,
     ):
         self.__name__ = self.name = name
-        self.sink, self.known, self.unasked = sink, (*options, "histograms"), unasked
+        self.sink, self.options, self.unasked = sink, (*options, "histograms"), unasked
         self.open: dict[Path, Sink] = {}
         self.last: dict[Path, dict[str, float]] = {}
 
@@ -64,10 +64,6 @@ class Follow:
         options = run.options(self.name)
         if options is None or not (self.unasked or self.name in (run.config.get("plugins") or {})):
             return
-        for key in options:
-            if key not in self.known:
-                hint = choices(key, self.known)
-                raise UserError(Problem(f"there is no option '{key}'", path=f"plugins.{self.name}", hint=hint))
         self.last[run.folder] = {}
         with redirect_stdout(sys.stderr):
             self.open[run.folder] = self.sink(run, step, {k: v for k, v in options.items() if k != "histograms"})

@@ -18,7 +18,7 @@ import pytest
 from ganzoo_loggers.follow import Follow
 
 import ganzoo
-from ganzoo import api
+from ganzoo import api, config
 from ganzoo.errors import UserError
 from ganzoo.registry import Plugin, Registry, plugins
 from ganzoo.registry.hookspecs import RunHooks
@@ -169,10 +169,14 @@ def test_a_logger_that_fails_is_named_once_and_left_out(tmp_path: Path, capfd: p
     assert (folder / "report.html").is_file()
 
 
-def test_an_option_that_there_is_not_is_named(tmp_path: Path) -> None:
-    run = RunInfo(tmp_path, "m", {"plugins": {"kept": {"projct": "faces"}}}, 1)
-    with pytest.raises(UserError, match=r"plugins.kept: there is no option 'projct' \(did you mean 'project'\?\)"):
-        Follow("kept", Kept, ("project",)).on_start(run, 0)
+def test_an_option_that_there_is_not_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(POINTS)
+    with pytest.raises(
+        UserError, match=r"plugins.wandb.projct: there is no option 'projct' \(did you mean 'project'\?"
+    ):
+        config.load(tmp_path / "m.yaml", {"plugins.wandb": {"projct": "faces"}}, plugins.installed())
+    for stated in (True, False, {"project": "faces"}):
+        config.load(tmp_path / "m.yaml", {"plugins.wandb": stated}, plugins.installed())
 
 
 @pytest.mark.parametrize("name", PACKAGES)
