@@ -81,6 +81,10 @@ def test_models_and_components_are_found_in_every_kind_of_install(way: str, tmp_
     assert [m["name"] for m in found["models"]] == [m["name"] for m in here["models"]]
     assert [c["name"] for c in found["components"]] == [c["name"] for c in here["components"]]
     assert all(m["file"].startswith(str(tmp_path / "env")) for m in found["models"])
+    configs = Path(where.stdout.strip()).parent / "configs"
+    line = (configs / "dcgan" / "dcgan.yaml").read_text().split("\n")[1]
+    named = configs / "dcgan" / line.removeprefix("# yaml-language-server: $schema=")
+    assert named.read_bytes() == (ROOT / "configs" / "schema.json").read_bytes()
     claims = environment.run("ganzoo", "reproduce", "--list", cwd=away).stdout
     assert claims == subprocess.run([*command[:3], "reproduce", "--list"], capture_output=True, text=True).stdout
     assert "lucic2018/wgan_gp" in claims

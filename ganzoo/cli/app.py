@@ -14,12 +14,11 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import data, evaluate, export, inspect, models, profile, project, report, reproduce, runs, start, sweep
+from ganzoo.cli import data, evaluate, export, inspect, models, profile, project, report, reproduce, runs, schema, start, sweep
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 from ganzoo.parallel import launch
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -28,6 +27,7 @@ app = typer.Typer(
 app.command("list")(inspect.list_)
 app.command("show")(inspect.show)
 app.command("plugins")(inspect.plugins)
+app.command("schema")(schema.schema)
 app.command("check")(models.check)
 app.command("explain")(models.explain)
 app.command("fill")(models.fill)

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from ganzoo import api
+from ganzoo.cli import completion
 from ganzoo.cli.options import Code, Json, RunPath, print_json
 from ganzoo.evaluation.records import in_words
 from ganzoo.parallel import launch
@@ -59,7 +60,7 @@ def evaluate(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders", autocompletion=completion.runs)],
     metrics: Metrics = None,
     best: Annotated[bool, typer.Option("--best", help="Each at its best checkpoint instead of its last.")] = False,
     across: Annotated[

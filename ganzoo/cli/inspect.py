@@ -9,12 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from ganzoo.api import registry as load_registry
+from ganzoo.cli import completion
 from ganzoo.cli.options import Code, Json, print_json
 from ganzoo.config import compose
 from ganzoo.errors import UserError
 from ganzoo.registry import Entry, Registry
 
-Pattern = Annotated[str | None, typer.Argument(help="part of a name, or a pattern such as 'generator.*'")]
+Pattern = Annotated[
+    str | None,
+    typer.Argument(help="part of a name, or a pattern such as 'generator.*'", autocompletion=completion.components),
+]
 
 
 def list_(pattern: Pattern = None, as_json: Json = False, code: Code = None) -> None:
@@ -83,7 +87,9 @@ def plugins(as_json: Json = False, code: Code = None) -> None:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="a component or a model")], as_json: Json = False, code: Code = None
+    name: Annotated[str, typer.Argument(help="a component or a model", autocompletion=completion.components)],
+    as_json: Json = False,
+    code: Code = None,
 ) -> None:
     """Show a component's signature and docstring, or a model's summary."""
     registry = load_registry(code)

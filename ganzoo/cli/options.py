@@ -8,9 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="paper/variant, paper, or a YAML file")]
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="such as train.batch=128")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder or a checkpoint file")]
+from ganzoo.cli import completion
+
+ModelName = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="paper/variant, paper, or a YAML file", autocompletion=completion.models),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="such as train.batch=128", autocompletion=completion.overrides),
+]
+RunPath = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="a run folder or a checkpoint file", autocompletion=completion.runs),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Code = Annotated[Path | None, typer.Option("--code", metavar="FILE", help="A local plugin: a file with register(zoo).")]
 

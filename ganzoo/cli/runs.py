@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ganzoo import api, config
+from ganzoo.cli import completion
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
 from ganzoo.config.yaml12 import read_value
 from ganzoo.errors import GanzooError, Origin, UserError
@@ -23,7 +24,20 @@ Seed = Annotated[int, typer.Option("--seed", help="The same seed gives the same 
 Raw = Annotated[bool, typer.Option("--raw", help="The trained weights, even where averages are kept.")]
 Best = Annotated[bool, typer.Option("--best", help="The best checkpoint instead of the last.")]
 Given = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="inputs: label=3, text='a cat', real_a=FOLDER")
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME=VALUE]...",
+        help="inputs: label=3, text='a cat', real_a=FOLDER",
+        autocompletion=completion.inputs,
+    ),
+]
+ValueName = Annotated[
+    str,
+    typer.Argument(
+        metavar="VALUE",
+        help="a named value, or an expression such as 'D(real)'",
+        autocompletion=completion.values,
+    ),
 ]
 
 
@@ -135,7 +149,7 @@ def sample(
 
 def compute(
     run: RunPath,
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="a named value, or an expression such as 'D(real)'")],
+    value: ValueName,
     given: Given = None,
     out: Out = None,
     seed: Seed = 0,

@@ -30,6 +30,8 @@ def plugin(
 
     folder = write(name, out)
     place = shlex.quote(str(folder))
+    schema = launch.command("schema", "--out", folder / "ganzoo.schema.json")
     print(
-        f"wrote {folder}; next:\n  pip install -e {place} --no-deps\n  {launch.command('list', name)}\n  pytest {place}"
+        f"wrote {folder}; next:\n  pip install -e {place} --no-deps\n  {launch.command('list', name)}\n  {schema}\n"
+        f"  pytest {place}"
     )

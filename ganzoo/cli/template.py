@@ -35,6 +35,7 @@ Adds `generator.{name}` and `loss.{name}` to ganzoo, and the model `{name}/circl
 
     pip install -e . --no-deps
     ganzoo train {name}/circle
+    ganzoo schema --out ganzoo.schema.json    # what editors complete and check models by
     pytest
 """,
     "ganzoo_{name}/__init__.py": '''\
@@ -103,6 +104,7 @@ class Huber:
 ''',
     "ganzoo_{name}/configs/{name}/circle.yaml": """\
 # GAN on a circle with the generator and the loss of this plugin
+# yaml-language-server: $schema=../../../ganzoo.schema.json
 extends: gan/circle
 about:
   title: A generator and a loss from a plugin

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config import compose, layout, static
+from ganzoo.config import compose, habits, layout, static
 from ganzoo.config.read import Reader
 from ganzoo.config.spec import Component, Spec
 from ganzoo.config.tree import Node, wrap
@@ -90,15 +90,16 @@ def component(
 
 def _checked(name: str, tree: Node, registry: Registry, problems: list[Problem]) -> Spec:
     reader = Reader(plugins.use(registry), problems)
+    epochs = habits.written_epochs(tree)
     spec = reader.spec(name, tree)
     problems += static.check(spec)
     if problems:
-        raise UserError(in_order(problems))
+        raise UserError(in_order(habits.counted(problems, epochs, spec)))
     return spec
 
 
-def in_order(problems: list[Problem]) -> list[Problem]:
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Problems file by file in the order of their lines."""
-    nowhere = Origin("")
+    problems, nowhere = list(problems), Origin("")
     files = list(dict.fromkeys((p.origin or nowhere).file for p in problems))
     return sorted(problems, key=lambda p: (files.index((p.origin or nowhere).file), (p.origin or nowhere).line or 0))

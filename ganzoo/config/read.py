@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from ganzoo.config import schema, typecheck
+from ganzoo.config import habits, schema, typecheck
 from ganzoo.config.expression import called
 from ganzoo.config.players import PlayerReader
 from ganzoo.config.spec import RESERVED, Part, Spec, Value
@@ -31,8 +31,9 @@ class Reader(PlayerReader):
     """Reads one tree; `problems` grows, and nothing is raised before all is read."""
 
     def spec(self, name: str, tree: Node) -> Spec:
+        habits.answer(tree, self.problems)
         for key, node in tree.value.items():
-            if key not in schema.TOP:
+            if key not in schema.TOP and not node.reported:
                 known = [k for k in schema.TOP if k != "locked"]
                 self.problem(f"there is no setting '{key}'", node, key, choices(key, known) or listed(known))
         config = tree.plain()
@@ -77,12 +78,22 @@ class Reader(PlayerReader):
             unreadable=any(n is not None and (n.reported or n.missing) for n in (tree.get("parts"), tree.get("flow"))),
         )
         self.implicit_ops(spec)
+        self.followed(spec, tree)
+        return spec
+
+    def followed(self, spec: Spec, tree: Node) -> None:
+        """``plugins:`` names plugins that are installed, and options that they have where they say which."""
         installed = {name for plugin in (*self.registry.plugins, *self.registry.disabled) for name in plugin[:2]}
-        for key in spec.plugins:
+        for key, options in spec.plugins.items():
             if key not in installed:
                 near = choices(key, installed)
                 spec.warnings.append(f"plugins.{key}: there is no plugin '{key}'" + (f" ({near})" if near else ""))
-        return spec
+            known = self.registry.options(key)
+            for option in set(options) - set(known) if isinstance(options, dict) and known is not None else ():
+                node = tree.get("plugins", key, option)
+                assert node is not None
+                hint = choices(option, known or ())
+                self.problem(f"there is no option '{option}'", node, f"plugins.{key}.{option}", hint)
 
     def train(self, tree: Node) -> schema.Train:
         """The training settings. A model with phases has no ``train.steps``; null takes out those of a base file."""

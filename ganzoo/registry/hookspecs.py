@@ -47,6 +47,10 @@ class RunHooks:
         """Samples were compared with the data, or something begins to look wrong: numbers, and warnings in words."""
 
     @hookspec
+    def on_gradients(self, run: RunInfo, step: int, gradients: Mapping[str, Any]) -> None:
+        """After ``on_step``, if a plugin's options ask for ``histograms``: each part's gradient, a flat array."""
+
+    @hookspec
     def on_checkpoint(self, run: RunInfo, step: int, path: Path) -> None:
         """A checkpoint was written."""
 

@@ -54,6 +54,13 @@ class Registry:
         self.folders.extend((plugin, folder) for folder in zoo.folders)
         self.layouts.extend(zoo.layouts.values())
 
+    def options(self, plugin: str) -> tuple[str, ...] | None:
+        """What a model may write under ``plugins.<plugin>``, if the plugin says so (``options = (…)``)."""
+        for known, module in zip(self.plugins, self.modules, strict=True):
+            if plugin in known[:2] and hasattr(module, "options"):
+                return tuple(module.options)
+        return None
+
     def __iter__(self):
         """Every entry, sorted by name and plugin."""
         for key in sorted(self.entries):

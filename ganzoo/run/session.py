@@ -238,10 +238,11 @@ class Session:
         for impl in reversed(getattr(self.hooks, hook).get_hookimpls()):
             try:
                 impl.function(*(given[name] for name in impl.argnames))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if impl.plugin in self.own:
                     raise
-                self.console.say(f"plugin {impl.plugin_name} failed in {hook} and is left out from here on: {error!r}")
+                what = str(error) if isinstance(error, GanzooError) else repr(error)
+                self.console.say(f"plugin {impl.plugin_name} failed in {hook} and is left out from here on: {what}")
                 self.manager.unregister(impl.plugin)
 
     def aside(self, work: Any) -> None:
@@ -267,6 +268,9 @@ class Session:
         values["seconds"] = round(self.seconds, 3)
         values["samples_per_second"] = round(steps * self.spec.train.batch / max(elapsed, 1e-9), 1)
         self.tell("on_step", step=trainer.step, values=values)
+        if trainer.gradients is not None:
+            arrays = {name: gradient.numpy() for name, gradient in trainer.gradients.items()}
+            self.tell("on_gradients", step=trainer.step, gradients=arrays)
         self.heed({}, self.health.see(trainer.step, values))
         if self.spec.train.on_collapse == "stop" and (alarms := distributed.gather(self.alarms)[0]):
             raise Collapsed(alarms[0])

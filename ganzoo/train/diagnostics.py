@@ -19,6 +19,13 @@ def gradient(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
     return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
 
 
+def gradients(parts: dict[str, Any], names: Iterable[str]) -> dict[str, torch.Tensor]:
+    """The gradient of each part, flat, on the host."""
+    modules = {name: parts[name] for name in names if isinstance(parts[name], nn.Module)}
+    found = {n: [p.grad.float().flatten() for p in m.parameters() if p.grad is not None] for n, m in modules.items()}
+    return {name: torch.cat(pieces).cpu() for name, pieces in found.items() if pieces}
+
+
 def confidence(seen: Iterable[Seen]) -> dict[str, torch.Tensor]:
     """How sure the discriminator is, from the scores that adversarial losses saw; scalars.
 

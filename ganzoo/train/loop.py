@@ -135,6 +135,8 @@ class Trainer:
         self.step = 0
         self.phase_step = 0
         self.logged = False  # whether diagnostics are read in this step
+        asked = any(isinstance(options, dict) and options.get("histograms") for options in self.spec.plugins.values())
+        self.gradients: dict[str, torch.Tensor] | None = {} if asked else None  # of the last step that was logged
         self.players: dict[str, PlayerState] = {}
         self.phase: Phase = next(iter(self.spec.phases.values()))
         self.enter(self.phase)
@@ -351,6 +353,8 @@ class Trainer:
             self.meters.note(
                 player.name, {"gradient": diagnostics.gradient(state.own) if norm is None else norm}, self.step
             )
+            if self.gradients is not None:
+                self.gradients |= diagnostics.gradients(self.parts, player.trains)
         light.step(state.optimizer)
         for constraint, bound in state.after:
             for part in bound:

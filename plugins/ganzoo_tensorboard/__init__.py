@@ -1,17 +1,21 @@
-"""TensorBoard: every number and picture of a run, in ``RUN/tensorboard``. ``plugins.tensorboard=false`` leaves it out.
+"""TensorBoard: numbers, pictures, equations and settings of a run, in ``RUN/tensorboard``.
 
+``plugins.tensorboard=false`` leaves it out; ``plugins.tensorboard.histograms=true`` adds the spread of gradients.
 Registers no component: it only follows runs.
 """
 
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import ganzoo
+from ganzoo_loggers.follow import Follow
 
-_writers: dict[Path, Any] = {}
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ganzoo.run.events import RunInfo
 
 
 def _hand_on(failed: threading.ExceptHookArgs) -> None:
@@ -20,50 +24,40 @@ def _hand_on(failed: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(failed)
 
 
-@ganzoo.hookimpl
-def on_start(run, step):
-    if run.options("tensorboard") is None:
-        return
-    from torch.utils.tensorboard import SummaryWriter
+class TensorBoard:
+    """The event file of one run; see :class:`ganzoo_loggers.follow.Sink`."""
 
-    if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = _hand_on
-    _writers[run.folder] = SummaryWriter(str(run.folder / "tensorboard"), purge_step=step + 1 if step else None)
+    def __init__(self, run: RunInfo, step: int, options: dict[str, Any]):
+        from torch.utils.tensorboard import SummaryWriter
 
+        if threading.excepthook is threading.__excepthook__:
+            threading.excepthook = _hand_on
+        folder = str(run.folder / "tensorboard")
+        self.writer = SummaryWriter(folder, purge_step=step + 1 if step else None)
+        self.settings = run.settings()
 
-@ganzoo.hookimpl
-def on_step(run, step, values):
-    for name, value in values.items():
-        if run.folder in _writers:
-            _writers[run.folder].add_scalar(name.replace(".", "/"), value, step)
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
 
-
-@ganzoo.hookimpl
-def on_evaluation(run, step, values):
-    for name, value in values.items():
-        if run.folder in _writers:
-            _writers[run.folder].add_scalar(f"evaluation/{name}", value, step)
-
-
-@ganzoo.hookimpl
-def on_samples(run, step, picture):
-    if run.folder in _writers:
+    def picture(self, picture: Any, step: int) -> None:
         import numpy
 
-        _writers[run.folder].add_image("samples", numpy.asarray(picture), step, dataformats="HWC")
+        self.writer.add_image("samples", numpy.asarray(picture), step, dataformats="HWC")
+
+    def text(self, name: str, text: str, step: int) -> None:
+        self.writer.add_text(name, f"```\n{text}\n```" if name == "equations" else text, step)
+
+    def histogram(self, name: str, values: np.ndarray, step: int) -> None:
+        self.writer.add_histogram(name, values, step)
+
+    def close(self, reason: str, last: Mapping[str, float]) -> None:
+        """Write the settings beside what came out, by which TensorBoard compares runs under HPARAMS."""
+        from torch.utils.tensorboard.summary import hparams
+
+        for piece in hparams(self.settings, dict.fromkeys(last, 0.0)):
+            self.writer._get_file_writer().add_summary(piece)
+        self.writer.close()
 
 
-@ganzoo.hookimpl
-def on_health(run, step, values, warnings):
-    if run.folder in _writers:
-        for name, value in values.items():
-            _writers[run.folder].add_scalar(name, value, step)
-        for text in warnings:
-            _writers[run.folder].add_text("warnings", text, step)
-
-
-@ganzoo.hookimpl
-def on_end(run):
-    writer = _writers.pop(run.folder, None)
-    if writer is not None:
-        writer.close()
+plugin = Follow("tensorboard", TensorBoard, unasked=True)

@@ -484,3 +484,22 @@ def test_a_checkpoint_that_does_not_fit_ends_the_training_with_one_message(ganzo
     assert sorted(path.name for path in last.parent.iterdir()) == ["index.json", last.name]
     monkeypatch.setattr(checkpoint, "save", save)
     assert ganzoo("resume", "run", "--quiet").code == 0
+
+
+def test_schema_writes_a_file_and_the_line_that_names_it(ganzoo) -> None:
+    Path("models").mkdir()
+    Path("models/mine.yaml").write_text("# Mine\nextends: gan/circle\n")
+    assert ganzoo("schema", "--out", "ganzoo.schema.json", "models/mine.yaml").out == "ganzoo.schema.json\n"
+    written = json.loads(Path("ganzoo.schema.json").read_text())
+    assert "generator.dcgan" in written["definitions"]
+    text = Path("models/mine.yaml").read_text()
+    assert text == "# Mine\n# yaml-language-server: $schema=../ganzoo.schema.json\nextends: gan/circle\n"
+    assert ganzoo("check", "models/mine.yaml").code == 0
+    for words, says in (
+        (("models/mine.yaml",), "give it with --out FILE"),
+        (("--out", "s.json", "models/yours.yaml"), "there is no file models/yours.yaml"),
+    ):
+        result = ganzoo("schema", *words)
+        assert result.code == 2
+        assert says in result.err
+    assert not Path("s.json").exists()
