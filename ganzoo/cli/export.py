@@ -17,7 +17,7 @@ from ganzoo.errors import Origin, UserError
 Source = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, a checkpoint file, or a model")]
 Settings = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="psi=0.7; of a model without a run parts.G.init=FILE"),
+    typer.Argument(metavar="[KEY=VALUE]...", help="psi=0.7; of a model parts.G.init=FILE"),
 ]
 To = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ganzoo.errors import Problem, UserError, listed
+from ganzoo.errors import UserError, listed
 from ganzoo.registry import Layout
 
 parser: Any = importlib.import_module("re._parser")  # how Python reads a pattern; it has no public name
@@ -25,9 +25,8 @@ def revert(part: nn.Module, layout: Layout) -> dict[str, Tensor]:
     own = {name: tensor.detach().cpu().clone() for name, tensor in part.state_dict().items()}
     parametrised = sorted({name.partition(".parametrizations.")[0] for name in own if ".parametrizations." in name})
     if parametrised:
-        hint = "take it off with ganzoo export --format safetensors, or train without"
         what = f"its weights are reparametrised ({listed(parametrised, 3)}), as with spectral norm"
-        raise UserError(Problem(f"{layout.name} has no way back: {what}", hint=hint))
+        raise UserError(f"{layout.name} has no way back: {what}")
     if layout.convert is not None and layout.back is None:
         raise UserError(f"{layout.name} has no way back: what it does to tensors is registered without an inverse")
     try:

@@ -171,11 +171,7 @@ def _settled(run: Run, value: str, dropout: Dropout | None, statistics: Statisti
         message = f"{listed(drops)} drops units in evaluation too (eval_dropout), which no file does by itself"
         raise UserError(Problem(message, hint="choose --dropout off, or --dropout input: random numbers are inputs"))
     if drops:
-        said = (
-            "units whose number (G_noise, say) is p or more are kept"
-            if dropout == "input"
-            else "left out, unlike in ganzoo"
-        )
+        said = "a unit is kept whose number is p or more" if dropout == "input" else "left out, unlike in ganzoo"
         notes.append(f"dropout of {listed(drops)} in evaluation: {said}")
     if batch and statistics == "batch":
         usual = run.spec.train.batch
@@ -315,7 +311,7 @@ def _without_chance(program: ExportedProgram, made: Exported) -> None:
         idle = "dropout" in name and list(node.args[2:3]) == [False]
         if node.op == "call_function" and not idle and name.strip("_").removeprefix("native_").startswith(chance):
             raise UserError(
-                f"{made.value} draws numbers inside ({node.target}) that are no input: none could repeat it"
+                f"{made.value} draws numbers inside ({node.target}), which are no input that could be given"
             )
 
 
@@ -379,6 +375,8 @@ def _check(traced: Traced, tape: Tape, made: Exported, compute: Callable[[Mappin
                 raise _OnlyThatSize from None
             raise UserError(f"{made.path} was not kept: it does not run, {made.checked[-1]}: {_brief(error)}") from None
         for a, b in zip(wanted, found, strict=True):
+            if a.shape != b.shape and other:
+                raise _OnlyThatSize
             if a.shape != b.shape:
                 raise UserError(f"{made.path} was not kept: shape {list(b.shape)} instead of {list(a.shape)}")
             difference = (a.double() - b.double()).abs()
@@ -387,7 +385,7 @@ def _check(traced: Traced, tape: Tape, made: Exported, compute: Callable[[Mappin
             peak, largest = max(peak, float(a.max() - a.min())), max(largest, float(a.abs().max()))
     made.difference = worst
     if made.precision != "fp32" and math.isfinite(worst):
-        made.psnr = 10 * math.log10(peak**2 * count / max(squares, 1e-30))
+        made.psnr = 10 * math.log10(max(peak**2 * count, 1e-30) / max(squares, 1e-30))
     elif not worst <= TOLERANCE * largest:
         of = f" (values go up to {largest:.3g})" if largest > 1 else ""
         raise UserError(f"{made.path} was not kept: it differs by {worst:.2g} from PyTorch{of}; {TOLERANCE} is allowed")
