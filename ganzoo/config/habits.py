@@ -137,7 +137,7 @@ def _steps(epochs: float, spec: Spec) -> str:
     if spec.data is None or not spec.phases:
         return ""
     try:
-        size = len(spec.data.entry.load()(**spec.data.args))  # type: ignore[arg-type]
+        size = len(spec.data.entry.load()(**spec.data.args))
     except Exception:  # whatever is wrong with the data is told once the settings are right
         return ""
     said = []
