@@ -28,7 +28,7 @@ _SETTINGS = {"train": schema.Train, "evaluate": schema.Evaluate, "stop": schema.
 class _Value(str):
     """A value that bash completes behind an `=`, where the word that it says is typed is not the value's beginning."""
 
-    def startswith(self, *_: Any) -> bool:  # type: ignore[override]
+    def startswith(self, *_: Any) -> bool:
         return True
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ganzoo.config.schema import TOP, Train
 from ganzoo.config.spec import Phase, Spec
 from ganzoo.config.tree import MISSING, Node, shown
-from ganzoo.errors import Problem, listed
+from ganzoo.errors import Problem
 
 EPOCHS = "epochs"
 _NAMES = {
@@ -46,7 +46,7 @@ def answer(tree: Node, problems: list[Problem]) -> None:
         if hint:
             what = f"there is no device '{node.value}'" if path == "train.device" else f"there is no setting '{key}'"
             problems.append(Problem(what, node.origin, path, hint))
-            if _MEANT.get(key) == "train.batch" and isinstance(node.value, int) and isinstance(inside, dict):
+            if _MEANT.get(key) == "train.batch" and isinstance(node.value, int):
                 inside["batch"] = node.copy()  # for the steps of an epoch
             node.value, node.reported = MISSING, True
 
@@ -108,10 +108,8 @@ def _players(tree: Node) -> dict[str, Node]:
 def _rate(value: str, tree: Node) -> str:
     """Where a learning rate goes: players that have their own do not see the model's."""
     own = [name for name, player in _players(tree).items() if player.get("optimizer", "lr") is not None]
-    theirs = " ".join(f"players.{name}.optimizer.lr={value}" for name in own)
-    if own and len(own) == len(_players(tree)):
-        return f"write {theirs}"
-    return f"write optimizer.lr={value}" + (f"; {listed(own)} has its own: {theirs}" if own else "")
+    common = ["optimizer.lr"] if not own or len(own) < len(_players(tree)) else []
+    return "write " + " ".join(f"{path}={value}" for path in (*common, *(f"players.{n}.optimizer.lr" for n in own)))
 
 
 def counted(problems: Iterable[Problem], epochs: dict[str, Any], spec: Spec) -> Iterator[Problem]:
@@ -137,7 +135,7 @@ def _steps(epochs: float, spec: Spec) -> str:
     if spec.data is None or not spec.phases:
         return ""
     try:
-        size = len(spec.data.entry.load()(**spec.data.args))  # type: ignore[arg-type]
+        size = len(spec.data.entry.load()(**spec.data.args))
     except Exception:  # whatever is wrong with the data is told once the settings are right
         return ""
     said = []

@@ -163,7 +163,6 @@ def _top(registry: Registry) -> dict[str, Schema]:
     evaluate = {"against": _ref("data"), "values": _entries(_ref("expression"))}
     keep = _either(json_types.of(int), _settings(schema.Keep, "train.keep"))
     train = {"keep": keep, "device": _device(), "steps": json_types.of(int | None) | {"minimum": 1}}
-    free: Schema = {"type": "object"}
     stated = {plugin.name: registry.options(plugin.name) for plugin in registry.plugins}
     plugins = {name: _options(known) for name, known in stated.items() if known is not None}
     phase = _settings(schema.PhaseSettings, "phases.*", {"players": _entries(_ref("player"))})
@@ -187,7 +186,7 @@ def _top(registry: Registry) -> dict[str, Schema]:
         "schedule": _schedules(),
         "train": _settings(schema.Train, "train", train),
         "plugins": {"type": "object", "properties": plugins},
-        "locked": free,
+        "locked": {"type": "object"},
     }
     assert set(found) == set(schema.TOP)
     return {key: _said(schema_, key) for key, schema_ in found.items()}
@@ -225,7 +224,6 @@ def _device() -> Schema:
         "type": "string",
         "pattern": rf"^(?:{'|'.join(DEVICES)})(?::\d+)?$|{REFERENCE}",
         "default": "auto",
-        "patternErrorMessage": "should be auto, cpu, cuda, cuda:1, mps or xpu",
         "errorMessage": "should be auto, cpu, cuda, cuda:1, mps or xpu",
     }
 

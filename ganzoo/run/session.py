@@ -241,8 +241,8 @@ class Session:
             except (Exception, SystemExit) as error:
                 if impl.plugin in self.own:
                     raise
-                what = str(error) if isinstance(error, GanzooError) else repr(error)
-                self.console.say(f"plugin {impl.plugin_name} failed in {hook} and is left out from here on: {what}")
+                why = str(error) if isinstance(error, GanzooError) else repr(error)
+                self.console.say(f"plugin {impl.plugin_name} failed in {hook} and is left out from here on: {why}")
                 self.manager.unregister(impl.plugin)
 
     def aside(self, work: Any) -> None:

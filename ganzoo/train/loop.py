@@ -204,6 +204,8 @@ class Trainer:
             self.enter(following[0])
         self.seed_globals()
         self.logged = (self.step + 1) % self.train.log_every == 0 or self.step + 1 == self.total
+        if self.gradients:
+            self.gradients.clear()
         micro = self.train.accumulate
         batches = self.feed.take(self.train.batch, micro)
         playing = [p for p in self.phase.players.values() if self.step % p.every == 0]
