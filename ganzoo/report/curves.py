@@ -14,7 +14,7 @@ from ganzoo.report.page import text
 
 SCALE = 100_000
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 480, 190, 52, 8, 22
-POINTS = 60_000  # in all lines of a page
+POINTS = 15_000  # in all lines under a heading
 DOTS = 60  # a line of fewer points shows them
 COLOURS = ("#3b82d8", "#e0742c", "#37a35c", "#d6423f", "#8f6bc9", "#8a6250", "#d877b8", "#7f7f7f", "#a8a92f", "#2fb3c4")
 

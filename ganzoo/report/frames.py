@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL import Image, features
 
 from ganzoo.report.page import text
 from ganzoo.store.folder import RunFolder
@@ -22,6 +22,7 @@ MOST = 24  # pictures of one run
 ROOM = 1_500_000  # bytes for them; a third more in base64
 LONGEST = 1100  # pixels
 PAIRS = 8
+LARGEST = 256  # pixels of one image of a pair
 
 
 def pictures(folder: RunFolder) -> list[Path]:
@@ -43,13 +44,15 @@ def _encoded(path: Path, changed: int, longest: int) -> tuple[str, bytes]:
         image.thumbnail((longest, longest))
     elif len(whole) <= 30_000:
         return "png", whole
+    return _compressed(image)
+
+
+def _compressed(image: Image.Image) -> tuple[str, bytes]:
+    """As WebP, or as PNG where it is tiny."""
     buffer = io.BytesIO()
-    try:
-        image.save(buffer, "WEBP", quality=82)
-    except (KeyError, OSError):  # a Pillow without it
-        image.save(buffer, "PNG")
-        return "png", buffer.getvalue()
-    return "webp", buffer.getvalue()
+    kind = "png" if max(image.size) <= 64 or not features.check("webp") else "webp"
+    image.save(buffer, kind.upper(), quality=82)
+    return kind, buffer.getvalue()
 
 
 def encoded(path: Path, longest: int = LONGEST) -> tuple[str, bytes] | None:
@@ -135,7 +138,7 @@ def _block(image: Image.Image, cells: Mapping[str, Any], names: tuple[str, str],
     rows = []
     for place in range(min(count, cells["count"])):
         cuts = [_cell(image, cells, place, cells["names"].index(name)) for name in names]
-        both = "".join(img("png", _png(cut), name) for cut, name in zip(cuts, names, strict=True))
+        both = "".join(img(*_compressed(cut), name) for cut, name in zip(cuts, names, strict=True))
         slide = f"<input type=range min=0 max=100 value=50 aria-label='{text(' to '.join(names))}'>"
         rows.append(f"<div class=pair>{both}{slide}</div>")
     label = f"<p class=soft>left {text(names[0])}, right {text(names[1])}; step {step:,}</p>"
@@ -163,11 +166,6 @@ def _cell(image: Image.Image, cells: Mapping[str, Any], place: int, column: int)
     wide, high = cells["cell"]
     left, top = index % cells["across"] * wide + cells["gap"], index // cells["across"] * high + cells["gap"]
     width, height = cells["image"]
-    return image.crop((left, top, left + width, top + height))
-
-
-def _png(image: Image.Image) -> bytes:
-    image.thumbnail((256, 256))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
+    found = image.crop((left, top, left + width, top + height))
+    found.thumbnail((LARGEST, LARGEST))
+    return found

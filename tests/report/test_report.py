@@ -190,6 +190,10 @@ def test_samples_go_through_time_and_fit(tmp_path: Path) -> None:
     assert len(frames.chosen(frames.pictures(folder))) == frames.MOST
     assert len(frames.chosen(frames.pictures(folder), room=1)) == 1, "the newest for sure"
     assert len(one.write(facts.read(folder.path)).read_bytes()) < page.LIMIT
+    large = {name: torch.rand(8, 3, 160, 160) * 2 - 1 for name in ("real_a", "fake_b")}
+    Pictures(folder).on_samples(41000, picture(large, {}))
+    text = one.write(facts.read(folder.path)).read_text()
+    assert text.count("class=pair>") == 8 and len(text.encode()) < page.LIMIT, "noise is as large as pictures get"
     (folder.samples / "step_00050000.png").write_bytes(b"cut short")
     assert frames.chosen(frames.pictures(folder))[-1][0] >= 38000, "what cannot be read is left out"
 
