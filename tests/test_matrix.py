@@ -179,7 +179,7 @@ def test_what_is_listed_as_refused_exists() -> None:
 
 
 def trained() -> Iterator[Cell]:
-    """Every discriminator with a third of the regularizers; generators and losses take turns, so that all have theirs."""
+    """Every discriminator with a third of the regularizers; generators and losses take turns."""
     generators, losses = itertools.cycle(GENERATORS), itertools.cycle(LOSSES)
     pairs = [(d, r) for i, d in enumerate(DISCRIMINATORS) for j, r in enumerate(REGULARIZERS) if (i + j) % 3 == 0]
     for discriminator, regularizer in pairs:

@@ -14,7 +14,21 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import data, evaluate, export, inspect, models, profile, project, report, reproduce, runs, schema, start, sweep
+from ganzoo.cli import (
+    data,
+    evaluate,
+    export,
+    inspect,
+    models,
+    profile,
+    project,
+    report,
+    reproduce,
+    runs,
+    schema,
+    start,
+    sweep,
+)
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 from ganzoo.parallel import launch
 
