@@ -17,7 +17,7 @@ from ganzoo.parallel import launch
 
 Metrics = Annotated[
     list[str] | None,
-    typer.Option("--metrics", metavar="NAME", help="One or more, separated by commas; else the model's."),
+    typer.Option("--metrics", metavar="NAME", help="One or more, separated by commas."),
 ]
 Against = Annotated[
     str | None,
@@ -45,7 +45,7 @@ def evaluate(
     model = [text for text in overrides or () if not text.startswith("evaluate.")] if starts else []
     opened = api.opened(run, model, "best" if best else "last", raw, code)
     rest = [text for text in overrides or () if text not in starts]
-    records = opened.evaluate(_listed(metrics), against, n=n, seed=seed, overrides=rest)
+    records = opened.evaluate(listed(metrics), against, n=n, seed=seed, overrides=rest)
     opened.keep(records, out)
     if as_json:
         print_json([asdict(record) for record in records])
@@ -88,10 +88,10 @@ def compare(
                 file=sys.stderr,
             )
         runs = [path for path in runs if path not in without]
-    rows = compare(runs, _listed(metrics), best, _listed(across))
+    rows = compare(runs, listed(metrics), best, listed(across))
     names = list(rows[0].values)
     if picture is not None:
-        curves(runs, rows[0].protocols, picture, _listed(across))
+        curves(runs, rows[0].protocols, picture, listed(across))
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -110,7 +110,8 @@ def compare(
         print(picture)
 
 
-def _listed(texts: list[str] | None) -> list[str]:
+def listed(texts: list[str] | None) -> list[str]:
+    """Names given one by one or with commas between them."""
     return [name.strip() for text in texts or () for name in text.split(",") if name.strip()]
 
 

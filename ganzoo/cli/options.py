@@ -10,7 +10,10 @@ import typer
 
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="paper/variant, paper, or a YAML file")]
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="such as train.batch=128")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder or a checkpoint file")]
+RunPath = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="a run folder, a checkpoint file, a published model, zoo:NAME or hf:USER/NAME"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Code = Annotated[Path | None, typer.Option("--code", metavar="FILE", help="A local plugin: a file with register(zoo).")]
 
