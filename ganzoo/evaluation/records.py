@@ -34,8 +34,8 @@ def flat(records: list[Record]) -> dict[str, float]:
 
 def named(name: str | None, values: Mapping[str, float]) -> float | None:
     """A number by its name, or by that without an extractor, ``fid`` for ``fid[fashion_cnn]``, if only one is meant."""
-    short = [value for key, value in values.items() if short(key) == name]
-    return values.get(name or "", short[0] if len(short) == 1 else None)
+    meant = [value for key, value in values.items() if short(key) == name]
+    return values.get(name or "", meant[0] if len(meant) == 1 else None)
 
 
 def mode_of(name: str, spec: Spec, parts: Mapping[str, Any]) -> str:

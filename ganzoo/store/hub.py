@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,9 +53,11 @@ def check(repo: str) -> None:
     Raises:
         UserError: it is none, or the package for the hub is not installed.
     """
-    hub = _hub()
+    _hub()
+    from huggingface_hub.utils import validate_repo_id
+
     with _telling(repo, ""):
-        hub.utils.validate_repo_id(repo)
+        validate_repo_id(repo)
     if repo.count("/") != 1:
         raise UserError(Problem(f"'{repo}' is no name on the hub", hint="write USER/NAME"))
 
@@ -72,9 +73,10 @@ def _hub() -> Any:
 @contextmanager
 def _telling(repo: str, revision: str) -> Iterator[None]:
     """What goes wrong, in one message."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
-    transport = tuple(base for base in errors.HfHubHTTPError.__mro__ if base.__module__.startswith("http"))
+    bases = errors.HfHubHTTPError.__mro__  # of the library that carries the messages, which is not always the same
+    transport: tuple[type[Exception], ...] = tuple(base for base in bases if base.__module__.startswith("http"))
     name = f"hf:{repo}" + (f"@{revision}" if revision else "")
     try:
         yield
@@ -86,8 +88,7 @@ def _telling(repo: str, revision: str) -> Iterator[None]:
         hint = "if it is private, or yours to make, log in: `hf auth login`"
         raise UserError(Problem(f"there is no model {name} that you may see", hint=hint)) from None
     except errors.LocalEntryNotFoundError:
-        offline = os.environ.get("HF_HUB_OFFLINE")
-        reason = "HF_HUB_OFFLINE is set" if offline else "the hub cannot be reached"
+        reason = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the hub cannot be reached"
         raise UserError(f"{name} is not in the cache, and {reason}") from None
     except errors.OfflineModeIsEnabled:
         raise UserError(f"{name}: the hub cannot be asked, for HF_HUB_OFFLINE is set") from None
