@@ -75,8 +75,8 @@ def _telling(repo: str, revision: str) -> Iterator[None]:
     """What goes wrong, in one message."""
     from huggingface_hub import constants, errors
 
-    bases = errors.HfHubHTTPError.__mro__  # of the library that carries the messages, which is not always the same
-    transport: tuple[type[Exception], ...] = tuple(base for base in bases if base.__module__.startswith("http"))
+    carried = [base for base in errors.HfHubHTTPError.__mro__ if base.__module__.startswith("http")]
+    unreached: tuple[type[Exception], ...] = (OSError, *carried)  # by whichever library carries the messages
     name = f"hf:{repo}" + (f"@{revision}" if revision else "")
     try:
         yield
@@ -97,5 +97,5 @@ def _telling(repo: str, revision: str) -> Iterator[None]:
         hint = "log in with a token that may write: `hf auth login`" if code in (401, 403) else ""
         said = error.server_message or str(error).strip().split("\n", 1)[0]
         raise UserError(Problem(f"{name}: the hub refuses it: {said}", hint=hint)) from None
-    except (*transport, OSError) as error:
+    except unreached as error:
         raise UserError(f"{name}: the hub cannot be reached: {error}") from None

@@ -77,10 +77,8 @@ def test_parts_start_from_it_and_it_cannot_be_resumed_or_published_again(made: P
     parts = model.blueprint.build("cpu")
     (line,) = warm.start(model.spec, parts)
     assert "not matched" not in line
-    assert torch.equal(
-        parts["G"].state_dict()["0.weight"] if False else next(iter(parts["G"].state_dict().values())).half(),
-        next(iter(ganzoo.open(made).part("G").state_dict().values())).half(),
-    )
+    started, stored = parts["G"].state_dict(), ganzoo.open(made).part("G").state_dict()
+    assert all(torch.equal(started[name], tensor) for name, tensor in stored.items())
     with pytest.raises(UserError, match="published model, which holds nothing to go on from"):
         ganzoo.resume(made)
     with pytest.raises(UserError, match="no run or checkpoint of one"):
@@ -100,7 +98,7 @@ def test_what_may_not_be_published_is_refused_and_leaves_nothing(run, tmp_path: 
     facts = run.spec.data.entry.facts
     known = facts.pop("licence")
     try:
-        with pytest.raises(UserError, match="nobody says under which licence data.fashion_mnist_sample is .*--licence"):
+        with pytest.raises(UserError, match=r"nobody says under which licence data\.fashion_\w+ is .*--licence"):
             run.save_pretrained(tmp_path / "model")
         told = Published.at(run.save_pretrained(tmp_path / "model", metrics=None, licence="CC-BY-4.0"))
     finally:
@@ -122,10 +120,10 @@ def test_unfinished_runs_and_taken_folders(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not empty"):
         publish.write(ready, tmp_path / "taken")
     made = publish.write(ready, tmp_path / "model", metrics=None)
-    with pytest.raises(UserError, match="already holds gan/circle .--replace"):
+    with pytest.raises(UserError, match=r"already holds gan/circle .--replace"):
         publish.write(ready, tmp_path / "model")
     before = (tmp_path / "model" / "config.json").read_bytes()
-    with pytest.raises(UserError, match="there is no metric|no component"):
+    with pytest.raises(UserError, match="nothing_such"):
         publish.write(ready, tmp_path / "model", metrics=["nothing_such"], replace=True)
     assert (tmp_path / "model" / "config.json").read_bytes() == before
     assert publish.write(ready, tmp_path / "model", replace=True).values
