@@ -373,7 +373,7 @@ def publish(
         out: The folder that holds them.
         which: The ``last`` checkpoint or the ``best``.
         code: A Python file with more components.
-        how: ``metrics``, ``n``, ``replace``, ``say``, ``licence``, ``unfinished``, ``half``; see
+        how: ``metrics``, ``n``, ``replace``, ``say``, ``licence``, ``unfinished``, ``precision``; see
             :meth:`ganzoo.run.opened.Run.save_pretrained`.
 
     Raises:

@@ -16,7 +16,7 @@ Licence = Annotated[
 ]
 Unfinished = Annotated[bool, typer.Option("--unfinished", help="Also a run that was not trained to its end.")]
 NoEvaluate = Annotated[bool, typer.Option("--no-evaluate", help="Without measuring, which reads the data.")]
-Precision = Annotated[str, typer.Option("--precision", metavar="fp16|fp32", help="Of matrices and kernels.")]
+Precision = Annotated[str, typer.Option("--precision", metavar="fp16|fp32|int8", help="Of matrices and kernels.")]
 Best = Annotated[bool, typer.Option("--best", help="The best checkpoint instead of the last.")]
 
 
@@ -45,7 +45,7 @@ def publish(
         replace=replace,
         licence=licence,
         unfinished=unfinished,
-        half=_half(precision),
+        precision=precision,
         **({"say": lambda line: None} if as_json else {}),
     )
     if as_json:
@@ -69,15 +69,9 @@ def push(
     opened = api.open(run, "best" if best else "last", code=code)
     numbers = None if no_evaluate else listed(metrics)
     place = opened.push_to_hub(
-        name, private, metrics=numbers, licence=licence, unfinished=unfinished, half=_half(precision)
+        name, private, metrics=numbers, licence=licence, unfinished=unfinished, precision=precision
     )
     if as_json:
         print_json({"url": place})
     else:
         print(place)
-
-
-def _half(precision: str) -> bool:
-    if precision not in ("fp16", "fp32"):
-        raise typer.BadParameter("fp16 or fp32", param_hint="--precision")
-    return precision == "fp16"

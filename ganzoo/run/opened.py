@@ -166,7 +166,7 @@ class Run:
                 data is read; None for none at all.
             replace: Whether a model of the same name, published there before, is replaced.
             how: ``licence`` of the data, if its component states none; ``unfinished``, whether a run that was not
-                trained to its end is taken; ``half``, whether matrices and kernels are written in half precision.
+                trained to its end is taken; ``precision`` of matrices and kernels, ``fp16``, ``fp32`` or ``int8``.
 
         Raises:
             UserError: the run may not be published, or the folder is taken or cannot be written.

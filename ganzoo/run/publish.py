@@ -41,14 +41,14 @@ class Ready:
     left_out: list[str]
 
 
-def prepare(run: Run, licence: str | None = None, unfinished: bool = False, half: bool = True) -> Ready:
+def prepare(run: Run, licence: str | None = None, unfinished: bool = False, precision: str = "fp16") -> Ready:
     """Check that a run may be published, and choose what is: the parts that samples, pictures and metrics need.
 
     Args:
         run: The run, opened.
         licence: Of the data, if its component does not state one.
         unfinished: Whether one that was not trained to its end is taken too.
-        half: Whether matrices and kernels are written in half precision.
+        precision: Of matrices and kernels: ``fp16``, ``fp32``, or ``int8``.
 
     Raises:
         UserError: it was not trained to its end, nobody says under which licence its data is, that licence allows no
@@ -76,7 +76,7 @@ def prepare(run: Run, licence: str | None = None, unfinished: bool = False, half
             "parts": sorted(kept),
             "averaged": sorted(kept.keys() & averages.keys()),
             "left_out": sorted(left_out),
-            "precision": "fp16" if half else "fp32",
+            "precision": precision,
         },
         "data": data,
         "trained": {
@@ -86,7 +86,7 @@ def prepare(run: Run, licence: str | None = None, unfinished: bool = False, half
         },
         "config": portable(run.config),
     }
-    return Ready(run, about, published.stored(kept, half), left_out)
+    return Ready(run, about, published.stored(kept, precision), left_out)
 
 
 def finished(run: Run, steps: int) -> bool:

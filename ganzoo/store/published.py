@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganzoo.errors import Problem, UserError, listed
+from ganzoo.errors import Problem, UserError, choices, listed
 from ganzoo.store.files import atomic, read_lines, write_atomic
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ CONFIG, WEIGHTS, RECORDS, CARD, PICTURE = (
     "README.md",
     "samples.png",
 )
+PRECISIONS = ("fp16", "fp32", "int8")
+STEP, LARGE = "|step", 1024  # of a tensor in int8; numbers from which on one is
 FILES = (CONFIG, WEIGHTS, RECORDS, CARD, PICTURE)
 
 
@@ -92,9 +94,12 @@ class Published:
             hint = "fetch or publish it again"
             raise UserError(Problem(f"{path} is damaged, or not the file that {CONFIG} describes", hint=hint))
         parts: dict[str, dict[str, Tensor]] = {}
-        for key, tensor in weights.read(path).items():
+        tensors = weights.read(path)
+        for key, tensor in tensors.items():
             part, _, name = key.partition(".")
-            parts.setdefault(part, {})[name] = tensor
+            if not key.endswith(STEP):
+                step = tensors.get(key + STEP)
+                parts.setdefault(part, {})[name] = tensor if step is None else tensor * step
         averages = {name: parts[name] for name in said["averaged"] if name in parts}
         ema = {"parts": averages} if averages else None
         return {"step": self.header["step"], "parts": parts, "players": {"published": {"ema": ema}}}
@@ -105,26 +110,36 @@ def is_one(path: Path) -> bool:
     return (path / CONFIG).is_file() and (path / WEIGHTS).is_file()
 
 
-def stored(parts: Mapping[str, Mapping[str, Any]], half: bool = True) -> dict[str, Tensor]:
-    """The tensors of parts under ``PART.NAME``; with `half` matrices and kernels in half precision, where they fit.
+def stored(parts: Mapping[str, Mapping[str, Any]], precision: str = "fp16") -> dict[str, Tensor]:
+    """The tensors of parts under ``PART.NAME``, matrices and kernels in less precision, where that can hold them.
 
-    Vectors and single numbers, such as biases and statistics, are few and keep their precision.
+    Vectors and single numbers, such as biases and statistics, are few and stay as they are. In ``int8`` each output
+    (the first axis) has a step of its own, the largest magnitude / 127, under ``PART.NAME|step``.
 
     Raises:
-        UserError: a part keeps something else than tensors, or a tensor is not finite.
+        UserError: there is no such precision, a part keeps something else than tensors, or a tensor is not finite.
     """
     import torch
 
-    found = {}
+    if precision not in PRECISIONS:
+        raise UserError(f"there is no precision '{precision}' ({choices(precision, PRECISIONS)})")
+    found: dict[str, Tensor] = {}
     for part, state in parts.items():
         odd = [key for key, value in state.items() if not isinstance(value, torch.Tensor)]
         if odd:
             raise UserError(f"{part} keeps {listed(odd)}, which is no tensor and cannot be published")
-        for key, tensor in state.items():
-            if tensor.is_floating_point() and not tensor.isfinite().all():
-                raise UserError(f"{part}.{key} is not finite")
-            small = tensor.half() if half and tensor.is_floating_point() and tensor.ndim > 1 else tensor
-            found[f"{part}.{key}"] = (small if small.isfinite().all() else tensor).detach().cpu().contiguous().clone()
+        for key, value in state.items():
+            name, tensor = f"{part}.{key}", value.detach().cpu()
+            floating = tensor.is_floating_point()
+            if floating and not tensor.isfinite().all():
+                raise UserError(f"{name} is not finite")
+            if floating and tensor.ndim > 1 and precision == "int8" and tensor.numel() >= LARGE:
+                step = tensor.abs().amax(tuple(range(1, tensor.ndim)), keepdim=True).clamp(min=1e-12) / 127
+                found[name + STEP] = step.float()
+                tensor = (tensor / step).round().to(torch.int8)
+            elif floating and tensor.ndim > 1 and precision != "fp32" and tensor.half().isfinite().all():
+                tensor = tensor.half()
+            found[name] = tensor.contiguous().clone()
     return found
 
 

@@ -38,9 +38,23 @@ def test_samples_are_those_of_the_run_within_half_precision(run, made: Path) -> 
     ours, theirs = opened.sample(4, label="sneaker"), run.sample(4, label="sneaker")
     assert not torch.equal(ours, theirs)
     assert torch.allclose(ours, theirs, atol=5e-3)
-    whole = run.save_pretrained(made.parent / "whole", metrics=None, half=False)
+    whole = run.save_pretrained(made.parent / "whole", metrics=None, precision="fp32")
     assert torch.equal(ganzoo.open(whole).sample(4, label=7), theirs)
     assert "evaluations.jsonl" not in {path.name for path in whole.iterdir()}
+
+
+def test_int8_is_within_half_a_step_of_each_output(run, made: Path) -> None:
+    coarse = run.save_pretrained(made.parent / "coarse", metrics=None, precision="int8")
+    fine = ganzoo.open(run.path).part("G").state_dict()
+    found, tensors = ganzoo.open(coarse).part("G").state_dict(), load_file(coarse / "model.safetensors")
+    assert {t.dtype for t in tensors.values()} >= {torch.int8, torch.float32}
+    for name, tensor in fine.items():
+        step = tensors.get(f"G.{name}|step", torch.tensor(1e-9))
+        large = tensor.abs().amax() * 6e-4 if f"G.{name}|step" not in tensors else 0
+        assert ((found[name] - tensor).abs() <= step * 0.5001 + large).all(), name
+    assert Published.at(coarse).bytes < 0.7 * Published.at(made).bytes
+    with pytest.raises(UserError, match="there is no precision 'fp8'"):
+        run.save_pretrained(made.parent / "no", precision="fp8")
 
 
 def test_only_what_is_needed_is_written_and_averaged(run, made: Path) -> None:
