@@ -17,11 +17,14 @@ from ganzoo.testing.inputs import Example
 from tests.test_packaging import blocks
 
 ROOT = Path(__file__).resolve().parents[1]
-README, PLUGINS, CONFIGS, DATA, EVALUATION, PERFORMANCE, REPRODUCTION, TROUBLESHOOTING = (
+README, PLUGINS, CONFIGS, DATA, EVALUATION, PERFORMANCE, REPRODUCTION, TRAINED, TROUBLESHOOTING = (
     ROOT / p
     for p in (
         "README.md",
-        *(f"docs/{n}.md" for n in ("plugins", "configs", "data", "evaluation", "performance", "reproduction")),
+        *(
+            f"docs/{n}.md"
+            for n in ("plugins", "configs", "data", "evaluation", "performance", "reproduction", "trained")
+        ),
         "docs/troubleshooting.md",
     )
 )
@@ -44,7 +47,7 @@ def test_models_in_the_documents_check(path: Path, tmp_path: Path) -> None:
 def test_commands_in_the_documents_exist_and_their_models_check() -> None:
     known = {command.name for command in (*app.registered_commands, *app.registered_groups)}
     checked = 0
-    for path in (README, CONFIGS, DATA, EVALUATION, PERFORMANCE, REPRODUCTION, TROUBLESHOOTING):
+    for path in (README, CONFIGS, DATA, EVALUATION, PERFORMANCE, REPRODUCTION, TRAINED, TROUBLESHOOTING):
         for _, language, text in blocks(path.read_text()):
             for line in text.splitlines() if language == "sh" else ():
                 words = re.findall(r"""(?:[^\s"]|"[^"]*")+""", line.split("  #")[0])

@@ -14,6 +14,7 @@ import typer
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, RunPath, print_json
 from ganzoo.parallel import launch
+from ganzoo.store.names import resolve
 
 Metrics = Annotated[
     list[str] | None,
@@ -65,7 +66,7 @@ def _measured(protocol: Mapping[str, Any]) -> str:
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders or published models")],
     metrics: Metrics = None,
     best: Annotated[bool, typer.Option("--best", help="Each at its best checkpoint instead of its last.")] = False,
     across: Annotated[
@@ -80,6 +81,7 @@ def compare(
     from ganzoo.evaluation.compare import compare, curves
     from ganzoo.store.folder import RunFolder
 
+    runs = [resolve(path, api.registry()) for path in runs]
     without = [path for path in runs if RunFolder(path).metrics.exists() and not RunFolder(path).evaluated()]
     if len(without) < len(runs):
         for path in without:

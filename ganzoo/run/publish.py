@@ -148,8 +148,6 @@ def write(
     Raises:
         UserError: the folder is taken or cannot be written, or something cannot be measured.
     """
-    from ganzoo.run.opened import Run
-
     folder, run = Path(folder), ready.run
     check_free(folder, run.name, replace)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
@@ -164,7 +162,7 @@ def write(
         if wanted:
             say(f"measuring {', '.join(wanted)} of {run.name}")
             try:
-                records = Run(temporary, run.registry, device=str(run.device)).evaluate(wanted, n=n)
+                records = type(run)(temporary, run.registry, device=str(run.device)).evaluate(wanted, n=n)
             except UserError as error:
                 hint = "--no-evaluate (metrics=None) publishes without numbers"
                 raise UserError(Problem(p.message, p.origin, p.path, p.hint or hint) for p in error.problems) from None
