@@ -74,6 +74,8 @@ def _trained(registry: Registry, pattern: str, as_json: bool) -> None:
         numbers = "  ".join(f"{short(name)} {value:.4g}" for name, value in list(model.values.items())[:MOST])
         numbers += ", …" if len(model.values) > MOST else ""
         print(f"{names.ZOO}{model.name:<32} {model.bytes / 1e6:5.2f} MB  {numbers}{dist}")
+    if not names.has_more(registry):
+        typer.echo(f"more: {names.EXTRA}", err=True)
     _failures(registry)
 
 

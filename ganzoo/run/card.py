@@ -21,9 +21,23 @@ def text(made: Published, spec: Spec) -> str:
 
 
 def inputs(made: Published, spec: Spec) -> dict[str, str]:
-    """The data fields that a sample is made from, and their kinds."""
-    fields = made.header["config"]["locked"]["fields"]
-    return {name: fields[name]["kind"] for name in Graph(spec).needs([spec.sample]) if name in fields}
+    """What a sample is made from, and of which kind: data fields, or images that are made of those without a network.
+
+    Of a model that enlarges photographs it is the small image, not the photograph that it was made of.
+    """
+    fields, graph = made.header["config"]["locked"]["fields"], Graph(spec)
+    found: dict[str, str] = {}
+    stack = [spec.sample]
+    while stack:
+        name = stack.pop()
+        needed = graph.needs([name])
+        images = any(fields[n]["kind"] == "image" for n in needed if n in fields)
+        kinds = {spec.parts[n].kind for n in needed if n in spec.parts}  # an augment leaves images as they are here
+        if name in fields or (name in spec.flow and images and kinds == {"op"}):
+            found[name] = fields[name]["kind"] if name in fields else "image"
+        else:
+            stack.extend(reversed(graph.direct.get(name, [])))
+    return found
 
 
 def metadata(made: Published, spec: Spec) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ganzoo.store import hub, published
 from ganzoo.store.published import Published
 
 ZOO, HUB = "zoo:", "hf:"
+MORE, EXTRA = "ganzoo-weights", 'pip install "ganzoo[zoo]"'  # the distribution with more trained models
 
 
 def is_named(source: str | Path) -> bool:
@@ -50,10 +51,14 @@ def find(name: str, registry: Registry) -> Path:
     models = compose.models(registry)
     if not near and name in models:
         hint = "; ".join(filter(None, [hint, f"`ganzoo train {name}` trains it"]))
-    hint = hint or did_you_mean(paper, {key.partition("/")[0] for key in known})
-    raise UserError(
-        Problem(f"there is no trained model '{ZOO}{name}'", hint=hint or "`ganzoo list zoo:` shows them all")
-    )
+    hint = hint or did_you_mean(paper, {key.partition("/")[0] for key in known}) or "`ganzoo list zoo:` shows them all"
+    hint += "" if has_more(registry) or near else f"; {EXTRA} brings more"
+    raise UserError(Problem(f"there is no trained model '{ZOO}{name}'", hint=hint))
+
+
+def has_more(registry: Registry) -> bool:
+    """Whether the distribution with more trained models is installed."""
+    return any(plugin.dist == MORE for plugin in registry.plugins)
 
 
 def trained(registry: Registry) -> list[tuple[str, Path, Plugin]]:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import ganzoo
 from ganzoo.cli.app import app
 from ganzoo.errors import UserError
-from ganzoo.run import publish
+from ganzoo.run import card, publish
 from ganzoo.store import published
 from ganzoo.store.published import Published
 
@@ -162,6 +162,28 @@ def test_places_on_the_training_machine_stay_there(run) -> None:
     plain = publish.portable(config)
     assert plain == {"data": {"root": "photos", "use": "data.image_folder"}, "parts": {"G": {"init": "y.pt"}}}
     assert config["data"]["root"].startswith("/home")
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("srgan/srresnet_photos", "compute MODEL sr lr=FILE"),
+        ("pix2pix/openmoji", "compute MODEL fake line=FILE"),
+        ("cyclegan/openmoji", "compute MODEL fake_b real_a=FILE"),
+        ("stackgan/openmoji", "sample MODEL text='a caption'"),
+        ("cgan/fashion_mnist_sample", "sample MODEL label='t-shirt'"),
+        ("gan/circle", "sample MODEL\n"),
+    ],
+)
+def test_the_card_says_what_to_give(model: str, said: str, tmp_path: Path) -> None:
+    loaded = ganzoo.load(model)
+    weights = {"parts": ["G"], "left_out": [], "averaged": [], "precision": "fp16", "bytes": 1, "sha256": "0"}
+    header = {
+        **{"name": model, "step": 1, "steps": 1, "ganzoo": "0", "weights": weights, "config": loaded.locked()},
+        "data": {"use": "d", "licence": "MIT", "credit": "", "told": False},
+        "trained": {"seconds": 1, "device": "cpu", "torch": "2"},
+    }
+    assert said in card.text(Published(tmp_path, header), loaded.spec)
 
 
 @pytest.mark.parametrize("what", ["cut", "other", "json", "newer"])
