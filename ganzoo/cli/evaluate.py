@@ -18,7 +18,7 @@ from ganzoo.store.names import resolve
 
 Metrics = Annotated[
     list[str] | None,
-    typer.Option("--metrics", metavar="NAME", help="One or more, separated by commas."),
+    typer.Option("--metrics", metavar="NAME", help="One or more, separated by commas; else the model's."),
 ]
 Against = Annotated[
     str | None,

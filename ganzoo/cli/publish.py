@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ganzoo import api
-from ganzoo.cli.evaluate import Metrics, listed
+from ganzoo.cli.evaluate import listed
 from ganzoo.cli.options import Code, Json, RunPath, print_json
 
 Licence = Annotated[
@@ -16,6 +16,9 @@ Licence = Annotated[
 ]
 Unfinished = Annotated[bool, typer.Option("--unfinished", help="Also a run that was not trained to its end.")]
 NoEvaluate = Annotated[bool, typer.Option("--no-evaluate", help="Without measuring, which reads the data.")]
+Metrics = Annotated[
+    list[str] | None, typer.Option("--metrics", metavar="NAME", help="Beside the model's own, separated by commas.")
+]
 Precision = Annotated[str, typer.Option("--precision", metavar="fp16|fp32|int8", help="Of matrices and kernels.")]
 Best = Annotated[bool, typer.Option("--best", help="The best checkpoint instead of the last.")]
 

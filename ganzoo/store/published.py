@@ -30,6 +30,7 @@ CONFIG, WEIGHTS, RECORDS, CARD, PICTURE = (
 )
 PRECISIONS = ("fp16", "fp32", "int8")
 STEP, LARGE = "|step", 1024  # of a tensor in int8; numbers from which on one is
+SAID = ("sha256", "bytes", "parts", "averaged", "left_out")  # of the weights
 FILES = (CONFIG, WEIGHTS, RECORDS, CARD, PICTURE)
 
 
@@ -49,7 +50,7 @@ class Published:
         try:
             header = json.loads((path / CONFIG).read_text(encoding="utf-8"))
             number, _, _ = header["format"], header["name"], header["config"]["locked"]["fields"]
-            _ = {**header["weights"]}, header["step"], header["data"]
+            _ = header["step"], header["data"]["licence"], [header["weights"][key] for key in SAID]
         except OSError as error:
             raise UserError(f"{path / CONFIG} cannot be read: {error.strerror or error}") from None
         except (ValueError, LookupError, TypeError, AttributeError):
@@ -95,6 +96,8 @@ class Published:
             raise UserError(Problem(f"{path} is damaged, or not the file that {CONFIG} describes", hint=hint))
         parts: dict[str, dict[str, Tensor]] = {}
         tensors = weights.read(path)
+        if odd := [key for key, tensor in tensors.items() if not tensor.isfinite().all()]:
+            raise UserError(f"{path} holds values that are not finite: {listed(odd)}")
         for key, tensor in tensors.items():
             part, _, name = key.partition(".")
             if not key.endswith(STEP):

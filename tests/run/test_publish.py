@@ -186,7 +186,7 @@ def test_the_card_says_what_to_give(model: str, said: str, tmp_path: Path) -> No
     assert said in card.text(Published(tmp_path, header), loaded.spec)
 
 
-@pytest.mark.parametrize("what", ["cut", "other", "json", "newer"])
+@pytest.mark.parametrize("what", ["cut", "other", "json", "newer", "nan"])
 def test_damaged_ones_get_one_message(made: Path, tmp_path: Path, what: str) -> None:
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((made / name).read_bytes())
@@ -197,8 +197,14 @@ def test_damaged_ones_get_one_message(made: Path, tmp_path: Path, what: str) -> 
         config.write_text(json.dumps({"model_type": "bert"}))
     elif what == "json":
         config.write_text(config.read_text()[:-30])
-    else:
+    elif what == "newer":
         config.write_text(json.dumps(json.loads(config.read_text()) | {"format": 99}))
-    said = {"cut": "is damaged", "newer": "upgrade ganzoo"}.get(what, "does not describe a model of ganzoo")
+    else:
+        tensors = load_file(weights)
+        next(iter(tensors.values())).fill_(torch.nan)
+        published.write(tmp_path, json.loads(config.read_text()), tensors)
+    said = {"cut": "is damaged", "newer": "upgrade ganzoo", "nan": "not finite"}.get(
+        what, "does not describe a model of ganzoo"
+    )
     with pytest.raises(UserError, match=said):
         ganzoo.open(tmp_path)
