@@ -200,7 +200,7 @@ def test_damaged_ones_get_one_message(made: Path, tmp_path: Path, what: str) -> 
     elif what == "newer":
         config.write_text(json.dumps(json.loads(config.read_text()) | {"format": 99}))
     else:
-        tensors = load_file(weights)
+        tensors = {name: tensor.clone() for name, tensor in load_file(weights).items()}
         next(iter(tensors.values())).fill_(torch.nan)
         published.write(tmp_path, json.loads(config.read_text()), tensors)
     said = {"cut": "is damaged", "newer": "upgrade ganzoo", "nan": "not finite"}.get(
