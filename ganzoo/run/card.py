@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -32,8 +33,10 @@ def inputs(made: Published, spec: Spec) -> dict[str, str]:
         name = stack.pop()
         needed = graph.needs([name])
         images = any(fields[n]["kind"] == "image" for n in needed if n in fields)
-        kinds = {spec.parts[n].kind for n in needed if n in spec.parts}  # an augment leaves images as they are here
-        if name in fields or (name in spec.flow and images and kinds == {"op"}):
+        kinds = {spec.parts[n].kind for n in needed if n in spec.parts}
+        made_of = {spec.parts[n].kind for n in graph.direct.get(name, []) if n in spec.parts}
+        changed = "op" in made_of and kinds <= {"op", "augment"}  # augments alone leave images as they are here
+        if name in fields or (images and changed):
             found[name] = fields[name]["kind"] if name in fields else "image"
         else:
             stack.extend(reversed(graph.direct.get(name, [])))
@@ -107,10 +110,10 @@ def _use(made: Published, spec: Spec) -> list[str]:
     for name, kind in kinds.items():
         example = (fields[name]["classes"] or ["0"])[0] if kind == "label" else "a caption"
         shell.append(f"{name}={'FILE' if kind in ('image', 'vector') else repr(str(example))}")
-        python.append(f"{name}={name}" if kind in ("image", "vector") else f"{name}={example!r}")
+        python.append(f"{name}={name}" if kind in ("image", "vector") else f"{name}={json.dumps(str(example))}")
     act = f"compute MODEL {spec.sample}" if "image" in kinds.values() else "sample MODEL"
     call = ", ".join(["" if shell and "image" in kinds.values() else "16", *python]).removeprefix(", ")
-    method = f"compute({spec.sample!r}, {call})" if "image" in kinds.values() else f"sample({call})"
+    method = f'compute("{spec.sample}", {call})' if "image" in kinds.values() else f"sample({call})"
     commands = f"```sh\npip install ganzoo\nganzoo {' '.join([act, *shell])}\n```"
     code = f'```python\nimport ganzoo\n\nmodel = ganzoo.open("MODEL")\nimages = model.{method}\n```'
     where = 'MODEL is a folder with these files, or `zoo:NAME`, or `hf:USER/NAME` (`pip install "ganzoo[hub]"`).'

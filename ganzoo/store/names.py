@@ -66,7 +66,7 @@ def trained(registry: Registry) -> list[tuple[str, Path, Plugin]]:
     found = []
     for plugin, folder in registry.trained:
         for path in folder.glob(f"*/*/{published.CONFIG}"):
-            if published.is_one(path.parent):
+            if published.is_one(path.parent) and not path.parent.name.startswith("."):  # which is being written
                 found.append((path.parent.relative_to(folder).as_posix(), path.parent, plugin))
     return sorted(found, key=lambda item: item[0])
 

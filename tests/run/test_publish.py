@@ -168,6 +168,7 @@ def test_places_on_the_training_machine_stay_there(run) -> None:
     ("model", "said"),
     [
         ("srgan/srresnet_photos", "compute MODEL sr lr=FILE"),
+        ("denoising/fashion_mnist_sample", "compute MODEL denoised noisy=FILE"),
         ("pix2pix/openmoji", "compute MODEL fake line=FILE"),
         ("cyclegan/openmoji", "compute MODEL fake_b real_a=FILE"),
         ("stackgan/openmoji", "sample MODEL text='a caption'"),
@@ -201,7 +202,7 @@ def test_damaged_ones_get_one_message(made: Path, tmp_path: Path, what: str) -> 
         config.write_text(json.dumps(json.loads(config.read_text()) | {"format": 99}))
     else:
         tensors = {name: tensor.clone() for name, tensor in load_file(weights).items()}
-        next(iter(tensors.values())).fill_(torch.nan)
+        next(tensor for tensor in tensors.values() if tensor.is_floating_point()).fill_(torch.nan)
         published.write(tmp_path, json.loads(config.read_text()), tensors)
     said = {"cut": "is damaged", "newer": "upgrade ganzoo", "nan": "not finite"}.get(
         what, "does not describe a model of ganzoo"
