@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ganzoo.api": ("load", "make", "open", "pack", "resume"),
+    "ganzoo.api": ("load", "make", "open", "pack", "publish", "resume"),
     "ganzoo.bounds": ("Fraction", "NonNegativeFloat", "NonNegativeInt", "PositiveFloat", "PositiveInt"),
     "ganzoo.contract": ("Measured", "Scales", "first", "ignores"),
     "ganzoo.data.fields": ("Field",),
@@ -45,6 +45,7 @@ __all__ = [
     "make",
     "open",
     "pack",
+    "publish",
     "resume",
 ]
 

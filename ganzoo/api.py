@@ -14,6 +14,7 @@ from ganzoo.config import compose
 from ganzoo.config.spec import Component
 from ganzoo.errors import Problem, UserError
 from ganzoo.registry import Registry, plugins
+from ganzoo.store import names
 
 
 class Model:
@@ -308,7 +309,15 @@ def make(name: str, /, *, code: str | Path | None = None, **arguments: Any) -> A
 def open(
     path: str | Path, which: str = "last", raw: bool = False, device: str = "auto", code: str | Path | None = None
 ) -> Any:
-    """A run folder or a checkpoint, opened: ``ganzoo.open(path).sample(64)``.
+    """A run folder, a checkpoint, or a published model, opened: ``ganzoo.open("zoo:NAME").sample(64)``.
+
+    Args:
+        path: A path, the folder of a published model too; ``zoo:NAME`` of a trained model that is installed; or
+            ``hf:USER/NAME`` of one on the Hugging Face Hub.
+        which: Of a run, the ``last`` checkpoint or the ``best``.
+        raw: The trained weights, even where averages are kept.
+        device: Where to compute.
+        code: A Python file with more components.
 
     Raises:
         UserError: there is no such run, a plugin is missing, or the checkpoint is damaged.
@@ -328,7 +337,7 @@ def opened(
     """A run, as :func:`open` has it; or a model without one, whose parts get their weights by ``parts.NAME.init``.
 
     Args:
-        source: A run folder or checkpoint, or a model's name or YAML file.
+        source: A run, as :func:`open` takes it, or a model's name or YAML file.
         overrides: Of a model, such as ``["parts.G.init=FILE"]``.
         which: Of a run, the ``last`` checkpoint or the ``best``.
         raw: Of a run, the trained weights even where averages are kept.
@@ -339,6 +348,8 @@ def opened(
     """
     known, stated = registry(code), list(overrides)
     path = Path(source)
+    if names.is_named(source):
+        return open(str(source), which, raw, code=code)
     if path.suffix not in (".yaml", ".yml"):
         if not path.exists():
             try:
@@ -350,6 +361,28 @@ def opened(
     from ganzoo.run.opened import Untrained
 
     return Untrained(Model(str(source), stated, known).blueprint, known)
+
+
+def publish(
+    runs: Iterable[str | Path], out: str | Path, which: str = "last", code: str | Path | None = None, **how: Any
+) -> list[Any]:
+    """Publish runs, each into ``OUT/<paper>/<variant>``: weights that are needed, numbers, licence, card.
+
+    Args:
+        runs: Run folders or checkpoints.
+        out: The folder that holds them.
+        which: The ``last`` checkpoint or the ``best``.
+        code: A Python file with more components.
+        how: ``metrics``, ``n``, ``replace``, ``say``, ``licence``, ``unfinished``, ``precision``; see
+            :meth:`ganzoo.run.opened.Run.save_pretrained`.
+
+    Raises:
+        UserError: one of them may not be published, and then none is; or the folder is taken.
+    """
+    from ganzoo.run import publish
+
+    opened = [open(run, which, code=code) for run in runs]
+    return publish.publish(opened, Path(out).expanduser(), **how)
 
 
 def registry(code: str | Path | None = None) -> Registry:

@@ -88,9 +88,24 @@ def test_models_and_components_are_found_in_every_kind_of_install(way: str, tmp_
     claims = environment.run("ganzoo", "reproduce", "--list", cwd=away).stdout
     assert claims == subprocess.run([*command[:3], "reproduce", "--list"], capture_output=True, text=True).stdout
     assert "lucic2018/wgan_gp" in claims
+    if way == "wheel":
+        trained_models_are_found_in_wheels(environment, tmp_path, build)
     train = ("train.steps=1", "train.batch=8", "plugins.tensorboard=false", "--quiet", "--out", "run")
     environment.run("ganzoo", "train", "dcgan/fashion_mnist_sample", *train, cwd=away)
     assert (away / "run" / "samples" / "step_00000001.png").exists()
+
+
+def trained_models_are_found_in_wheels(environment: Environment, folder: Path, build: tuple[str, ...]) -> None:
+    """Those inside ganzoo's own wheel, and with `ganzoo-weights` beside it those of that one too."""
+    name, away = "zoo:dcgan/fashion_mnist_sample", folder / "away"
+    assert name in environment.run("ganzoo", "list", "zoo:", cwd=away).stdout
+    environment.run("ganzoo", "sample", name, "-n", "4", "--out", "clothes.png", cwd=away)
+    assert (away / "clothes.png").stat().st_size > 1000
+    shutil.copytree(ROOT / "weights", folder / "weights")
+    environment.pip("install", *build, str(folder / "weights"), cwd=folder)
+    more = [path.parent for path in (ROOT / "weights").glob("*/files/*/*/config.json")]
+    listed = environment.run("ganzoo", "list", "zoo:", cwd=away).stdout
+    assert listed.count("[ganzoo-weights]") == len(more) > 0
 
 
 def blocks(text: str) -> list[tuple[str, str, str]]:

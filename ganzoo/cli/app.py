@@ -22,6 +22,7 @@ from ganzoo.cli import (
     models,
     profile,
     project,
+    publish,
     report,
     reproduce,
     runs,
@@ -59,6 +60,8 @@ app.command("compare")(evaluate.compare)
 app.command("report")(report.report)
 app.command("reproduce")(reproduce.reproduce)
 app.command("sweep")(sweep.sweep)
+app.command("publish")(publish.publish)
+app.command("push")(publish.push)
 app.add_typer(data.app, name="data")
 app.add_typer(start.app, name="new")
 

@@ -15,6 +15,7 @@ from ganzoo.cli import completion
 from ganzoo.cli.options import Code, Json, RunPath, print_json
 from ganzoo.evaluation.records import in_words
 from ganzoo.parallel import launch
+from ganzoo.store.names import resolve
 
 Metrics = Annotated[
     list[str] | None,
@@ -46,7 +47,7 @@ def evaluate(
     model = [text for text in overrides or () if not text.startswith("evaluate.")] if starts else []
     opened = api.opened(run, model, "best" if best else "last", raw, code)
     rest = [text for text in overrides or () if text not in starts]
-    records = opened.evaluate(_listed(metrics), against, n=n, seed=seed, overrides=rest)
+    records = opened.evaluate(listed(metrics), against, n=n, seed=seed, overrides=rest)
     opened.keep(records, out)
     if as_json:
         print_json([asdict(record) for record in records])
@@ -60,7 +61,7 @@ def evaluate(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders", autocompletion=completion.runs)],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders or published models", autocompletion=completion.runs)],
     metrics: Metrics = None,
     best: Annotated[bool, typer.Option("--best", help="Each at its best checkpoint instead of its last.")] = False,
     across: Annotated[
@@ -75,6 +76,7 @@ def compare(
     from ganzoo.evaluation.compare import compare, curves
     from ganzoo.store.folder import RunFolder
 
+    runs = [resolve(path, api.registry()) for path in runs]
     without = [path for path in runs if RunFolder(path).metrics.exists() and not RunFolder(path).evaluated()]
     if len(without) < len(runs):
         for path in without:
@@ -83,10 +85,10 @@ def compare(
                 file=sys.stderr,
             )
         runs = [path for path in runs if path not in without]
-    rows = compare(runs, _listed(metrics), best, _listed(across))
+    rows = compare(runs, listed(metrics), best, listed(across))
     names = list(rows[0].values)
     if picture is not None:
-        curves(runs, rows[0].protocols, picture, _listed(across))
+        curves(runs, rows[0].protocols, picture, listed(across))
     if as_json:
         print_json([asdict(row) for row in rows])
         return
@@ -105,7 +107,8 @@ def compare(
         print(picture)
 
 
-def _listed(texts: list[str] | None) -> list[str]:
+def listed(texts: list[str] | None) -> list[str]:
+    """Names given one by one or with commas between them."""
     return [name.strip() for text in texts or () for name in text.split(",") if name.strip()]
 
 

@@ -13,8 +13,11 @@ from ganzoo.cli import completion
 from ganzoo.cli.options import Code, Json, print_json
 from ganzoo.config import compose
 from ganzoo.errors import UserError
+from ganzoo.evaluation.records import short
 from ganzoo.registry import Entry, Registry
+from ganzoo.store import names
 
+MOST = 4  # numbers of a trained model on its line
 Pattern = Annotated[
     str | None,
     typer.Argument(help="part of a name, or a pattern such as 'generator.*'", autocompletion=completion.components),
@@ -22,8 +25,11 @@ Pattern = Annotated[
 
 
 def list_(pattern: Pattern = None, as_json: Json = False, code: Code = None) -> None:
-    """List components and models."""
+    """List components and models; with zoo: or zoo:PATTERN the trained models, and what was measured."""
     registry = load_registry(code)
+    if pattern is not None and pattern.startswith(names.ZOO):
+        _trained(registry, pattern.removeprefix(names.ZOO), as_json)
+        return
     entries = registry.match(pattern) if pattern else list(registry)
     models = {name: path for name, path in compose.models(registry).items() if _matches(name, pattern)}
     if as_json:
@@ -45,6 +51,35 @@ def list_(pattern: Pattern = None, as_json: Json = False, code: Code = None) -> 
         print(f"  {name:<36} {compose.title(path)}")
     if not entries and not models:
         raise UserError(f"nothing matches '{pattern}'")
+    _failures(registry)
+
+
+def _trained(registry: Registry, pattern: str, as_json: bool) -> None:
+    found = [(model, plugin) for model, plugin in names.every(registry) if _matches(model.name, pattern or None)]
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": f"{names.ZOO}{model.name}",
+                    "folder": str(model.path),
+                    "distribution": plugin.dist,
+                    "bytes": model.bytes,
+                    "licence": model.header["data"]["licence"],
+                    "records": model.records,
+                }
+                for model, plugin in found
+            ]
+        )
+        return
+    if not found:
+        raise UserError(f"no trained model matches '{pattern}'" if pattern else "no trained model is installed")
+    for model, plugin in found:
+        dist = "" if plugin.dist == "ganzoo" else f"  [{plugin.dist}]"
+        numbers = "  ".join(f"{short(name)} {value:.4g}" for name, value in list(model.values.items())[:MOST])
+        numbers += ", …" if len(model.values) > MOST else ""
+        print(f"{names.ZOO}{model.name:<32} {model.bytes / 1e6:5.2f} MB  {numbers}{dist}")
+    if not names.has_more(registry):
+        typer.echo(f"more: {names.EXTRA}", err=True)
     _failures(registry)
 
 

@@ -20,7 +20,11 @@ Overrides = Annotated[
 ]
 RunPath = Annotated[
     Path,
-    typer.Argument(metavar="RUN", help="a run folder or a checkpoint file", autocompletion=completion.runs),
+    typer.Argument(
+        metavar="RUN",
+        help="a run folder, a checkpoint file, a published model, zoo:NAME or hf:USER/NAME",
+        autocompletion=completion.runs,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Code = Annotated[Path | None, typer.Option("--code", metavar="FILE", help="A local plugin: a file with register(zoo).")]

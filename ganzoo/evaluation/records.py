@@ -34,13 +34,13 @@ def flat(records: list[Record]) -> dict[str, float]:
 
 def named(name: str | None, values: Mapping[str, float]) -> float | None:
     """A number by its name, or by that without an extractor, ``fid`` for ``fid[fashion_cnn]``, if only one is meant."""
-    short = [value for key, value in values.items() if _short(key) == name]
-    return values.get(name or "", short[0] if len(short) == 1 else None)
+    meant = [value for key, value in values.items() if short(key) == name]
+    return values.get(name or "", meant[0] if len(meant) == 1 else None)
 
 
 def mode_of(name: str, spec: Spec, parts: Mapping[str, Any]) -> str:
     """Whether a number is best when smallest, ``min``, or largest, ``max``, which metrics say of theirs."""
-    metric, _, number = _short(name).partition(".")
+    metric, _, number = short(name).partition(".")
     value = spec.metrics.get(metric)
     if value is None or not isinstance(value.expr, Call):
         return "min"
@@ -48,7 +48,7 @@ def mode_of(name: str, spec: Spec, parts: Mapping[str, Any]) -> str:
     return "max" if (better.get(number) if isinstance(better, Mapping) else better) == "higher" else "min"
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """A name without extractors: ``kid.mean`` for ``kid[fashion_cnn].mean``."""
     return re.sub(r"\[.*?\]", "", name)
 

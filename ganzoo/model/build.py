@@ -11,6 +11,7 @@ from ganzoo.errors import Problem, UserError, choices
 from ganzoo.model import factory
 from ganzoo.model.blueprint import Blueprint, load_factories, make_data, make_reference, reading
 from ganzoo.model.facts import Facts
+from ganzoo.model.light import without_compiler
 
 
 def draw_up(
@@ -23,6 +24,11 @@ def draw_up(
     Raises:
         UserError: with every problem found.
     """
+    with without_compiler():
+        return _drawn_up(spec, fields, device, measuring)
+
+
+def _drawn_up(spec: Spec, fields: dict[str, Field] | None, device: str, measuring: bool) -> Blueprint:
     factories = load_factories(spec)
     data = reference = None
     if fields is None or measuring:

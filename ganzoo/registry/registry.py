@@ -37,6 +37,7 @@ class Registry:
     modules: list[Any] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=dict)
     folders: list[tuple[Plugin, Path]] = field(default_factory=list)
+    trained: list[tuple[Plugin, Path]] = field(default_factory=list)
     layouts: list[Layout] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -52,6 +53,7 @@ class Registry:
         for entry in zoo.entries.values():
             self.entries.setdefault(entry.id, []).append(entry)
         self.folders.extend((plugin, folder) for folder in zoo.folders)
+        self.trained.extend((plugin, folder) for folder in zoo.trained_folders)
         self.layouts.extend(zoo.layouts.values())
 
     def options(self, plugin: str) -> tuple[str, ...] | None:

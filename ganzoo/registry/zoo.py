@@ -22,14 +22,16 @@ class Zoo:
         self._plugin = plugin
         self.entries: dict[str, Entry] = {}
         self.folders: list[Path] = []
+        self.trained_folders: list[Path] = []
         self.layouts: dict[str, Layout] = {}
 
     def add(self, kind: str, name: str, target: Callable[..., Any] | str, **facts: Any) -> None:
         """Register `target` as ``kind.name``: a factory, or a lazy ``"package.module:attribute"``.
 
         Keyword arguments are facts that can be known without importing it. Of a `data` component: ``fields``, the
-        names of the values that it gives, ``bundled=True`` if its files ship inside the package, ``reads="folder"``
-        if its argument `root` may be any folder, and ``packs="FORMAT"`` if it has a static ``pack(data, folder)``.
+        names of the values that it gives, ``bundled=True`` if its files ship inside the package, ``licence``, an SPDX
+        name without which nothing that was trained on it is published, and ``credit``, ``reads="folder"`` if its
+        argument `root` may be any folder, and ``packs="FORMAT"`` if it has a static ``pack(data, folder)``.
         Of an `extractor`: ``takes``, the shapes of its images, such as ``[(3, None, None)]`` for colour of any size,
         and ``default=True`` if it may be chosen for them where none is named.
 
@@ -66,9 +68,8 @@ class Zoo:
     phases = partialmethod(add, "phases")
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"there is no zoo.{name} ({choices(name, (*KINDS, 'add', 'configs', 'weights')) or 'see zoo.add'})"
-        )
+        known = (*KINDS, "add", "configs", "trained", "weights")
+        raise AttributeError(f"there is no zoo.{name} ({choices(name, known) or 'see zoo.add'})")
 
     def configs(self, folder: str | Path) -> None:
         """Add a folder of models, ``<paper>/<variant>.yaml``: a path, or the name of a package that holds it.
@@ -76,14 +77,15 @@ class Zoo:
         Raises:
             ValueError: there is no such folder.
         """
-        path = Path(folder)
-        if not path.is_dir() and isinstance(folder, str) and re.fullmatch(r"[\w.]+", folder):
-            spec = _find_without_import(folder)
-            if spec is not None and spec.submodule_search_locations:
-                path = Path(next(iter(spec.submodule_search_locations)))
-        if not path.is_dir():
-            raise ValueError(f"there is no folder of models at '{folder}'")
-        self.folders.append(path.resolve())
+        self.folders.append(_folder(folder))
+
+    def trained(self, folder: str | Path) -> None:
+        """Add a folder of trained models, ``<paper>/<variant>/``, as ``ganzoo publish`` writes it.
+
+        Raises:
+            ValueError: there is no such folder.
+        """
+        self.trained_folders.append(_folder(folder))
 
     def weights(
         self,
@@ -130,3 +132,15 @@ class Zoo:
         if not known:
             raise ValueError(f"weights {name}: no key says by what it is recognised")
         self.layouts[name] = Layout(name, target, self._plugin, known, renamed, convert, source, back, names)
+
+
+def _folder(folder: str | Path) -> Path:
+    """A folder of models: a path, or the name of a package that holds it."""
+    path = Path(folder)
+    if not path.is_dir() and isinstance(folder, str) and re.fullmatch(r"[\w.]+", folder):
+        spec = _find_without_import(folder)
+        if spec is not None and spec.submodule_search_locations:
+            path = Path(next(iter(spec.submodule_search_locations)))
+    if not path.is_dir():
+        raise ValueError(f"there is no folder of models at '{folder}'")
+    return path.resolve()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import html
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from ganzoo.run.pictures import image_range
 from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
 from ganzoo.store import checkpoint
+from ganzoo.store import names as known_as
 from ganzoo.store.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def _has_rows(item: Any) -> bool:
 
 
 class Run:
-    """A run folder or a checkpoint, opened. A checkpoint alone is enough, without the data.
+    """A run folder, a checkpoint or a published model, opened. A checkpoint alone is enough, without the data.
 
     Args:
-        path: The run folder or the checkpoint file.
+        path: The run folder, the checkpoint file, the folder of a published model, ``zoo:NAME`` or ``hf:USER/NAME``.
         registry: Finds the components.
         which: Which checkpoint of a run folder, the ``last`` checkpoint or the ``best``.
         raw: Use the trained weights even where averages are kept.
@@ -60,12 +61,14 @@ class Run:
     def __init__(
         self, path: str | Path, registry: Registry, which: str = "last", raw: bool = False, device: str = "auto"
     ):
-        self.path = Path(path)
+        self.path = known_as.resolve(path, registry)
         self.registry = registry
-        self.checkpoint = checkpoint.load(checkpoint.locate(path, which))
+        self.checkpoint = checkpoint.load(checkpoint.locate(self.path, which))
         self.raw = raw
         self.device = distributed.start(device)
         header = self.checkpoint.header
+        if raw and header.get("weights", {}).get("averaged"):
+            raise UserError(f"{path} was published with averaged weights; there are no others")
         self.name: str = header["name"]
         self.config: dict[str, Any] = header["config"]
         self.fields = {name: Field.from_json(stored) for name, stored in self.config["locked"]["fields"].items()}
@@ -107,8 +110,14 @@ class Run:
         return {name: part for name, part in self._loaded.items() if name in names}
 
     def load(self, blueprint: Blueprint, names: Collection[str]) -> dict[str, Any]:
-        """Parts of a blueprint with this run's weights; parts that the run does not have are as they were built."""
-        state = self.checkpoint.state
+        """Parts of a blueprint with this run's weights; parts that the run does not have are as they were built.
+
+        Raises:
+            UserError: one was left out when the model was published.
+        """
+        state, left_out = self.checkpoint.state, self.checkpoint.header.get("weights", {}).get("left_out", ())
+        if gone := [name for name in names if name in left_out]:
+            raise UserError(f"{self.name} was published without {listed(gone)}, which this needs")
         averages = {} if self.raw else averaged(state)
         parts = blueprint.build(self.device, names)
         for name, part in parts.items():
@@ -186,6 +195,41 @@ class Run:
         of = subject(self.name, self.config, self.step)
         if out is not None or folder.metrics.exists():
             folder.log_records(records, of, Path(out) if out is not None else None)
+
+    def save_pretrained(
+        self, folder: str | Path, metrics: Sequence[str] | None = (), replace: bool = False, **how: Any
+    ) -> Path:
+        """Publish this run as a folder that :func:`ganzoo.open` reads anywhere; the folder.
+
+        Args:
+            folder: The folder to make.
+            metrics: Beside the model's own, which numbers to compute with the weights that were written, for which the
+                data is read; None for none at all.
+            replace: Whether a model of the same name, published there before, is replaced.
+            how: ``licence`` of the data, if its component states none; ``unfinished``, whether a run that was not
+                trained to its end is taken; ``precision`` of matrices and kernels, ``fp16``, ``fp32`` or ``int8``.
+
+        Raises:
+            UserError: the run may not be published, or the folder is taken or cannot be written.
+        """
+        from ganzoo.run import publish
+
+        return publish.write(publish.prepare(self, **how), folder, metrics, replace=replace).path
+
+    def push_to_hub(self, name: str, private: bool = False, **how: Any) -> str:
+        """Upload to the Hugging Face Hub as ``USER/NAME``, published if it is not yet; its address.
+
+        Args:
+            name: The repository, made if there is none.
+            private: Whether a new one is private.
+            how: As for :meth:`save_pretrained`.
+
+        Raises:
+            UserError: the run may not be published, or the hub refuses it or cannot be reached.
+        """
+        from ganzoo.run import publish
+
+        return publish.push(self, name, private, **how)
 
     def sample(self, n: int = 64, seed: int = 0, value: str | None = None, **given: Any) -> Any:
         """`n` samples of the value that the model's ``sample:`` names, ``n …`` on the CPU.

@@ -17,7 +17,7 @@ from ganzoo.parallel import distributed
 from ganzoo.registry import Registry
 from ganzoo.run import provenance
 from ganzoo.run.session import Session
-from ganzoo.store import checkpoint, lock
+from ganzoo.store import checkpoint, lock, names
 from ganzoo.store.folder import RunFolder
 from ganzoo.train import budget, precision
 
@@ -83,12 +83,16 @@ def resume(
         Diverged: training produced NaN or infinity.
         Lost: another process is gone.
     """
+    run = names.resolve(run, registry)
     stored = checkpoint.load(checkpoint.locate(run))
     folder = RunFolder(run)
     if folder.path.is_file():
         folder = RunFolder(stored.path.resolve().parent.parent)
         if not folder.metrics.exists():
             raise UserError(f"{run} does not lie in a run folder, so there is no run to go on with")
+    if "session" not in stored.header:
+        hint = "start a new run from its weights: `ganzoo train MODEL parts.NAME.init=FOLDER`"
+        raise UserError(Problem(f"{run} is a published model, which holds nothing to go on from", hint=hint))
     plain = stored.header["config"]
     if steps is not None:
         if "phases" in plain:

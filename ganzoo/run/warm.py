@@ -15,7 +15,7 @@ from ganzoo.config.spec import Part, Spec
 from ganzoo.errors import Problem, UserError, choices, listed
 from ganzoo.model.adopt import adopt
 from ganzoo.registry import plugins
-from ganzoo.store import checkpoint, weights
+from ganzoo.store import checkpoint, names, published, weights
 
 T = TypeVar("T")
 
@@ -54,9 +54,13 @@ def check(spec: Spec) -> None:
 def _source(part: Part) -> tuple[Path, str]:
     """The file a part starts from, and the part or key in it, if one is named."""
     source, name = part.init or "", ""
-    if not Path(source).exists() and ":" in source:
+    if names.is_named(source):
+        prefix, _, source = source.partition(":")
+        source, _, name = source.partition(":")
+        source = f"{prefix}:{source}"
+    elif not Path(source).exists() and ":" in source:
         source, _, name = source.rpartition(":")
-    return _telling(part, checkpoint.locate, source), name
+    return _telling(part, checkpoint.locate, _telling(part, names.resolve, source, plugins.in_use())), name
 
 
 def _telling(part: Part, action: Callable[..., T], *args: Any) -> T:
@@ -75,12 +79,16 @@ def _failed(part: Part, message: str, hint: str = "") -> UserError:
 
 def _is_foreign(path: Path) -> bool:
     """Whether another program wrote a file: what is called like a checkpoint, or has its keys, is one."""
-    if re.fullmatch(r"step_\d+\.pt(\.old)?", path.name):
+    if re.fullmatch(r"step_\d+\.pt(\.old)?", path.name) or _is_published(path):
         return False
     if path.suffix in (".safetensors", ".npz"):
         return True
     content = weights.read(path)
     return not (isinstance(content, Mapping) and {"format", "header", "state"} <= content.keys())
+
+
+def _is_published(path: Path) -> bool:
+    return path.name == published.WEIGHTS and published.is_one(path.parent)
 
 
 def _ready(part: Part, built: Any) -> Ready:

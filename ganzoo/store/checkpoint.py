@@ -12,6 +12,7 @@ import torch
 
 from ganzoo.config.schema import Keep
 from ganzoo.errors import Problem, UserError, listed
+from ganzoo.store import published
 from ganzoo.store.files import atomic
 from ganzoo.store.folder import RunFolder
 
@@ -54,6 +55,9 @@ def load(path: Path) -> Checkpoint:
     Raises:
         UserError: it is no checkpoint, is damaged, or was written by a newer ganzoo.
     """
+    if path.name == published.WEIGHTS and published.is_one(path.parent):
+        found = published.Published.at(path.parent)
+        return Checkpoint(path, found.header, found.state())
     if not path.is_file():
         raise UserError(f"there is no checkpoint {path}")
     stored: Any = None
@@ -85,7 +89,7 @@ def _unreadable(path: Path, reason: str) -> UserError:
 
 
 def locate(run: str | Path, which: str = "last") -> Path:
-    """The checkpoint file of a run folder (its last, or its best), or the file itself.
+    """The checkpoint file of a run folder (its last, or its best), the weights of a published model, or a file itself.
 
     Raises:
         UserError: there is none.
@@ -95,6 +99,8 @@ def locate(run: str | Path, which: str = "last") -> Path:
         return path
     if not path.is_dir():
         raise UserError(f"there is no run or checkpoint at {run}")
+    if published.is_one(path):
+        return path / published.WEIGHTS
     folder = RunFolder(path)
     if which == "best":
         index = read_index(folder)

@@ -1,5 +1,7 @@
 """CoGAN: two domains whose networks share layers, and which are never shown in pairs."""
 
+from ganzoo_data.credits import CLOTHES
+
 import ganzoo
 
 FIELDS = ["real_a", "label_a", "real_b", "label_b"]
@@ -14,4 +16,4 @@ def register(zoo):
     zoo.metric("agreement", "ganzoo_cogan.agreement:Agreement")
     zoo.op("edges", "ganzoo_cogan.edges:Edges")
     zoo.data("mnist_edges", "ganzoo_cogan.edges:MnistEdges", fields=FIELDS)
-    zoo.data("fashion_edges", "ganzoo_cogan.edges:FashionEdges", fields=FIELDS, bundled=True)
+    zoo.data("fashion_edges", "ganzoo_cogan.edges:FashionEdges", fields=FIELDS, bundled=True, **CLOTHES)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ganzoo
+from ganzoo_data.credits import CLOTHES, EMOJI, PHOTOS
 
 
 def _named(default: tuple[str, ...]) -> Any:
@@ -53,18 +54,28 @@ TWO = {
 @ganzoo.hookimpl
 def register(zoo):
     labelled = ["real", "label"]
-    zoo.data("random", "ganzoo_data.made_up:Random", fields=_named(("real",)))
-    zoo.data("fashion_mnist", "ganzoo_data.idx_sets:FashionMnist", fields=labelled)
-    zoo.data("fashion_mnist_sample", "ganzoo_data.fashion_sample:FashionMnistSample", fields=labelled, bundled=True)
+    zoo.data("random", "ganzoo_data.made_up:Random", fields=_named(("real",)), licence="CC0-1.0")
+    zoo.data("fashion_mnist", "ganzoo_data.idx_sets:FashionMnist", fields=labelled, **CLOTHES)
+    zoo.data(
+        "fashion_mnist_sample",
+        "ganzoo_data.fashion_sample:FashionMnistSample",
+        fields=labelled,
+        bundled=True,
+        **CLOTHES,
+    )
     zoo.data("mnist", "ganzoo_data.idx_sets:Mnist", fields=labelled)
     zoo.data("cifar10", "ganzoo_data.cifar:Cifar10", fields=labelled)
     zoo.data("image_folder", "ganzoo_data.folder:ImageFolder", fields=_folder, reads="folder")
     zoo.data("packed", "ganzoo_data.packed:Packed", fields=_packed, packs="memmap")
     zoo.data("webdataset", "ganzoo_data.shards:Shards", fields=_shards, packs="shards")
-    zoo.data("openmoji", "ganzoo_data.openmoji:OpenMoji", fields=_named(("real", "label")), bundled=True)
+    zoo.data("openmoji", "ganzoo_data.openmoji:OpenMoji", fields=_named(("real", "label")), bundled=True, **EMOJI)
     zoo.data(
-        "openmoji_unpaired", "ganzoo_data.openmoji_unpaired:OpenMojiUnpaired", fields=["real_a", "real_b"], bundled=True
+        "openmoji_unpaired",
+        "ganzoo_data.openmoji_unpaired:OpenMojiUnpaired",
+        fields=["real_a", "real_b"],
+        bundled=True,
+        **EMOJI,
     )
     for name, target in TWO.items():
         zoo.data(name, target, fields=["real_a", "real_b"])
-    zoo.data("photos", "ganzoo_data.photos:Photos", fields=["real"], bundled=True)
+    zoo.data("photos", "ganzoo_data.photos:Photos", fields=["real"], bundled=True, **PHOTOS)

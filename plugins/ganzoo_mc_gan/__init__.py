@@ -1,5 +1,7 @@
 """MC-GAN: an object of which a caption speaks, drawn onto a given background, with its mask."""
 
+from ganzoo_data.credits import SCENES
+
 import ganzoo
 
 
@@ -14,4 +16,5 @@ def register(zoo):
         "ganzoo_mc_gan.scenes:OpenMojiOnPhotos",
         fields=["real", "mask", "base", "text"],
         bundled=True,
+        **SCENES,
     )

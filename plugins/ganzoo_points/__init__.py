@@ -6,4 +6,4 @@ import ganzoo
 @ganzoo.hookimpl
 def register(zoo):
     for name, attribute in {"circle": "Circle", "ring": "Ring", "grid": "Grid", "swiss_roll": "SwissRoll"}.items():
-        zoo.data(name, f"ganzoo_points.points:{attribute}", fields=["real"], bundled=True)
+        zoo.data(name, f"ganzoo_points.points:{attribute}", fields=["real"], bundled=True, licence="CC0-1.0")

@@ -1,5 +1,7 @@
 """R3GAN: residual networks without norms, of grouped convolutions, and images stacked into many modes."""
 
+from ganzoo_data.credits import CLOTHES
+
 import ganzoo
 
 
@@ -7,5 +9,5 @@ import ganzoo
 def register(zoo):
     zoo.generator("r3gan", "ganzoo_r3gan.networks:Generator")
     zoo.discriminator("r3gan", "ganzoo_r3gan.networks:Discriminator")
-    zoo.data("stacked_fashion", "ganzoo_r3gan.stacked:StackedFashion", fields=["real"], bundled=True)
+    zoo.data("stacked_fashion", "ganzoo_r3gan.stacked:StackedFashion", fields=["real"], bundled=True, **CLOTHES)
     zoo.metric("stacked_modes", "ganzoo_r3gan.stacked:StackedModes")

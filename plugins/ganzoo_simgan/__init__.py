@@ -1,5 +1,7 @@
 """SimGAN: synthetic images refined towards real ones, and clothes drawn by rules to be refined."""
 
+from ganzoo_data.credits import CLOTHES
+
 import ganzoo
 
 
@@ -9,4 +11,4 @@ def register(zoo):
     zoo.discriminator("simgan", "ganzoo_simgan.networks:Discriminator")
     zoo.op("history_half", "ganzoo_simgan.history:HalfHistory")
     fields = ["real_a", "label_a", "real_b", "label_b"]
-    zoo.data("drawn_clothes", "ganzoo_simgan.data:DrawnClothes", fields=fields, bundled=True)
+    zoo.data("drawn_clothes", "ganzoo_simgan.data:DrawnClothes", fields=fields, bundled=True, **CLOTHES)
