@@ -124,7 +124,7 @@ def run(
     todo = {t.folder: t for t in trainings if not t.finished}
     more = ["--quiet", *(["--code", str(Path(code).resolve())] if code else [])]
     problems: dict[Path, Problem] = {}
-    running: set[subprocess.Popen[bytes]] = set()
+    running = _Running()
     free: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     for slot in range(max(jobs, 1)):
         free.put(devices[slot % len(devices)] if devices else None)
@@ -151,10 +151,27 @@ def run(
             list(pool.map(one, todo.values()))
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(running):
-                process.terminate()  # it saves
+            running.end()
             raise
     return problems
+
+
+class _Running:
+    """The processes that train. Once all were told to end, so is one that was only just started."""
+
+    def __init__(self) -> None:
+        self.processes: set[subprocess.Popen[bytes]] = set()
+        self.ended = False
+
+    def add(self, process: subprocess.Popen[bytes]) -> None:
+        self.processes.add(process)
+        if self.ended:
+            process.terminate()
+
+    def end(self) -> None:
+        self.ended = True
+        for process in list(self.processes):
+            process.terminate()  # it saves
 
 
 @contextmanager
@@ -178,7 +195,7 @@ def _polite() -> Iterator[None]:
 def _train(
     training: Training,
     more: list[str],
-    running: set[subprocess.Popen[bytes]],
+    running: _Running,
     device: str | None,
     stop: Callable[[Training], str | None] | None,
 ) -> Problem | None:
@@ -203,7 +220,7 @@ def _train(
             code, seconds = _wait(process)
         else:
             code, seconds, reason = _watch(process, training, stop)
-        running.discard(process)
+        running.processes.discard(process)
     lines = log.read_bytes()[begun:].decode(errors="replace").splitlines()
     said = next((line for line in reversed(lines) if line.startswith("error: ")), "").removeprefix("error: ")
     notes = {"seconds": round(before.get("seconds", 0.0) + seconds, 1), "machine": machine(), "date": f"{date.today()}"}
