@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from ganzoo_ctgan.data import Table
@@ -34,6 +35,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "metric.hole_error": {"in_range": (-1.0, 1.0)},
     "metric.r_precision": {"candidates": 3},
     "metric.circle": {"data": Circle(points=10)},
+    "metric.solids": {"reference": IMAGES},
     "metric.mode_map": {"data": Mixtures(points=10)},
     "schedule.exponential": {"rate": 0.99},
     "schedule.plateau": {"watch": "G.adversarial"},
@@ -76,6 +78,9 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
         for image in (folder / "images").glob("*.png"):
             image.with_suffix(".txt").write_text(f"the drawing {image.stem}\n")
         return {"root": str(folder / "images"), "encoder": "encoder.ngrams"}
+    if name == "data.voxel_folder":
+        np.save(folder / "voxels.npy", np.arange(4 * 4 * 4).reshape(4, 4, 4) % 3)
+        return {"root": str(folder), "size": 4}
     if name == "data.cifar10":
         write_cifar(folder, patch)
         return {"root": str(folder)}

@@ -49,6 +49,35 @@ def spreads(rows: Mapping[str, torch.Tensor], real: torch.Tensor | None) -> Imag
     return _drawn(figure)
 
 
+def volumes(filled: np.ndarray, width: int = 96) -> torch.Tensor:
+    """Solids seen from aside and above, as grey images on white: ``n d h w`` of truth values ``-> n 1 width width``.
+
+    Every filled voxel is a square of the picture, nearer ones over those behind, as bright as the surface faces the
+    light; a surface faces where the smoothed solid falls off.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    c, s, ct, st = (f(np.radians(angle)) for angle in (35, 25) for f in (np.cos, np.sin))
+    view = np.array([[c, -s, 0], [s * ct, c * ct, st], [-s * st, -c * st, ct]])  # across, towards the onlooker, up
+    view = view @ np.array([[0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # of d h w: w across, d away, h down
+    light = view.T @ np.array([-0.42, 0.7, 0.58])
+    sides = np.array(filled.shape[1:])
+    pixels = 0.95 * width / np.linalg.norm(sides)  # to a voxel, so that the whole box fits
+    square = np.arange(int(np.ceil(1.5 * pixels)))
+    made = np.ones((len(filled), width, width), np.float32)
+    for image, solid in zip(made, filled, strict=True):
+        places = np.argwhere(solid)
+        smooth = gaussian_filter(np.pad(solid, 1).astype(np.float32), 1.0)
+        slope = np.stack(np.gradient(smooth), -1)[1:-1, 1:-1, 1:-1][solid]
+        facing = -(slope @ light) / np.maximum(np.linalg.norm(slope, axis=1), 1e-6)
+        across, near, up = view @ (places - (sides - 1) / 2).T
+        order = near.argsort()  # of several values for one pixel, the last is kept
+        left, top = ((width - len(square)) / 2 + pixels * way[order] for way in (across, -up))
+        columns, rows = (start.round().astype(int)[:, None] + square for start in (left, top))
+        image[rows[:, :, None], columns[:, None, :]] = (0.45 + 0.4 * facing[order])[:, None, None]
+    return torch.from_numpy(made)[:, None]
+
+
 def _drawn(figure: Any) -> Image.Image:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -35,8 +35,8 @@ def picture(
     real: torch.Tensor | None = None,
     across: int | None = None,
 ) -> Image.Image | None:
-    """One picture of the values shown: a grid for one image value, a column each for several, a scatter for points,
-    panels of lines for series, means and spreads for other rows of numbers.
+    """One picture of the values shown: a grid for one image value, a column each for several, solids for voxels, a
+    scatter for points, panels of lines for series, means and spreads for other rows of numbers.
 
     Args:
         columns: The values by name, ``n …`` each.
@@ -52,6 +52,9 @@ def picture(
     images = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 4}
     if images:
         return grid(images, image_range(fields), scores, across)
+    solids = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 5}
+    if solids:
+        return grid({k: charts.volumes(_filled(t, fields)) for k, t in solids.items()}, (0.0, 1.0), scores, across)
     rows = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim in (2, 3) and len(t)}
     for shape in dict.fromkeys(t.shape[1:] for t in rows.values()):
         alike = {name: t for name, t in rows.items() if t.shape[1:] == shape}
@@ -106,6 +109,12 @@ def _tiles(images: torch.Tensor, range: tuple[float, float]) -> np.ndarray:
     if channels == 2:
         return np.concatenate([pixels, np.zeros_like(pixels[..., :1])], -1)
     return pixels[..., :3]
+
+
+def _filled(voxels: torch.Tensor, fields: Mapping[str, Field]) -> np.ndarray:
+    """Where voxels, ``n c d h w``, are above the middle of the range of the field that is like them."""
+    low, high = next((f.range for f in fields.values() if f.shape == voxels.shape[1:] and f.range), (0.0, 1.0))
+    return (voxels > (low + high) / 2).any(1).numpy()
 
 
 def scatter(points: Mapping[str, torch.Tensor], real: torch.Tensor | None) -> Image.Image:

@@ -12,6 +12,7 @@ from torch.nn.functional import softplus
 import ganzoo
 from ganzoo.bounds import Fraction, PositiveFloat
 from ganzoo.parallel import draw
+from ganzoo.parallel.distributed import batch_mean
 
 
 class NonSaturating:
@@ -26,6 +27,8 @@ class NonSaturating:
         scale: A factor on D's loss; the 2014 code uses 0.5.
         noise: Two-sided noise on D's labels: each lies up to this far from its own, uniformly, inside (0, 1).
         flip: The chance that D is told the other label of a sample.
+        waits_above: D's loss is 0 for a batch of which it is right about more than this share, real and fake alike;
+            arXiv:1610.07584 section 3.1 has 0.8, of the batch before.
 
     Raises:
         ValueError: `smoothing` is not in [0, 1).
@@ -37,17 +40,25 @@ class NonSaturating:
         scale: PositiveFloat = 1.0,
         noise: Fraction = 0.0,
         flip: Fraction = 0.0,
+        waits_above: Fraction = 1.0,
     ):
         self.smoothing, self.scale, self.noise, self.flip = smoothing, scale, noise, flip
+        self.waits_above = waits_above
 
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from logits of any shape; a scalar."""
+        scale = self.scale * self._plays(real, fake) if self.waits_above < 1 else self.scale
         if self.noise or self.flip:
-            return self.scale * (self._told(real, 1 - self.smoothing) + self._told(fake, 0.0))
+            return scale * (self._told(real, 1 - self.smoothing) + self._told(fake, 0.0))
         positive = softplus(-real)
         if self.smoothing:  # cross-entropy with target t is softplus(-x) + (1 - t) x
             positive = positive + self.smoothing * real
-        return self.scale * (positive.mean() + softplus(fake).mean())
+        return scale * (positive.mean() + softplus(fake).mean())
+
+    def _plays(self, real: Tensor, fake: Tensor) -> Tensor:
+        """1 where D is right about no more than the share it waits above, otherwise 0."""
+        right = sum(batch_mean((x.detach().flatten() > 0).float()).mean() for x in (real, -fake)) / 2
+        return (right <= self.waits_above).to(fake.dtype)
 
     def _told(self, logit: Tensor, label: float) -> Tensor:
         """The cross-entropy with noisy labels: ``softplus(x) - t x`` with a target t of each logit."""

@@ -70,6 +70,24 @@ class MiniLM:
             found[rows] = F.normalize(hidden.sum(1) / mask.sum(1, keepdim=True), dim=1)
         return found
 
+    @torch.no_grad()
+    def words(self, captions: Sequence[str], length: int) -> Tensor:
+        """What the network says of each piece of a word in its caption: ``n`` strings ``-> n length 384``.
+
+        Vectors have length 1; rows of zeros follow the last.
+        """
+        found = torch.zeros(len(captions), length, self.width)
+        for start in range(0, len(captions), CHUNK):
+            pieces = self.tokenizer.encode_batch(list(captions[start : start + CHUNK]))
+            ids = torch.tensor([p.ids for p in pieces])
+            mask = torch.tensor([p.attention_mask for p in pieces], dtype=torch.bool)
+            hidden = F.normalize(self._bert(ids, mask), dim=2)
+            own = mask & torch.tensor([[not special for special in p.special_tokens_mask] for p in pieces])
+            for row, vectors, marked in zip(found[start:], hidden, own, strict=False):
+                kept = vectors[marked][:length]
+                row[: len(kept)] = kept
+        return found
+
     def _bert(self, ids: Tensor, mask: Tensor) -> Tensor:
         """The last layer's outputs, ``n length 384``."""
         w = self.weights
