@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import data, evaluate, inspect, models, profile, project, reproduce, runs, start
+from ganzoo.cli import data, docs, evaluate, inspect, models, profile, project, reproduce, runs, start
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 from ganzoo.parallel import launch
 
@@ -41,6 +41,7 @@ app.command("project")(project.project)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)
 app.command("reproduce")(reproduce.reproduce)
+app.command("docs")(docs.docs)
 app.add_typer(data.app, name="data")
 app.add_typer(start.app, name="new")
 

@@ -26,7 +26,7 @@ LAYERS = (
     ("train",),
     ("evaluation",),
     ("run",),
-    ("reproduction",),
+    ("reproduction", "pages"),
     ("api",),
     ("cli", "testing", "__main__"),
 )
