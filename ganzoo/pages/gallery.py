@@ -46,4 +46,4 @@ def _card(family: str, first: Spec, members: list[Spec], link: str, docs: Path) 
     paper = f" {linked(first.about.paper)}" if first.about.paper else ""
     bundled = [spec.name for spec in members if spec.about.scaled]
     runs = f"\n\n    `ganzoo train {bundled[0]}`" if bundled else ""
-    return f"-   {shown}\n\n    **[{family}]({link})** {title}.{paper}{runs}\n"
+    return f"-   **[{family}]({link})** {title}.{paper}\n\n    {shown}{runs}\n"

@@ -8,7 +8,7 @@ import logging
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
@@ -126,32 +126,39 @@ def _write(file: Path, text: str) -> None:
 
 
 def navigation(listed: Any, pages: list[str]) -> Any:
-    """A navigation in which a pattern stands for the pages that match it and that nothing else names."""
-    named: set[str] = set()
+    """A navigation in which a pattern stands for the pages that match it and that nothing else names.
 
-    def name(item: Any) -> None:
-        for value in item if isinstance(item, list) else item.values() if isinstance(item, dict) else ():
-            name(value)
-        if isinstance(item, str):
-            named.add(item)
+    ``folder/*/*.md`` makes a section of each folder.
+    """
+    named = set(_named(listed))
 
     def filled(item: Any) -> Any:
         if isinstance(item, dict):
             return {key: filled(value) for key, value in item.items()}
         if not isinstance(item, list):
             return item
-        full = []
+        full: list[Any] = []
         for value in item:
-            if isinstance(value, str) and "*" in value:
-                matching = [p for p in pages if fnmatchcase(p, value) and p.count("/") == value.count("/")]
-                full += [page for page in matching if page not in named]
-                named.update(matching)
-            else:
+            if not isinstance(value, str) or "*" not in value:
                 full.append(filled(value))
+                continue
+            found = [p for p in pages if fnmatchcase(p, value) and p.count("/") == value.count("/") and p not in named]
+            if "/*/" in value:
+                folders = groupby(found, lambda page: page.split("/")[-2])
+                full += [{name: sorted(inside, key=lambda p: not p.endswith("/index.md"))} for name, inside in folders]
+            else:
+                full += found
         return full
 
-    name(listed)
     return filled(listed)
+
+
+def _named(item: Any) -> Iterator[str]:
+    """The pages that a navigation names."""
+    if isinstance(item, str):
+        yield item
+    for value in item if isinstance(item, list) else item.values() if isinstance(item, dict) else ():
+        yield from _named(value)
 
 
 def _built(config_file: Path, pages: Path, out: Path) -> int:
