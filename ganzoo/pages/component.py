@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from ganzoo.config.typecheck import describe
 from ganzoo.model.calls import bound
-from ganzoo.model.factory import EMPTY, Argument, arguments
+from ganzoo.model.factory import EMPTY, ENGINE_FACTS, Argument, arguments
 from ganzoo.pages import docstring
 from ganzoo.pages.uses import Use, node
 from ganzoo.registry import Entry, Registry
@@ -38,6 +38,8 @@ _NAMES = {
 _CALLED = ("attach", "after_step", "dry", "forward", "state_dict", "load_state_dict")
 _LONG = 12  # more models than this are folded away
 _FACT = "Read from the model if not given."
+_GIVEN = "Given by ganzoo when the model is built."
+_SEARCH = "---\nsearch:\n  boost: 4\n---\n"  # a page comes before texts that mention its component
 
 
 def page(entry: Entry, registry: Registry, use: Use, links: Mapping[str, str]) -> str:
@@ -54,7 +56,7 @@ def page(entry: Entry, registry: Registry, use: Use, links: Mapping[str, str]) -
     """
     factory = entry.load()
     doc = docstring.read(factory)
-    found = [f"# {entry.id}", "", _crossed(doc.summary, registry), ""]
+    found = [_SEARCH, f"# {entry.id}", "", _crossed(doc.summary, registry), ""]
     for kind, text in doc.body:
         found += [rf"\[{text}\]" if kind == "tex" else _crossed(text, registry), ""]
     found += [f"**{name}:** {_crossed(said, registry)}\n" for name, said in doc.origin.items()]
@@ -71,7 +73,9 @@ def page(entry: Entry, registry: Registry, use: Use, links: Mapping[str, str]) -
 def index(kind: str, entries: Iterable[Entry], summaries: Mapping[str, str]) -> str:
     """The page of a kind: its components, a line each, to lie at ``components/KIND/index.md``."""
     rows = [f"| [`{entry.id}`]({entry.name}.md) | {summaries[entry.id]} |" for entry in entries]
-    return "\n".join([f"# {kind}", "", KINDS.get(kind, ""), "", "| component | what it is |", "| --- | --- |", *rows, ""])
+    return "\n".join(
+        [f"# {kind}", "", KINDS.get(kind, ""), "", "| component | what it is |", "| --- | --- |", *rows, ""]
+    )
 
 
 def whole(registry: Registry) -> str:
@@ -84,10 +88,12 @@ def whole(registry: Registry) -> str:
     ]
     text = (
         f"Every word that may stand after `use:`: {len(entries)} components. Their pages are made from their code: "
-        "signature, docstring, source, and the models that use them. Type a name into the search field above, or choose "
-        "a kind. `ganzoo show NAME` prints the same in a terminal."
+        "signature, docstring, source, and the models that use them. Type a name into the search field above, or "
+        "choose a kind. `ganzoo show NAME` prints the same in a terminal."
     )
-    return "\n".join(["# Components", "", text, "", "| kind | how many | what it is |", "| --- | ---: | --- |", *rows, ""])
+    return "\n".join(
+        ["# Components", "", text, "", "| kind | how many | what it is |", "| --- | ---: | --- |", *rows, ""]
+    )
 
 
 def summary(entry: Entry) -> str:
@@ -150,13 +156,14 @@ def _arguments(known: Mapping[str, Argument], said: Mapping[str, str], registry:
         return ["## Arguments", "", "None.", ""]
     rows = ["| name | type | default | meaning |", "| --- | --- | --- | --- |"]
     for name, argument in known.items():
-        kind = "" if argument.annotation is EMPTY else describe(argument.annotation)
+        given = name in ENGINE_FACTS
+        kind = "" if given or argument.annotation is EMPTY else describe(argument.annotation)
         default = "" if argument.is_fact else "required"
         if argument.default is not EMPTY:
             default = _code(_default(argument.default))
         meaning = _crossed(" ".join(said.get(name, "").split()), registry)
         if argument.is_fact:
-            meaning = f"{meaning} {_FACT}".strip()
+            meaning = _GIVEN if given else f"{meaning} {_FACT}".strip()
         rows.append(f"| `{name}` | {_cell(kind)} | {default} | {meaning} |")
     return ["## Arguments", "", *rows, ""]
 
@@ -168,7 +175,7 @@ def _default(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return repr(list(value))
-    return value if isinstance(value, str) else repr(value)
+    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _code(text: str) -> str:
@@ -256,9 +263,19 @@ def _source(entry: Entry, factory: Any) -> list[str]:
     module = getattr(factory, "__module__", "") or ""
     if module.split(".")[0] == "torch":
         name = f"{module}.{getattr(factory, '__qualname__', entry.name)}"
-        return ["## Source", "", f"`{name}`, documented by PyTorch; registered by the plugin `{entry.plugin.name}`.", ""]
+        return [
+            "## Source",
+            "",
+            f"`{name}`, documented by PyTorch; registered by the plugin `{entry.plugin.name}`.",
+            "",
+        ]
     source = entry.source()
-    lines = ["## Source { data-search-exclude }", "", f"`{place(source.file)}`, line {source.line}; {entry.plugin}.", ""]
+    lines = [
+        "## Source { data-search-exclude }",
+        "",
+        f"`{place(source.file)}`, line {source.line}; {entry.plugin}.",
+        "",
+    ]
     try:
         code = textwrap.dedent(inspect.getsource(factory)).rstrip()
     except (OSError, TypeError):

@@ -25,7 +25,24 @@ _GREEK = {"mu", "sigma", "epsilon", "gamma", "eta", "pi", "Phi", "psi", "lambda"
 _KNOWN = _FUNCTIONS | _OPERATORS | _GREEK | {"E", "sum", "sqrt", "grad"}
 _PROSE = {
     *("of", "over", "for", "at", "with", "where", "and", "or", "then", "to", "as", "from", "by", "on", "the", "is"),
-    *("each", "so", "but", "given", "minus", "in", "all", "one", "no", "not", "are", "both", "has", "its", "same", "here"),
+    *(
+        "each",
+        "so",
+        "but",
+        "given",
+        "minus",
+        "in",
+        "all",
+        "one",
+        "no",
+        "not",
+        "are",
+        "both",
+        "has",
+        "its",
+        "same",
+        "here",
+    ),
 }
 _OP = {
     **{"*": r"\cdot", "||": r"\|", "<-": r"\leftarrow", "->": r"\to", "<=": r"\le", ">=": r"\ge", "!=": r"\ne"},
@@ -118,7 +135,12 @@ def _is_word(tokens: list[Token], at: int) -> bool:
     if token.kind != "word" or attached:
         return False
     if token.text in _KNOWN:  # the mean of something, unless it is a mean in a sentence
-        return following is not None and following.kind == "word" and following.text not in _KNOWN and following.text[1:] != ""
+        return (
+            following is not None
+            and following.kind == "word"
+            and following.text not in _KNOWN
+            and following.text[1:] != ""
+        )
     return True
 
 
@@ -178,7 +200,9 @@ def _one(token: Token, following: Token | None) -> str:
         return rf"\mathtt{{{name}}}"
     if token.kind == "sub":
         inner = text[1:].strip("{}").replace("!=", r"\ne ")
-        return rf"_{{\mathrm{{{inner}}}}}" if re.fullmatch(r"[A-Za-z]{2,}", inner) and len(inner) > 2 else f"_{{{inner}}}"
+        return (
+            rf"_{{\mathrm{{{inner}}}}}" if re.fullmatch(r"[A-Za-z]{2,}", inner) and len(inner) > 2 else f"_{{{inner}}}"
+        )
     if token.kind == "sup":
         inner = text[1:].strip("{}")
         return f"^{{{inner}}}"

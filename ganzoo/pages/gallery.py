@@ -9,11 +9,16 @@ from pathlib import Path
 from ganzoo.config.spec import Spec
 from ganzoo.pages.docstring import linked, markdown
 
-_TOP = """# Gallery
+_TOP = """---
+search:
+  exclude: true
+---
 
-Every paper that comes with ganzoo. Pictures are samples of its model on bundled data, or of its networks on drawings and
-photographs that they never saw; where a model has not been trained here, its equations stand in their place. A picture
-leads to the card that explains the model, or to its entry in [the zoo](zoo.md), where numbers are.
+# Gallery
+
+Every paper that comes with ganzoo. A picture shows what the paper's model made of bundled data. Where there is no picture,
+the model's equations stand in its place. Each leads to the card that explains the model, or to its entry in
+[the zoo](zoo.md), where numbers are.
 """
 _MOST = 6  # equations in the place of a picture
 
@@ -44,6 +49,6 @@ def _card(family: str, first: Spec, members: list[Spec], link: str, docs: Path) 
         shown = "\n    ".join(["```text", *lines[:_MOST], *more, "```"])
     title = markdown(first.about.title or next((spec.about.title for spec in members if spec.about.title), family))
     paper = f" {linked(first.about.paper)}" if first.about.paper else ""
-    bundled = [spec.name for spec in members if spec.about.scaled]
-    runs = f"\n\n    `ganzoo train {bundled[0]}`" if bundled else ""
+    bundled = sorted((spec for spec in members if spec.about.scaled), key=lambda spec: len(spec.parts))
+    runs = f"\n\n    `ganzoo train {bundled[0].name}`" if bundled else ""
     return f"-   **[{family}]({link})** {title}.{paper}\n\n    {shown}{runs}\n"

@@ -14,11 +14,11 @@ from ganzoo.pages.docstring import markdown
 
 _TOP = """# Every key of a model file
 
-Made from the schema by which a model file is read: what is not on this page is refused, with the line and the key that is
-meant. [Reading and writing a model](configs.md) explains them with examples; the arguments of a component stand on
+Made from the schema by which a model file is read. What is not on this page is refused, with its line and the key that
+is meant. [Reading and writing a model](configs.md) explains them with examples; the arguments of a component stand on
 [its own page](components/index.md).
 """
-_WHERE = {
+WHERE = {
     "train": schema.Train,
     "train.keep": schema.Keep,
     "players.NAME": schema.PlayerSettings,
@@ -47,7 +47,7 @@ def page(explained: str) -> str:
     """
     meanings = _meanings(explained)
     found = [_TOP, "## Top level", "", *_top(meanings), "", "## parts.NAME", "", *_part(meanings), ""]
-    for path, cls in _WHERE.items():
+    for path, cls in WHERE.items():
         doc = inspect.getdoc(cls) or ""
         own = "" if doc.startswith(f"{cls.__name__}(") else markdown(doc)  # what a dataclass says by itself
         texts = [text for text in (own, _SHORT.get(path, "")) if text]
@@ -58,7 +58,7 @@ def page(explained: str) -> str:
 def _top(meanings: dict[str, str]) -> list[str]:
     rows = ["| key | holds |", "| --- | --- |"]
     for key in schema.TOP:
-        below = [path for path in _WHERE if path.split(".")[0] == key]
+        below = [path for path in WHERE if path.split(".")[0] == key]
         link = ", ".join(f"[{path}](#{_anchor(path)})" for path in (["parts.NAME"] if key == "parts" else below))
         rows.append(f"| `{key}` | {' '.join(x for x in (_KEYS.get(key, meanings.get(key, '')), link) if x)} |")
     return rows
@@ -96,7 +96,11 @@ def _part(meanings: dict[str, str]) -> list[str]:
         said = "The component: `kind.name`, or `distribution:kind.name`." if key == "use" else meanings.get(key, "")
         written = "required" if key == "use" else _shown(default) if key in defaults else "null"
         rows.append(f"| `{key}` | {written} | {said} |")
-    return [*rows, "", "Every other key is an argument of the component. `NAME: kind.name` is short for `NAME: {use: kind.name}`."]
+    return [
+        *rows,
+        "",
+        "Every other key is an argument of the component. `NAME: kind.name` is short for `NAME: {use: kind.name}`.",
+    ]
 
 
 def _table(cls: type, path: str, meanings: dict[str, str]) -> list[str]:

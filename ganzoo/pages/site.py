@@ -1,4 +1,4 @@
-"""The documents as a site: those of a checkout, and pages made from what is registered, built by Material for MkDocs."""
+"""The documents of a checkout as a site, with pages made from what is registered, built by Material for MkDocs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def build(root: Path, out: Path, registry: Registry) -> int:
         pages = Path(made)
         collect(root, pages)
         generate(pages, registry, specs(registry))
-        return _built(root / _CONFIG, pages, out.resolve())
+        return run(root / _CONFIG, pages, out.resolve())
 
 
 def collect(root: Path, pages: Path) -> None:
@@ -86,7 +86,9 @@ def components(folder: Path, registry: Registry, found: Mapping[str, Spec], link
     _write(folder / "index.md", component.whole(registry))
     for kind, group in groupby(registry, lambda entry: entry.kind):
         entries = list(group)
-        _write(folder / kind / "index.md", component.index(kind, entries, {e.id: component.summary(e) for e in entries}))
+        _write(
+            folder / kind / "index.md", component.index(kind, entries, {e.id: component.summary(e) for e in entries})
+        )
         for entry in entries:
             text = component.page(entry, registry, used.get(entry.id, Use()), links)
             _write(folder / kind / f"{entry.name}.md", text)
@@ -110,7 +112,9 @@ def notebook(content: Mapping[str, Any]) -> str:
 def _links(docs: Path, found: Mapping[str, Spec]) -> dict[str, str]:
     """Where each family of models has its place, relative to the documents: its card, or its entry in the zoo."""
     zoo = docs / "zoo.md"
-    headings = set(re.findall(r"^## (\S+)$", zoo.read_text(encoding="utf-8"), flags=re.MULTILINE)) if zoo.exists() else ()
+    headings = (
+        set(re.findall(r"^## (\S+)$", zoo.read_text(encoding="utf-8"), flags=re.MULTILINE)) if zoo.exists() else ()
+    )
     links = {}
     for family in dict.fromkeys(name.split("/")[0] for name in found):
         if (docs / "cards" / f"{family}.md").exists():
@@ -161,7 +165,7 @@ def _named(item: Any) -> Iterator[str]:
         yield from _named(value)
 
 
-def _built(config_file: Path, pages: Path, out: Path) -> int:
+def run(config_file: Path, pages: Path, out: Path) -> int:
     from mkdocs.commands.build import build as build_site
     from mkdocs.config import load_config
     from mkdocs.exceptions import MkDocsException

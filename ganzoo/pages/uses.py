@@ -28,13 +28,13 @@ class Use:
 
 
 def spec(name: str, registry: Registry) -> Spec:
-    """A model; where it needs files, with a root that does not exist."""
+    """A model; where it needs files, with a root for the reader to fill in."""
     try:
         return config.load(name, {}, registry)
     except UserError as error:
         if [problem.path for problem in error.problems] != ["data.root"]:
             raise
-        return config.load(name, {"data.root": "nowhere"}, registry)
+        return config.load(name, {"data.root": "FOLDER"}, registry)
 
 
 def specs(registry: Registry) -> dict[str, Spec]:
