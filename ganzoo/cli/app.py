@@ -16,6 +16,7 @@ import typer
 
 from ganzoo.cli import (
     data,
+    docs,
     evaluate,
     export,
     inspect,
@@ -62,6 +63,7 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("sweep")(sweep.sweep)
 app.command("publish")(publish.publish)
 app.command("push")(publish.push)
+app.command("docs")(docs.docs)
 app.add_typer(data.app, name="data")
 app.add_typer(start.app, name="new")
 

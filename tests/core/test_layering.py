@@ -27,7 +27,7 @@ LAYERS = (
     ("evaluation",),
     ("report",),
     ("run",),
-    ("reproduction",),
+    ("reproduction", "pages"),
     ("api",),
     ("sweep",),
     ("cli", "testing", "__main__"),

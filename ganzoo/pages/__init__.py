@@ -1,0 +1,1 @@
+"""Pages made from what is registered: every component, the gallery, the settings of a model file, the whole site."""
