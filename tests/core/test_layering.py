@@ -28,6 +28,7 @@ LAYERS = (
     ("run",),
     ("reproduction",),
     ("api",),
+    ("demo",),
     ("cli", "testing", "__main__"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
