@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from ganzoo.cli import data, evaluate, inspect, models, profile, project, reproduce, runs, start
+from ganzoo.cli import data, demo, evaluate, inspect, models, profile, project, reproduce, runs, start
 from ganzoo.errors import EvaluationError, GanzooError, Lost, Problem, UserError
 from ganzoo.parallel import launch
 
@@ -37,6 +37,7 @@ app.command("train")(runs.train)
 app.command("resume")(runs.resume)
 app.command("sample")(runs.sample)
 app.command("compute")(runs.compute)
+app.command("demo")(demo.demo)
 app.command("project")(project.project)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,13 +41,15 @@ class Settings:
         given: What each control was set to, by its name: a name of a class, a caption, an image, numbers. What is
             None or missing is drawn, or taken from the data that was held out.
         masks: Painted images, white where the image of that name is missing.
+        ways: As which named value an image is given, where there are several.
         held: The first row of what is taken from the data that was held out.
     """
 
     seed: int = 0
     n: int = 16
     given: dict[str, Any] = field(default_factory=dict)
-    masks: dict[str, Image.Image] = field(default_factory=dict)
+    masks: dict[str, Image.Image | None] = field(default_factory=dict)
+    ways: dict[str, str] = field(default_factory=dict)
     held: int = 0
 
 
@@ -130,7 +132,7 @@ class Desk(Offer):
             EvaluationError: a network cannot compute it, such as from an image that is too small.
         """
         self._known(value)
-        controls = self.controls(value)
+        controls = [self.way(control, settings.ways.get(control.name)) for control in self.controls(value)]
         image = next((control for control in controls if control.kind == "image"), None)
         with COMPUTING:
             given, changes, n, across = self._inputs(value, controls, settings)
@@ -143,7 +145,9 @@ class Desk(Offer):
         if not self.is_image(value) or (len(columns) == 1 and len(tensors[value]) > 1):
             shown = self.run.spec.show
             is_shown = value in [v.name for v in self.run.spec.shown]
-            drawn = picture({value: tensors[value]}, self.run.fields, across=across or (shown.across if is_shown else None))
+            drawn = picture(
+                {value: tensors[value]}, self.run.fields, across=across or (shown.across if is_shown else None)
+            )
             if drawn is None:
                 raise UserError(f"{value} is no picture: it has the shape {tuple(tensors[value].shape)}")
             return Answer(drawn, columns=(value,))
@@ -176,6 +180,12 @@ class Desk(Offer):
         """The controls of a value that were read before."""
         return self._controls.get(value) or Offer.controls(self, value)
 
+    def way(self, control: Control, name: str | None) -> Control:
+        """The control of an image that is given as another of the values which it may be."""
+        if name not in control.others:
+            return control
+        return replace(control, name=name, shape=self.shapes[name])
+
     def _known(self, value: str) -> None:
         if value not in self.run.spec.flow:
             raise UserError(f"{self.title} has no value '{value}'")
@@ -194,7 +204,9 @@ class Desk(Offer):
     def _plain(self, images: torch.Tensor) -> list[Image.Image]:
         """Images as they are; of more channels than a file has, the first three."""
         channels = images.shape[1]
-        return inputs.plain(images if channels in MODES else images[:, : 3 if channels > 3 else 1], image_range(self.run.fields))
+        return inputs.plain(
+            images if channels in MODES else images[:, : 3 if channels > 3 else 1], image_range(self.run.fields)
+        )
 
     def _inputs(
         self, value: str, controls: Sequence[Control], settings: Settings
@@ -222,7 +234,7 @@ class Desk(Offer):
             elif control.kind == "number":
                 self._change(control, float(item), value, changes)
             else:
-                given |= self._image(control, item, settings)
+                given |= self._image(control, item, settings.masks.get(control.name))
         self._fill(value, given, n, settings)
         return given, changes, n, across
 
@@ -246,7 +258,7 @@ class Desk(Offer):
         for path in self.run.sampling_arguments(control.name, self.needs(value)):
             changes[path] = None if control.high == TRUNCATION and item >= TRUNCATION else item
 
-    def _image(self, control: Control, item: Image.Image, settings: Settings) -> dict[str, torch.Tensor]:
+    def _image(self, control: Control, item: Image.Image, mask: Image.Image | None) -> dict[str, torch.Tensor]:
         """An uploaded image, and its mask, as the network takes them."""
         shape = control.shape
         known = Field("image", shape, image_range(self.run.fields))
@@ -264,9 +276,9 @@ class Desk(Offer):
         except (ValueError, KeyError, OSError) as error:
             raise UserError(f"the image cannot be read: {error}") from None
         if not control.keeps_size and final.size != size:
-            final = ImageOps.fit(final, size, Image.Resampling.LANCZOS)
+            whole = final.width % size[0] == final.height % size[1] == 0  # of enlarged pixels their mean is exact
+            final = ImageOps.fit(final, size, Image.Resampling.BOX if whole else Image.Resampling.LANCZOS)
         found = {control.name: inputs.rows(final, known)}
-        mask = settings.masks.get(control.name)
         if control.mask is not None and mask is not None:
             fitted = ImageOps.fit(mask.convert("L"), final.size, Image.Resampling.BILINEAR)
             hard = fitted.point(lambda level: 255 if level > 127 else 0)

@@ -12,6 +12,7 @@ import ganzoo
 from ganzoo.demo.desk import DRAWN, EACH, Desk, Settings, gif, strip
 from ganzoo.errors import UserError
 from ganzoo.registry import plugins
+from ganzoo.run.pictures import picture
 from ganzoo.run.start import train
 from tests.zoo import written
 
@@ -34,7 +35,7 @@ parts:
   Kind: {use: prior.categorical, num_classes: 4}
   Style: {use: prior.uniform, size: 2}
   C: op.one_hot
-  G: {use: generator.mlp, hidden: [16], out_channels: 1, out_size: [8, 8]}
+  G: {use: generator.mlp, hidden: [16]}
   D: {use: discriminator.mlp, hidden: [16]}
   adv: adversarial.hinge
 flow:
@@ -178,8 +179,6 @@ def test_values_in_the_menu_are_those_that_make_a_picture(noise, larger, holes) 
 
 def test_a_seed_gives_what_sample_gives(noise) -> None:
     answer = noise.answer("fake", Settings(seed=3, n=4))
-    from ganzoo.run.pictures import picture
-
     expected = picture({"fake": noise.run.sample(4, seed=3)}, noise.run.fields)
     assert same(answer.picture, expected)
     assert not same(answer.picture, noise.answer("fake", Settings(seed=4, n=4)).picture)
@@ -188,10 +187,7 @@ def test_a_seed_gives_what_sample_gives(noise) -> None:
 def test_each_control_changes_the_picture_it_should(noise) -> None:
     plain = noise.answer("fake", Settings(n=4)).picture
     for name, item in {"label": "newt", "kind": "2", "style": [1.0, -1.0], "truncation": 0.2}.items():
-        changed = noise.answer("fake", Settings(n=4, given={name: item})).picture
-        assert not same(plain, changed), name
-        assert same(changed, noise.answer("fake", Settings(n=4, given={name: item, "label": item}
-            if name == "label" else {name: item})).picture)
+        assert not same(plain, noise.answer("fake", Settings(n=4, given={name: item})).picture), name
     assert same(plain, noise.answer("fake", Settings(n=4, given={"label": DRAWN, "truncation": 3.0})).picture)
 
 
@@ -200,16 +196,14 @@ def test_a_code_that_is_set_is_what_the_network_gets(noise) -> None:
     kind = torch.eye(4)[torch.full((4,), 3)]
     style = torch.tensor([[0.5, -0.5]]).repeat(4, 1)
     expected = noise.run.compute("fake", n=4, seed=1, label="dog", kind=kind, style=style)
-    from ganzoo.run.pictures import picture
-
     assert same(noise.answer("fake", settings).picture, picture({"fake": expected}, noise.run.fields))
 
 
 def test_rows_of_classes(noise) -> None:
-    rows = noise.answer("fake", Settings(given={"label": EACH}))
-    single = noise.answer("fake", Settings(n=24, given={"label": "cat"}))
-    assert rows.picture.height * 8 == rows.picture.width * 3 or rows.picture.width > rows.picture.height
-    assert not same(rows.picture, single.picture)
+    rows = noise.answer("fake", Settings(seed=2, given={"label": EACH})).picture
+    labels = torch.arange(3).repeat_interleave(8)
+    expected = noise.run.compute("fake", n=24, seed=2, label=labels)
+    assert same(rows, picture({"fake": expected}, noise.run.fields, across=8))
     with pytest.raises(UserError, match="only one of kind and label can have a row for each"):
         noise.answer("fake", Settings(given={"label": EACH, "kind": EACH}))
 
@@ -217,12 +211,11 @@ def test_rows_of_classes(noise) -> None:
 def test_a_walk_goes_from_the_sample_of_one_seed_to_that_of_another(noise) -> None:
     given = {"label": "cat", "kind": "1"}
     frames = noise.walk("fake", Settings(seed=1, given=given), to=2, frames=9)
-    ends = [noise.answer("fake", Settings(seed=s, n=2, given=given)) for s in (1, 2)]
     kind = torch.eye(4)[[1, 1]]
     for frame, seed in ((frames[0], 1), (frames[-1], 2)):
         end = noise.run.compute("fake", n=2, seed=seed, label="cat", kind=kind)
         assert same(frame, noise._plain(end)[0])
-    assert len({frame.tobytes() for frame in frames}) == 9 and len(ends) == 2
+    assert len({frame.tobytes() for frame in frames}) == 9
     assert strip(frames).size == (8 * 64 + 7 * 2, 64)
     assert gif(frames)[:6] == b"GIF89a"
 
@@ -267,7 +260,7 @@ def test_what_is_painted_is_the_hole_and_nothing_else_changes(holes) -> None:
 
 def test_bad_uploads_and_names_get_a_message(paired, noise) -> None:
     with pytest.raises(UserError, match="1x9, which is no picture"):
-        paired.answer("fake", Settings(given={"line": photo(1, 9)}))
+        paired.answer("fake", Settings(given={"line": Image.new("RGB", (1, 9))}))
     with pytest.raises(UserError, match="its pixels are floats"):
         paired.answer("fake", Settings(given={"line": Image.new("F", (8, 8))}))
     with pytest.raises(UserError, match="there is no class 'horse'"):
