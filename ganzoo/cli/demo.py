@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -36,9 +37,10 @@ def demo(
         from ganzoo.demo import page
     except ImportError as error:
         raise UserError(Problem(f"the demo needs Gradio: {error}", hint='pip install "ganzoo[demo]"')) from error
-    page.serve([Desk(run, title(name, run)) for name, run in zip(runs, opened, strict=True)], port, share, browser)
+    page.serve([Desk(run, title) for run, title in zip(opened, titles(opened), strict=True)], port, share, browser)
 
 
-def title(name: str, run: object) -> str:
-    """A run beside others: by what it was opened, and what it is."""
-    return f"{name} ({run.name}, step {run.step:,})"  # type: ignore[attr-defined]
+def titles(runs: Sequence[Any]) -> list[str]:
+    """What runs are called beside each other: model and step, with the folder where that is not enough."""
+    names = [f"{run.name}, step {run.step:,}" for run in runs]
+    return [n if names.count(n) == 1 else f"{n}, {run.path}" for n, run in zip(names, runs, strict=True)]

@@ -143,11 +143,9 @@ class Desk(Offer):
         tensors = {name: first(item) for name, item in found.items()}
         columns = self._columns(tensors, [*([before] if before else []), *names[:-1], value])
         if not self.is_image(value) or (len(columns) == 1 and len(tensors[value]) > 1):
-            shown = self.run.spec.show
-            is_shown = value in [v.name for v in self.run.spec.shown]
-            drawn = picture(
-                {value: tensors[value]}, self.run.fields, across=across or (shown.across if is_shown else None)
-            )
+            show = self.run.spec.show
+            across = across or (show.across if value in [v.name for v in self.run.spec.shown] else None)
+            drawn = picture({value: tensors[value]}, self.run.fields, across=across)
             if drawn is None:
                 raise UserError(f"{value} is no picture: it has the shape {tuple(tensors[value].shape)}")
             return Answer(drawn, columns=(value,))
@@ -204,9 +202,9 @@ class Desk(Offer):
     def _plain(self, images: torch.Tensor) -> list[Image.Image]:
         """Images as they are; of more channels than a file has, the first three."""
         channels = images.shape[1]
-        return inputs.plain(
-            images if channels in MODES else images[:, : 3 if channels > 3 else 1], image_range(self.run.fields)
-        )
+        if channels not in MODES:
+            images = images[:, : 3 if channels > 3 else 1]
+        return inputs.plain(images, image_range(self.run.fields))
 
     def _inputs(
         self, value: str, controls: Sequence[Control], settings: Settings

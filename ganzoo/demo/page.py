@@ -22,6 +22,7 @@ from ganzoo.errors import GanzooError
 
 SAMPLE = "what each of them samples"
 EDITOR = 320  # pixels of the longer side of an image that is drawn on
+PICTURE = 560  # and of a picture of small images, at least half of it
 MOST = 64
 UNREADABLE = "this is no image that can be read: give a PNG, JPEG, WebP, BMP, TIFF or GIF file"
 
@@ -71,7 +72,8 @@ class Shown:
         except GanzooError as error:
             return [f"**error:** {html.escape(str(error))}", None, None, None]
         pair = (answer.before, answer.after) if answer.before is not None else None
-        return [" → ".join(answer.columns), answer.picture, pair, answer.after]
+        words = " | ".join(answer.columns) if len(answer.columns) > 1 else ""
+        return [words, _larger(answer.picture, PICTURE), pair, answer.after]
 
     def film(self, settings: Settings, to: int) -> str:
         """A walk to another seed, as a strip and as an animation."""
@@ -95,7 +97,7 @@ def page(desks: Sequence[Desk]) -> gr.Blocks:
     choices = [SAMPLE, *names] if len(samples) > 1 else names
     with gr.Blocks(analytics_enabled=False, title="ganzoo demo", delete_cache=(3600, 3600)) as blocks:
         gr.Markdown("## " + html.escape(" | ".join(desk.title for desk in desks)))
-        chosen = gr.Dropdown(choices, value=choices[0], label="value", interactive=len(choices) > 1, elem_id="value")
+        chosen = gr.Dropdown(choices, value=choices[0], label="value", visible=len(choices) > 1, elem_id="value")
 
         @gr.render(inputs=[chosen])
         def bench(name: str) -> None:
@@ -127,12 +129,12 @@ def _bench(shown: list[Shown]) -> None:
     walks = [one for one in shown if one.desk.draws(one.value)]
     with gr.Row():
         with gr.Column(scale=1, min_width=340):
-            seed = gr.Number(0, label="seed", precision=0, minimum=0, elem_id="seed")
-            n = gr.Slider(1, MOST, value=16, step=1, label="samples", visible=not has_image)
+            seed = gr.Number(0, label="seed", precision=0, minimum=0, interactive=True, elem_id="seed")
+            n = gr.Slider(1, MOST, value=16, step=1, label="samples", interactive=True, visible=not has_image)
             settings = [_setting(desk, control, control.name == classes) for desk, control in controls.values()]
             make = gr.Button("Make", variant="primary", elem_id="make")
             if walks:
-                to = gr.Number(1, label="walk to seed", precision=0, minimum=0, elem_id="to")
+                to = gr.Number(1, label="walk to seed", precision=0, minimum=0, interactive=True, elem_id="to")
                 walk = gr.Button("Walk", elem_id="walk")
         inputs = [seed, n, *(c for setting in settings for c in setting.components)]
 
@@ -195,11 +197,15 @@ def _setting(desk: Desk, control: Control, in_rows: bool) -> Setting:
 
     if control.kind in ("label", "choice"):
         start = EACH if in_rows else DRAWN
-        box = gr.Dropdown([EACH, DRAWN, *control.choices], value=start, label=name, elem_id=f"set-{name}")
+        box = gr.Dropdown(
+            [EACH, DRAWN, *control.choices], value=start, label=name, interactive=True, elem_id=f"set-{name}"
+        )
         return Setting([box], [start], give, [box.input])
     if control.kind == "number":
         most = f" ({TRUNCATION:g}: none)" if control.high == TRUNCATION else ""
-        line = gr.Slider(control.low, control.high, value=control.start, step=0.05, label=f"{name}{most}")
+        line = gr.Slider(
+            control.low, control.high, value=control.start, step=0.05, label=f"{name}{most}", interactive=True
+        )
         return Setting([line], [control.start], give, [line.release])
     if control.kind == "code":
         return _code_sliders(control)
@@ -208,9 +214,11 @@ def _setting(desk: Desk, control: Control, in_rows: bool) -> Setting:
 
 def _code_sliders(control: Control) -> Setting:
     """A slider for every number of a code, and whether they hold; moving one says that they do."""
-    held = gr.Checkbox(False, label=f"set {control.name}, for all samples", elem_id=f"hold-{control.name}")
+    held = gr.Checkbox(
+        False, label=f"set {control.name}, for all samples", interactive=True, elem_id=f"hold-{control.name}"
+    )
     lines = [
-        gr.Slider(control.low, control.high, value=0.0, step=0.05, label=f"{control.name} {i + 1}")
+        gr.Slider(control.low, control.high, value=0.0, step=0.05, label=f"{control.name} {i + 1}", interactive=True)
         for i in range(control.size)
     ]
     for line in lines:
@@ -226,9 +234,9 @@ def _caption(desk: Desk, control: Control, give: Callable[[Settings, list[Any]],
     """A box for a caption, with those of the data that was held out to choose from."""
     captions = desk.captions()
     start = captions[0] if captions else ""
-    box = gr.Textbox(start, label=control.name, lines=2, elem_id=f"set-{control.name}")
+    box = gr.Textbox(start, label=control.name, lines=2, interactive=True, elem_id=f"set-{control.name}")
     if captions:
-        examples = gr.Radio(captions, label="captions that were held out", elem_id="captions")
+        examples = gr.Radio(captions, label="captions that were held out", interactive=True, elem_id="captions")
         examples.input(lambda text: text, examples, box, api_visibility="private")
     return Setting([box], [start], give, [box.submit, box.change])
 
@@ -239,7 +247,15 @@ def _image(desk: Desk, control: Control) -> Setting:
     start = desk.example(control)
     row = gr.State(0)
     if control.keeps_size:
-        box = Upload(start, type="pil", image_mode=None, sources=["upload", "clipboard"], label=name, elem_id="image")
+        box = Upload(
+            start,
+            type="pil",
+            image_mode=None,
+            sources=["upload", "clipboard"],
+            label=name,
+            interactive=True,
+            elem_id="image",
+        )
     else:
         said = f"{name}: upload, then paint what is missing" if control.mask else f"{name}: upload, or draw"
         colour = "#ffffff" if control.mask else "#000000"
@@ -254,9 +270,10 @@ def _image(desk: Desk, control: Control) -> Setting:
             canvas_size=start.size,
             brush=gr.Brush(default_size=max(6, EDITOR // 40), default_color=colour),
             format="png",
+            interactive=True,
             elem_id="image",
         )
-    way = gr.Radio(ways, value=name, label="the image is", visible=len(ways) > 1, elem_id="way")
+    way = gr.Radio(ways, value=name, label="the image is", interactive=True, visible=len(ways) > 1, elem_id="way")
     with gr.Row():
         more = gr.Button("Another that was held out", size="sm", elem_id="more", interactive=desk.held is not None)
         if not control.keeps_size:
@@ -291,9 +308,9 @@ def painted(layers: Sequence[Image.Image]) -> Image.Image | None:
     return found if found is not None and found.getbbox() is not None else None
 
 
-def _larger(image: Image.Image) -> Image.Image:
-    """A small image with its pixels enlarged, so that it can be drawn on."""
-    scale = max(1, EDITOR // max(image.size))
+def _larger(image: Image.Image, side: int = EDITOR) -> Image.Image:
+    """A small image with its pixels enlarged, so that it can be seen and drawn on."""
+    scale = max(1, side // max(image.size))
     return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
 
 
