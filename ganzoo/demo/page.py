@@ -27,22 +27,17 @@ MOST = 64
 UNREADABLE = "this is no image that can be read: give a PNG, JPEG, WebP, BMP, TIFF or GIF file"
 
 
-def _guarded(component: type[Any]) -> type[Any]:
+def _guarded(box: Any) -> None:
     """A component of images that says so when a file is none."""
+    read = box.preprocess
 
-    class Guarded(component):  # type: ignore[misc]
-        is_template = True  # for the browser it is the component itself
+    def preprocess(payload: Any) -> Any:
+        try:
+            return read(payload)
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise gr.Error(UNREADABLE, print_exception=False) from error
 
-        def preprocess(self, payload: Any) -> Any:
-            try:
-                return super().preprocess(payload)
-            except (OSError, ValueError, Image.DecompressionBombError) as error:
-                raise gr.Error(UNREADABLE, print_exception=False) from error
-
-    return Guarded
-
-
-Upload, Editor = _guarded(gr.Image), _guarded(gr.ImageEditor)
+    box.preprocess = preprocess
 
 
 @dataclass
@@ -247,7 +242,7 @@ def _image(desk: Desk, control: Control) -> Setting:
     start = desk.example(control)
     row = gr.State(0)
     if control.keeps_size:
-        box = Upload(
+        box = gr.Image(
             start,
             type="pil",
             image_mode=None,
@@ -260,7 +255,7 @@ def _image(desk: Desk, control: Control) -> Setting:
         said = f"{name}: upload, then paint what is missing" if control.mask else f"{name}: upload, or draw"
         colour = "#ffffff" if control.mask else "#000000"
         start = _larger(start or Image.new("RGB", control.shape[:0:-1], "white"))
-        box = Editor(
+        box = gr.ImageEditor(
             start,
             type="pil",
             sources=["upload", "clipboard"],
@@ -273,6 +268,7 @@ def _image(desk: Desk, control: Control) -> Setting:
             interactive=True,
             elem_id="image",
         )
+    _guarded(box)
     way = gr.Radio(ways, value=name, label="the image is", interactive=True, visible=len(ways) > 1, elem_id="way")
     with gr.Row():
         more = gr.Button("Another that was held out", size="sm", elem_id="more", interactive=desk.held is not None)

@@ -17,7 +17,7 @@ from ganzoo.demo import page as pages
 from ganzoo.demo.desk import Desk
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-PATIENCE = 40_000  # milliseconds; a busy machine computes slowly
+PATIENCE = 120_000  # milliseconds; a busy machine computes slowly
 
 
 class Visitor:
@@ -75,6 +75,7 @@ class Visitor:
     def draw(self, name: str, points: Sequence[tuple[float, float]]) -> None:
         """A stroke through points, as shares of the width and height of what is drawn on."""
         canvas = self.page.locator(f"#{name} canvas").first
+        canvas.wait_for(state="visible")  # it is made some time after the page
         canvas.scroll_into_view_if_needed()
         box = canvas.bounding_box()
         assert box is not None
@@ -82,7 +83,7 @@ class Visitor:
         self.page.mouse.move(*places[0])
         self.page.mouse.down()
         for place in places[1:]:
-            self.page.mouse.move(*place, steps=8)
+            self.page.mouse.move(*place, steps=2)
         self.page.mouse.up()
 
     def text(self, name: str) -> str:
