@@ -16,6 +16,7 @@ import typer
 
 from ganzoo.cli import (
     data,
+    demo,
     docs,
     evaluate,
     export,
@@ -55,6 +56,7 @@ app.command("sample")(runs.sample)
 app.command("compute")(runs.compute)
 app.command("export")(export.export)
 app.command("convert")(export.convert)
+app.command("demo")(demo.demo)
 app.command("project")(project.project)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(evaluate.compare)

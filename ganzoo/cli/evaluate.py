@@ -61,7 +61,10 @@ def evaluate(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders or published models", autocompletion=completion.runs)],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="run folders or published models", autocompletion=completion.runs),
+    ],
     metrics: Metrics = None,
     best: Annotated[bool, typer.Option("--best", help="Each at its best checkpoint instead of its last.")] = False,
     across: Annotated[

@@ -83,7 +83,12 @@ def image(path: Path, field: Field, resize: bool = False) -> torch.Tensor:
         raise UserError(f"{path} cannot be read as an image: {error}") from None
     if resize:
         final = final.resize((field.shape[2], field.shape[1]), Image.Resampling.LANCZOS)
-    pixels = np.array(final, dtype=np.uint8).reshape(1, final.height, final.width, channels)
+    return rows(final, field)
+
+
+def rows(image: Image.Image, field: Field) -> torch.Tensor:
+    """An image that has the field's channels already, in its range, ``1 C H W``."""
+    pixels = np.array(image, dtype=np.uint8).reshape(1, image.height, image.width, field.shape[0])
     return to_field(torch.from_numpy(pixels), field)
 
 
@@ -126,7 +131,7 @@ def write(
         if out.suffix.lower() not in IMAGES:
             raise UserError(f"{out}: write an image ({', '.join(IMAGES)}), .npy, .pt, .csv, or into a folder")
         alone = tensor.ndim == 4 and len(tensor) == 1 and tensor.shape[1] in (1, 3, 4)
-        shown = _plain(tensor, range)[0] if alone else picture({"value": tensor}, fields, across=across)
+        shown = plain(tensor, range)[0] if alone else picture({"value": tensor}, fields, across=across)
         if shown is None:
             raise UserError(f"a value of shape {tuple(tensor.shape)} is no picture; write .npy or .csv")
         with atomic(out) as file:
@@ -137,14 +142,14 @@ def write(
     written = []
     if len(names) != len(tensor):  # several images for each row, as in a traversal
         names = [f"{i:05d}" for i, _ in enumerate(tensor)]
-    for name, shown in zip(names, _plain(tensor, range), strict=True):
+    for name, shown in zip(names, plain(tensor, range), strict=True):
         with atomic(out / f"{name}.png") as file:
             shown.save(file, format="PNG")
         written.append(out / f"{name}.png")
     return written
 
 
-def _plain(images: torch.Tensor, range: tuple[float, float]) -> list[Image.Image]:
-    """Images as they are, pixel by pixel."""
+def plain(images: torch.Tensor, range: tuple[float, float]) -> list[Image.Image]:
+    """Images ``n C H W`` as they are, pixel by pixel."""
     rows = to_uint8(images, range).numpy()
     return [Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels) for pixels in rows]

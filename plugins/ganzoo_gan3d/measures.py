@@ -50,7 +50,9 @@ class SolidShapes:
             return nowhere(*self.better, protocol=self.protocol())
         real, label = self.rows()
         filled = self.filled(fake.cpu())
-        best, nearest = (torch.cat(parts) for parts in zip(*(overlaps(f, real) for f in filled.split(CHUNK)), strict=True))
+        best, nearest = (
+            torch.cat(parts) for parts in zip(*(overlaps(f, real) for f in filled.split(CHUNK)), strict=True)
+        )
         counts = torch.bincount(label[nearest], minlength=len(self.names)).double()
         wanted = torch.bincount(label, minlength=len(self.names)).double() / len(label)
         missing = missing_classes(counts, wanted, torch.zeros_like(wanted))

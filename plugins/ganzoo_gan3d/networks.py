@@ -47,7 +47,9 @@ class Generator(nn.Module):
         self.path = halved(size)[::-1]
         grow, norm = GROW[len(size) - 1], NORM[len(size) - 1]
         channels = [width * 2**level for level in range(len(self.path) - 1)][::-1]
-        layers = [nn.Sequential(grow(z_dim, channels[0], tuple(self.path[0]), bias=False), norm(channels[0]), nn.ReLU())]
+        layers = [
+            nn.Sequential(grow(z_dim, channels[0], tuple(self.path[0]), bias=False), norm(channels[0]), nn.ReLU())
+        ]
         for before, after in zip(channels, channels[1:], strict=False):
             layers.append(nn.Sequential(grow(before, after, 4, 2, 1, bias=False), norm(after), nn.ReLU()))
         layers.append(nn.Sequential(grow(channels[-1], out_channels, 4, 2, 1, bias=False), to_range(out_range)))

@@ -29,7 +29,7 @@ LAYERS = (
     ("run",),
     ("reproduction", "pages"),
     ("api",),
-    ("sweep",),
+    ("sweep", "demo"),
     ("cli", "testing", "__main__"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
