@@ -25,8 +25,10 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "infogan/fashion_mnist_sample": ("match_fake", 200, 0.66, 0.02),
     "denoising/fashion_mnist_sample": ("psnr", 50, 20.27, 0.05),
     "discogan/mixtures": ("map.near", 500, 0.902, 0.01),
+    "lapgan/fashion_mnist_sample": ("class_coverage.total_variation", 100, 0.242, 0.03),
     "mgan/ring": ("modes.high_quality", 500, 0.806, 0.01),
     "sgan/fashion_mnist_sample": ("asked", 200, 0.865, 0.02),
+    "srgan/srresnet_photos": ("psnr", 30, 35.22, 0.05),
     "stargan/fashion_mnist_sample": ("asked", 100, 0.69, 0.03),
     "stylegan2/fashion_mnist_sample": ("class_coverage.total_variation", 100, 0.4792, 0.03),
 }

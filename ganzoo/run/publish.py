@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 import ganzoo
 from ganzoo.config.static import Graph
 from ganzoo.errors import Problem, UserError, listed
@@ -21,7 +23,7 @@ from ganzoo.parallel import launch
 from ganzoo.run import card, provenance
 from ganzoo.run.warm import averaged
 from ganzoo.store import checkpoint, hub, published
-from ganzoo.store.files import cannot_write, write_atomic
+from ganzoo.store.files import atomic, cannot_write, write_atomic
 from ganzoo.store.folder import RunFolder
 from ganzoo.store.published import Published
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from ganzoo.run.opened import Run
+
+LARGEST = (640, 640)  # pixels of the card's picture
 
 
 @dataclass
@@ -171,7 +175,9 @@ def write(
             write_atomic(temporary / published.RECORDS, "".join(lines))
         pictures = sorted(RunFolder(run.checkpoint.path.resolve().parent.parent).samples.glob("step_*.png"))
         if pictures:
-            shutil.copyfile(pictures[-1], temporary / published.PICTURE)
+            with Image.open(pictures[-1]) as picture, atomic(temporary / published.PICTURE) as file:
+                picture.thumbnail(LARGEST)
+                picture.save(file, format="PNG", optimize=True)
         if source := provenance.kept_source(run.path):
             shutil.copytree(source.parent, temporary / source.parent.name)
         write_atomic(temporary / published.CARD, card.text(made, run.spec))
