@@ -93,8 +93,7 @@ def onnx_bytes(
         model = made.model_proto
         if model.ByteSize() > LARGEST:
             raise UserError("it is larger than an ONNX file can be, 2 GB; --format torch has no such limit")
-        model = _halved(model) if precision == "fp16" else model
-        model = _quantised(model) if precision == "int8" else model
+        model = smaller(model, precision)
     kept = [port for port in model.graph.input if port.name in inputs]
     del model.graph.input[:]
     model.graph.input.extend(kept)
@@ -143,6 +142,11 @@ def loaded(path: Path, format: str) -> Callable[[Mapping[str, Tensor]], list[Ten
         ]
 
     return compute
+
+
+def smaller(model: Any, precision: str) -> Any:
+    """An ONNX model, which is changed, in 16 or 8 bits."""
+    return _halved(model) if precision == "fp16" else _quantised(model) if precision == "int8" else model
 
 
 def _halved(model: Any) -> Any:
