@@ -73,7 +73,7 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     if name in ("data.mnist", "data.fashion_mnist", "data.mnist_edges", "data.mnist_few"):
         write_set(folder)
         return {"root": str(folder)}
-    if name == "data.captions":
+    if name in ("data.captions", "data.word_captions"):
         fill(folder / "images", {".": 4})
         for image in (folder / "images").glob("*.png"):
             image.with_suffix(".txt").write_text(f"the drawing {image.stem}\n")
