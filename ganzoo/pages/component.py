@@ -216,7 +216,7 @@ def _signatures(made: Any, name: str) -> list[tuple[str, str]]:
 def _parameters(method: Any) -> str:
     written = []
     for parameter in bound(method).parameters.values():
-        star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        star = "*" * ((parameter.kind == parameter.VAR_POSITIONAL) + 2 * (parameter.kind == parameter.VAR_KEYWORD))
         default = "" if parameter.default is EMPTY else f"={_default(parameter.default)}"
         written.append(f"{star}{parameter.name}{default}")
     return ", ".join(written)

@@ -16,8 +16,8 @@ search:
 
 # Gallery
 
-Every paper that comes with ganzoo. A picture shows what the paper's model made of bundled data. Where there is no picture,
-the model's equations stand in its place. Each leads to the card that explains the model, or to its entry in
+Every paper that comes with ganzoo. A picture shows what the paper's model made of bundled data. Where there is no
+picture, the model's equations stand in its place. Each leads to the card that explains the model, or to its entry in
 [the zoo](zoo.md), where numbers are.
 """
 _MOST = 6  # equations in the place of a picture
