@@ -223,7 +223,7 @@ def _parameters(method: Any) -> str:
 
 
 def _line(method: Any) -> str:
-    return docstring.markdown((inspect.getdoc(method) or "").split("\n\n")[0].replace("\n", " "))
+    return docstring.markdown(inspect.cleandoc(method.__doc__ or "").split("\n\n")[0].replace("\n", " "))
 
 
 def _calls(entry: Entry, factory: Any) -> list[str]:
@@ -249,8 +249,15 @@ def _models(models: list[str], links: Mapping[str, str]) -> list[str]:
         return []
     listed = ", ".join(_linked(model, links) for model in models)
     if len(models) <= _LONG:
-        return ["## Models that use it", "", listed, ""]
-    return ["## Models that use it", "", f'??? note "{len(models)} models"', "", f"    {listed}", ""]
+        return ["## Models that use it { data-search-exclude }", "", listed, ""]
+    return [
+        "## Models that use it { data-search-exclude }",
+        "",
+        f'??? note "{len(models)} models"',
+        "",
+        f"    {listed}",
+        "",
+    ]
 
 
 def _linked(model: str, links: Mapping[str, str]) -> str:
