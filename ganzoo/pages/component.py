@@ -32,9 +32,7 @@ KINDS = {
     "metric": "What samples are measured by.",
     "phases": "Makers of long ladders of phases.",
 }
-_NAMES = {
-    **{"generator": "G", "discriminator": "D", "encoder": "E", "extractor": "E", "prior": "Z", "adversarial": "adv"},
-}
+_NAMES = {"generator": "G", "discriminator": "D", "encoder": "E", "extractor": "E", "prior": "Z", "adversarial": "adv"}
 _CALLED = ("attach", "after_step", "dry", "forward", "state_dict", "load_state_dict")
 _LONG = 12  # more models than this are folded away
 _FACT = "Read from the model if not given."
@@ -164,7 +162,7 @@ def _arguments(known: Mapping[str, Argument], said: Mapping[str, str], registry:
         meaning = _crossed(" ".join(said.get(name, "").split()), registry)
         if argument.is_fact:
             meaning = _GIVEN if given else f"{meaning} {_FACT}".strip()
-        rows.append(f"| `{name}` | {_cell(kind)} | {default} | {meaning} |")
+        rows.append(f"| `{name}` | {docstring.markdown(kind)} | {default} | {meaning} |")
     return ["## Arguments", "", *rows, ""]
 
 
@@ -180,10 +178,6 @@ def _default(value: Any) -> str:
 
 def _code(text: str) -> str:
     return f"`{text}`".replace("|", r"\|") if text else ""
-
-
-def _cell(text: str) -> str:
-    return docstring.markdown(text)
 
 
 def _made(factory: Any) -> Any:
