@@ -29,7 +29,9 @@ def yaml_models(path: Path) -> list[str]:
     return [text for text in found if "players:" in text and "data:" in text]
 
 
-@pytest.mark.parametrize("path", [README, CONFIGS], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [README, CONFIGS, ROOT / "docs/concepts.md", ROOT / "docs/zh.md"], ids=lambda p: p.name
+)
 def test_models_in_the_documents_check(path: Path, tmp_path: Path) -> None:
     models = yaml_models(path)
     assert models

@@ -32,9 +32,7 @@ KINDS = {
     "metric": "What samples are measured by.",
     "phases": "Makers of long ladders of phases.",
 }
-_NAMES = {
-    **{"generator": "G", "discriminator": "D", "encoder": "E", "extractor": "E", "prior": "Z", "adversarial": "adv"},
-}
+_NAMES = {"generator": "G", "discriminator": "D", "encoder": "E", "extractor": "E", "prior": "Z", "adversarial": "adv"}
 _CALLED = ("attach", "after_step", "dry", "forward", "state_dict", "load_state_dict")
 _LONG = 12  # more models than this are folded away
 _FACT = "Read from the model if not given."
@@ -164,7 +162,7 @@ def _arguments(known: Mapping[str, Argument], said: Mapping[str, str], registry:
         meaning = _crossed(" ".join(said.get(name, "").split()), registry)
         if argument.is_fact:
             meaning = _GIVEN if given else f"{meaning} {_FACT}".strip()
-        rows.append(f"| `{name}` | {_cell(kind)} | {default} | {meaning} |")
+        rows.append(f"| `{name}` | {docstring.markdown(kind)} | {default} | {meaning} |")
     return ["## Arguments", "", *rows, ""]
 
 
@@ -180,10 +178,6 @@ def _default(value: Any) -> str:
 
 def _code(text: str) -> str:
     return f"`{text}`".replace("|", r"\|") if text else ""
-
-
-def _cell(text: str) -> str:
-    return docstring.markdown(text)
 
 
 def _made(factory: Any) -> Any:
@@ -216,14 +210,14 @@ def _signatures(made: Any, name: str) -> list[tuple[str, str]]:
 def _parameters(method: Any) -> str:
     written = []
     for parameter in bound(method).parameters.values():
-        star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        star = "*" * ((parameter.kind == parameter.VAR_POSITIONAL) + 2 * (parameter.kind == parameter.VAR_KEYWORD))
         default = "" if parameter.default is EMPTY else f"={_default(parameter.default)}"
         written.append(f"{star}{parameter.name}{default}")
     return ", ".join(written)
 
 
 def _line(method: Any) -> str:
-    return docstring.markdown((inspect.getdoc(method) or "").split("\n\n")[0].replace("\n", " "))
+    return docstring.markdown(inspect.cleandoc(method.__doc__ or "").split("\n\n")[0].replace("\n", " "))
 
 
 def _calls(entry: Entry, factory: Any) -> list[str]:
@@ -249,8 +243,15 @@ def _models(models: list[str], links: Mapping[str, str]) -> list[str]:
         return []
     listed = ", ".join(_linked(model, links) for model in models)
     if len(models) <= _LONG:
-        return ["## Models that use it", "", listed, ""]
-    return ["## Models that use it", "", f'??? note "{len(models)} models"', "", f"    {listed}", ""]
+        return ["## Models that use it { data-search-exclude }", "", listed, ""]
+    return [
+        "## Models that use it { data-search-exclude }",
+        "",
+        f'??? note "{len(models)} models"',
+        "",
+        f"    {listed}",
+        "",
+    ]
 
 
 def _linked(model: str, links: Mapping[str, str]) -> str:

@@ -182,7 +182,7 @@ def _row(text: str) -> str | None:
 
 
 def _joined(tokens: list[Token]) -> str:
-    return _spaced([_one(token, following) for token, following in pairwise([*tokens, None])])  # type: ignore[list-item, arg-type]
+    return _spaced([_one(token, following) for token, following in pairwise([*tokens, None])])  # type: ignore[arg-type]
 
 
 def _spaced(pieces: list[str]) -> str:

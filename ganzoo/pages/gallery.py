@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ganzoo.config.spec import Spec
 from ganzoo.pages.docstring import linked, markdown
+from ganzoo.reproduction.zoo import first_of
 
 _TOP = """---
 search:
@@ -16,8 +17,8 @@ search:
 
 # Gallery
 
-Every paper that comes with ganzoo. A picture shows what the paper's model made of bundled data. Where there is no picture,
-the model's equations stand in its place. Each leads to the card that explains the model, or to its entry in
+Every paper that comes with ganzoo. A picture shows what the paper's model made of bundled data. Where there is no
+picture, the model's equations stand in its place. Each leads to the card that explains the model, or to its entry in
 [the zoo](zoo.md), where numbers are.
 """
 _MOST = 6  # equations in the place of a picture
@@ -35,7 +36,7 @@ def page(found: Iterable[Spec], links: Mapping[str, str], docs: Path) -> str:
     for family, members in groupby(sorted(found, key=lambda spec: spec.name), lambda spec: spec.name.split("/")[0]):
         if family in links:
             several = list(members)
-            first = next((spec for spec in several if spec.name == f"{family}/{family}"), several[0])
+            first = first_of(family, several)
             cards.append(_card(family, first, several, links[family], docs))
     return "\n".join([_TOP, '<div class="grid cards gallery" markdown>', "", *cards, "</div>", ""])
 

@@ -9,12 +9,11 @@ from typing import Any
 
 import yaml
 
-from ganzoo import config
 from ganzoo.config import compose
 from ganzoo.config.expression import called
 from ganzoo.config.spec import Component, Part, Spec
-from ganzoo.errors import UserError
 from ganzoo.registry import Registry
+from ganzoo.reproduction.zoo import spec
 
 
 @dataclass
@@ -25,16 +24,6 @@ class Use:
     model: str = ""
     yaml: str = ""
     equation: str = ""
-
-
-def spec(name: str, registry: Registry) -> Spec:
-    """A model; where it needs files, with a root for the reader to fill in."""
-    try:
-        return config.load(name, {}, registry)
-    except UserError as error:
-        if [problem.path for problem in error.problems] != ["data.root"]:
-            raise
-        return config.load(name, {"data.root": "FOLDER"}, registry)
 
 
 def specs(registry: Registry) -> dict[str, Spec]:

@@ -33,7 +33,7 @@ def page(folder: Path, registry: Registry, claims: Iterable[Claim], found: Found
         found: What was measured.
         changed: Claims whose model has other settings by now.
     """
-    specs = [_spec(name, registry) for name in compose.models(registry)]
+    specs = [spec(name, registry) for name in compose.models(registry)]
     families = [(name, list(members)) for name, members in groupby(specs, lambda spec: spec.name.split("/")[0])]
     families = [(name, members) for name, members in families if any(spec.about.paper for spec in members)]
     claims = list(claims)
@@ -41,7 +41,7 @@ def page(folder: Path, registry: Registry, claims: Iterable[Claim], found: Found
     index = [["model", "paper", "on bundled data", "measured here"]]
     sections = []
     for name, members in families:
-        first = _first(name, members)
+        first = first_of(name, members)
         bundled = ", ".join(f"`{spec.name}`" for spec in members if spec.about.scaled)
         seen = any(measured[c.name] and found.get(c.name) for c in claims if c.said.model.split("/")[0] == name)
         index.append([f"[`{name}`](#{name})", _paper(first), bundled, "yes" if seen else ""])
@@ -49,17 +49,17 @@ def page(folder: Path, registry: Registry, claims: Iterable[Claim], found: Found
     return "\n".join([_TOP, *lines_of(index), "", *sections])
 
 
-def _spec(name: str, registry: Registry) -> Spec:
-    """A model; where it needs files, with a root that does not exist."""
+def spec(name: str, registry: Registry) -> Spec:
+    """A model; where it needs files, with a root for the reader to fill in."""
     try:
         return config.load(name, {}, registry)
     except UserError as error:
         if [problem.path for problem in error.problems] != ["data.root"]:
             raise
-        return config.load(name, {"data.root": "nowhere"}, registry)
+        return config.load(name, {"data.root": "FOLDER"}, registry)
 
 
-def _first(name: str, members: Sequence[Spec]) -> Spec:
+def first_of(name: str, members: Sequence[Spec]) -> Spec:
     """The paper's own settings, which are named like the family."""
     return next((spec for spec in members if spec.name == f"{name}/{name}"), members[0])
 
@@ -88,7 +88,7 @@ def _section(
     found: Found,
     measured: dict[str, list[list[str]]],
 ) -> str:
-    first = _first(name, members)
+    first = first_of(name, members)
     about = first.about
     card = [f"[card](cards/{name}.md)"] if (folder / "cards" / f"{name}.md").exists() else []
     code = [f"code: {about.code}"] if about.code else []

@@ -11,8 +11,9 @@ import yaml
 from ganzoo import api
 from ganzoo.config import schema
 from ganzoo.model.factory import arguments
-from ganzoo.pages import component, docstring, settings, site, uses
+from ganzoo.pages import component, docstring, settings, site
 from ganzoo.registry import KINDS, Registry
+from ganzoo.reproduction import zoo
 
 ROOT = Path(__file__).parents[2]
 MODELS = ("dcgan/fashion_mnist_sample", "wgan_gp/ring", "cyclegan/cyclegan")
@@ -26,7 +27,7 @@ def registry() -> Registry:
 @pytest.fixture(scope="module")
 def pages(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("components")
-    found = {name: uses.spec(name, registry) for name in MODELS}
+    found = {name: zoo.spec(name, registry) for name in MODELS}
     site.components(folder, registry, found, {"dcgan": "../../zoo.md#dcgan"})
     return folder
 

@@ -9,7 +9,8 @@ import pytest
 
 from ganzoo import api
 from ganzoo.errors import UserError
-from ganzoo.pages import gallery, site, uses
+from ganzoo.pages import gallery, site
+from ganzoo.reproduction import zoo
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +38,7 @@ def test_documents_keep_their_places_and_notebooks_become_pages(tmp_path: Path) 
 
 def test_the_gallery_has_a_picture_or_equations_and_a_link_for_every_paper() -> None:
     registry = api.registry(None)
-    found = [uses.spec(name, registry) for name in ("cyclegan/openmoji", "cyclegan/cyclegan", "wgan_gp/ring")]
+    found = [zoo.spec(name, registry) for name in ("cyclegan/openmoji", "cyclegan/cyclegan", "wgan_gp/ring")]
     page = gallery.page(found, {"cyclegan": "cards/cyclegan.md", "wgan_gp": "zoo.md#wgan_gp"}, ROOT / "docs")
     assert "[![samples of cyclegan](images/cyclegan.png){ loading=lazy }](cards/cyclegan.md)" in page
     assert "`ganzoo train cyclegan/openmoji`" in page
