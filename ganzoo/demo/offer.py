@@ -168,7 +168,7 @@ class Offer:
 
     def _try(self, name: str, given: dict[str, torch.Tensor]) -> torch.Tensor | None:
         try:
-            found = first(self.run.compute(name, seed=0, **given))
+            found = first(self.run.compute(name, n=None, seed=0, **given))
         except (UserError, EvaluationError):
             return None
         return found if isinstance(found, torch.Tensor) else None

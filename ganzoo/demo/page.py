@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageOps
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 import gradio as gr
@@ -23,6 +23,7 @@ from ganzoo.errors import GanzooError
 SAMPLE = "what each of them samples"
 EDITOR = 320  # pixels of the longer side of an image that is drawn on
 PICTURE = 560  # and of a picture of small images, at least half of it
+LARGE = 1024  # and at most
 MOST = 64
 UNREADABLE = "this is no image that can be read: give a PNG, JPEG, WebP, BMP, TIFF or GIF file"
 
@@ -252,17 +253,18 @@ def _image(desk: Desk, control: Control) -> Setting:
             elem_id="image",
         )
     else:
-        said = f"{name}: upload, then paint what is missing" if control.mask else f"{name}: upload, or draw"
+        said = f"{name}: paint what is missing" if control.mask else f"{name}: draw, or upload"
         colour = "#ffffff" if control.mask else "#000000"
-        start = _larger(start or Image.new("RGB", control.shape[:0:-1], "white"))
+        _, height, width = control.shape
+        canvas = _larger(start or Image.new("RGB", (width, height), "white"))
         box = gr.ImageEditor(
-            start,
+            canvas,
             type="pil",
-            sources=["upload", "clipboard"],
+            sources=[],
             label=said,
             layers=False,
             transforms=(),
-            canvas_size=start.size,
+            canvas_size=canvas.size,
             brush=gr.Brush(default_size=max(6, EDITOR // 40), default_color=colour),
             format="png",
             interactive=True,
@@ -272,9 +274,11 @@ def _image(desk: Desk, control: Control) -> Setting:
     way = gr.Radio(ways, value=name, label="the image is", interactive=True, visible=len(ways) > 1, elem_id="way")
     with gr.Row():
         more = gr.Button("Another that was held out", size="sm", elem_id="more", interactive=desk.held is not None)
-        if not control.keeps_size:
+        if not control.keeps_size:  # the editor's own upload is silent about files that are no images
+            upload = gr.UploadButton("Upload", size="sm", elem_id="upload")
+            upload.upload(uploaded, upload, box, api_visibility="private")
             blank = gr.Button("Empty", size="sm", elem_id="blank")
-            white = Image.new("RGB", start.size, "white")
+            white = Image.new("RGB", canvas.size, "white")
             blank.click(lambda: white, None, box, api_visibility="private")
 
     def another(now: int, way: str) -> tuple[int, Any]:
@@ -294,7 +298,18 @@ def _image(desk: Desk, control: Control) -> Setting:
                 drawn = drawn["composite"]
         settings.given[way] = drawn
 
-    return Setting([box, way], [start, name], give, [box.upload] if control.keeps_size else [box.upload, box.apply])
+    return Setting([box, way], [start, name], give, [box.upload] if control.keeps_size else [])
+
+
+def uploaded(path: str) -> Image.Image:
+    """An uploaded file as an image to draw on, of at most :data:`LARGE` pixels a side."""
+    try:
+        with Image.open(path) as opened:
+            image = ImageOps.exif_transpose(opened)
+            image.thumbnail((LARGE, LARGE))
+            return _larger(image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGBA"))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise gr.Error(UNREADABLE, print_exception=False) from error
 
 
 def painted(layers: Sequence[Image.Image]) -> Image.Image | None:

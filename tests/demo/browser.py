@@ -70,7 +70,8 @@ class Visitor:
         box.blur()
 
     def upload(self, name: str, file: Path) -> None:
-        self.page.locator(f"#{name} input[type=file]").first.set_input_files(file)
+        box = self.page.locator(f"#{name} input[type=file], input[type=file]:near(#{name}, 5)").first
+        box.set_input_files(file)
 
     def draw(self, name: str, points: Sequence[tuple[float, float]]) -> None:
         """A stroke through points, as shares of the width and height of what is drawn on."""

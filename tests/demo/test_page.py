@@ -26,10 +26,10 @@ def test_there_is_a_component_for_every_control(noise, paired, larger, holes) ->
     assert (found["label"], found["kind"], found["truncation (3: none)"]) == ("Dropdown", "Dropdown", "Slider")
     assert found["style 1"] == found["style 2"] == "Slider"
     assert "walk to seed" in found
-    assert components(paired, "fake")["line: upload, or draw"] == "ImageEditor"
+    assert components(paired, "fake")["line: draw, or upload"] == "ImageEditor"
     assert "before | fake" in components(paired, "fake") and "walk to seed" not in components(paired, "fake")
     assert components(larger, "sr")["lr"] == "Image"
-    assert "real: upload, then paint what is missing" in components(holes, "filled")
+    assert "real: paint what is missing" in components(holes, "filled")
 
 
 def test_it_is_served_to_this_machine_alone_and_sends_nothing(monkeypatch) -> None:
@@ -50,6 +50,14 @@ def test_only_what_was_painted_is_a_hole() -> None:
     stroke.paste((255, 255, 255, 255), (2, 3, 5, 6))
     assert pages.painted([]) is None and pages.painted([empty]) is None
     assert pages.painted([empty, stroke]).getbbox() == (2, 3, 5, 6)
+
+
+def test_an_upload_is_read_here_or_there_is_a_message(tmp_path) -> None:
+    (tmp_path / "bad.png").write_text("this is no image")
+    with pytest.raises(gradio.Error, match="this is no image that can be read"):
+        pages.uploaded(str(tmp_path / "bad.png"))
+    photo(3000, 1500).save(tmp_path / "good.png")
+    assert pages.uploaded(str(tmp_path / "good.png")).size == (1024, 512)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +103,7 @@ def test_a_drawing_is_translated_and_what_is_no_image_gets_a_message(chromium, p
         drawn = visitor.click("make", "after-0")
         assert not is_blank(drawn) and not same(first, drawn)
         (tmp_path / "bad.png").write_text("this is no image")
-        visitor.upload("image", tmp_path / "bad.png")
+        visitor.upload("upload", tmp_path / "bad.png")
         visitor.page.get_by_text("this is no image that can be read").first.wait_for()
 
 
