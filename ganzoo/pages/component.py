@@ -37,7 +37,7 @@ _CALLED = ("attach", "after_step", "dry", "forward", "state_dict", "load_state_d
 _LONG = 12  # more models than this are folded away
 _FACT = "Read from the model if not given."
 _GIVEN = "Given by ganzoo when the model is built."
-_SEARCH = "---\nsearch:\n  boost: 4\n---\n"  # a page comes before texts that mention its component
+SEARCH = "---\nsearch:\n  boost: 4\n---\n"  # a page comes before texts that mention its component
 
 
 def page(entry: Entry, registry: Registry, use: Use, links: Mapping[str, str]) -> str:
@@ -54,7 +54,7 @@ def page(entry: Entry, registry: Registry, use: Use, links: Mapping[str, str]) -
     """
     factory = entry.load()
     doc = docstring.read(factory)
-    found = [_SEARCH, f"# {entry.id}", "", _crossed(doc.summary, registry), ""]
+    found = [f"# {entry.id}", "", _crossed(doc.summary, registry), ""]
     for kind, text in doc.body:
         found += [rf"\[{text}\]" if kind == "tex" else _crossed(text, registry), ""]
     found += [f"**{name}:** {_crossed(said, registry)}\n" for name, said in doc.origin.items()]

@@ -36,6 +36,54 @@ _SHORT = {
     "players.NAME.ema": "`ema: 0.999` is short for `ema: {decay: 0.999}`.",
     "show": "`show: [fake]` is short for `show: {values: [fake]}`.",
 }
+_SAID = {
+    "train.steps": "how many steps, where no phases say it",
+    "train.batch": "rows of a batch, of all processes together",
+    "train.seed": "what everything random depends on",
+    "train.device": "`auto`, `cpu`, `cuda`, `cuda:1`, …",
+    "train.log_every": "steps from one log to the next",
+    "train.sample_every": "steps from one sample picture to the next",
+    "train.checkpoint_every": "steps from one checkpoint to the next",
+    "train.keep": "which checkpoints stay",
+    "train.keep.last": "how many of the newest",
+    "train.keep.every": "one every so many steps",
+    "train.keep.best": "the best by a term (`G.adversarial`), a metric (`modes.hit`) or an entry of `log:`",
+    "train.keep.mode": "whether less or more is better; if not given, `max` for metrics of which more is better",
+    "players.NAME.schedule": "merged over the model's own",
+    "players.NAME.minimize.NAME.of": "the expression",
+    "players.NAME.minimize.NAME.weight": "a number, or a schedule",
+    "players.NAME.minimize.NAME.every": "computed at every k-th step only, and then multiplied by k",
+    "players.NAME.ema.decay": "how much of the average stays at each step",
+    "players.NAME.ema.start": "the step from which on it averages",
+    "phases.NAME.steps": "how many steps",
+    "phases.NAME.players": "who plays, with keys that are merged over the player's own; all, if none is named",
+    "show.values": "the columns: names or expressions",
+    "show.score": "an expression with a number for each row, written below it",
+    "show.n": "how many rows are drawn",
+    "show.across": "images in a row of a grid",
+    "show.rows": "a label that is the same along each row",
+    "evaluate.every": "steps from one evaluation to the next",
+    "evaluate.n": "how many samples",
+    "evaluate.seed": "what their noise depends on",
+    "evaluate.split": "the rows of the data that they are measured against",
+    "evaluate.against": "another data component to measure against",
+    "evaluate.values": "the metrics: `name: metric(fake, real)`",
+    "stop.watch": "a name that is logged or evaluated",
+    "stop.above": "the run ends when it is above",
+    "stop.below": "the run ends when it is below",
+    "stop.patience": "the run ends after so many values without a better one",
+    "stop.mode": "whether less or more is better",
+    "about.title": "the model in a line",
+    "about.paper": "`arXiv:NNNN.NNNNN`, or an address",
+    "about.code": "the authors' code, or what was followed",
+    "about.reproduces": "the table or figure of the paper",
+    "about.expected": "what the paper reports there",
+    "about.budget": "how long training takes",
+    "about.scaled": "what is smaller than in the paper",
+    "about.differs": "what is not as in the paper",
+    "about.parameters": "the numbers of parameters of parts, which a test holds",
+    "about.small": "overrides with which tests step the model in seconds",
+}
 PART_KEYS = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout")
 
 
@@ -112,7 +160,8 @@ def _table(cls: type, path: str, meanings: dict[str, str]) -> list[str]:
         if missing and field.default_factory is not dataclasses.MISSING:
             made = field.default_factory()
             missing, default = False, dataclasses.asdict(made) if dataclasses.is_dataclass(made) else made  # type: ignore[arg-type]
-        said = meanings.get(f"{path}.{field.name}", "") or (meanings.get(field.name, "") if "players" in path else "")
+        key = f"{path}.{field.name}"
+        said = _SAID.get(key) or meanings.get(key) or (meanings.get(field.name, "") if path == "players.NAME" else "")
         written = "required" if missing else _shown(default)
         kind = "" if hints[field.name] is Any else describe(hints[field.name])
         rows.append(f"| `{field.name}` | {markdown(kind)} | {written} | {said} |")

@@ -89,9 +89,9 @@ def components(folder: Path, registry: Registry, found: Mapping[str, Spec], link
         _write(
             folder / kind / "index.md", component.index(kind, entries, {e.id: component.summary(e) for e in entries})
         )
-        for entry in entries:
-            text = component.page(entry, registry, used.get(entry.id, Use()), links)
-            _write(folder / kind / f"{entry.name}.md", text)
+        for name, same in groupby(entries, lambda entry: entry.name):  # several, if plugins claim one name
+            texts = [component.page(entry, registry, used.get(entry.id, Use()), links) for entry in same]
+            _write(folder / kind / f"{name}.md", component.SEARCH + "\n\n".join(texts))
 
 
 def notebook(content: Mapping[str, Any]) -> str:
