@@ -41,7 +41,9 @@ class VoxelFolder(Arrays):
     def load(self) -> dict[str, np.ndarray]:
         files = sorted(path for path in self.root.rglob("*") if path.suffix in SUFFIXES)
         if not files:
-            raise UserError(f"no voxels under {self.root}; `root:` should be a folder with files {' or '.join(SUFFIXES)}")
+            raise UserError(
+                f"no voxels under {self.root}; `root:` should be a folder with files {' or '.join(SUFFIXES)}"
+            )
         return {"real": np.stack([self._one(path) for path in files])[:, None].astype(np.float32)}
 
     def _one(self, path: Path) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from annotated_types import Ge
 
 from ganzoo.bounds import PositiveInt
-from ganzoo.data.arrays import Arrays, label_field
+from ganzoo.data.arrays import Arrays
 from ganzoo.data.fields import Field
 
 KINDS = ("sphere", "box", "cylinder", "cone")
@@ -40,7 +40,10 @@ class Solids(Arrays):
     def fields(self) -> Mapping[str, Field]:
         shares = (1 / len(KINDS),) * len(KINDS)
         side = self.size
-        return {"real": Field("vector", (1, side, side, side), (0.0, 1.0)), "label": Field("label", (), None, KINDS, shares)}
+        return {
+            "real": Field("vector", (1, side, side, side), (0.0, 1.0)),
+            "label": Field("label", (), None, KINDS, shares),
+        }
 
     def load(self) -> dict[str, np.ndarray]:
         count, test = (self.count, 0) if self.split == "train" else (max(self.count // 4, 1), 1)

@@ -70,7 +70,9 @@ def test_solids_are_whole_and_of_their_kind() -> None:
     assert all(whole(solid[0] > 0) for solid in real)
     sections = [[len(np.unique(solid[0].sum(axes)[1:-1])) for axes in ((1, 2), (0, 2), (0, 1))] for solid in real]
     kinds = np.array([min(counts) for counts in sections])
-    for kind, same in zip(KINDS, (False, True, True, False), strict=True):  # along an axis, boxes and cylinders are even
+    for kind, same in zip(
+        KINDS, (False, True, True, False), strict=True
+    ):  # along an axis, boxes and cylinders are even
         assert (kinds[label == KINDS.index(kind)] <= 2).all() == same, kind
     other = data.held_out()
     assert other is not None and len(other) == 50 and other.held_out() is None
