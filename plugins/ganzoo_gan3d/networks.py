@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 from ganzoo_layers import DiscriminatorOutput, discriminator_output, initialise, to_range
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, PositiveInt
 
-CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-GROW = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+CONV: tuple[Any, ...] = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+GROW: tuple[Any, ...] = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 BASE = 4
 

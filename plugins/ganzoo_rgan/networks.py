@@ -28,8 +28,7 @@ class Lstm(nn.LSTM):
             nn.init.uniform_(weight, -bound, bound)
         for bias in (self.bias_ih_l0, self.bias_hh_l0):
             nn.init.zeros_(bias)
-        with torch.no_grad():
-            self.bias_ih_l0[hidden : 2 * hidden] = 1.0
+        nn.init.ones_(self.bias_ih_l0[hidden : 2 * hidden])
         self.bias_hh_l0.requires_grad_(False)  # one bias is enough
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
