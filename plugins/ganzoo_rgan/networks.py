@@ -21,6 +21,11 @@ class Lstm(nn.LSTM):
     is computed without cuDNN, whose LSTM cannot be differentiated twice, as penalties want.
     """
 
+    weight_ih_l0: nn.Parameter
+    weight_hh_l0: nn.Parameter
+    bias_ih_l0: nn.Parameter
+    bias_hh_l0: nn.Parameter
+
     def __init__(self, features: int, hidden: int):
         super().__init__(features, hidden, batch_first=True)
         bound = math.sqrt(6 / (features + 5 * hidden))
