@@ -57,8 +57,8 @@ class NonSaturating:
 
     def _plays(self, real: Tensor, fake: Tensor) -> Tensor:
         """1 where D is right about no more than the share it waits above, otherwise 0."""
-        right = sum(batch_mean((x.detach().flatten() > 0).float()).mean() for x in (real, -fake)) / 2
-        return (right <= self.waits_above).to(fake.dtype)
+        right = [batch_mean((x.detach().flatten() > 0).float()).mean() for x in (real, -fake)]
+        return ((right[0] + right[1]) / 2 <= self.waits_above).to(fake.dtype)
 
     def _told(self, logit: Tensor, label: float) -> Tensor:
         """The cross-entropy with noisy labels: ``softplus(x) - t x`` with a target t of each logit."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from ganzoo_layers import initialise
-from ganzoo_stackgan_pp.branches import Residual, doubled, doublings, drawn
+from ganzoo_stackgan_pp.branches import Residual, doubled, doublings, drawn, gated
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeInt, PositiveInt
@@ -35,12 +35,12 @@ class Branch(nn.Module):
         in_size: Their height and width.
         text_dim: Width of a word.
         out_channels: Channels of the images.
-        out_size: Height and width of the images: twice those of the maps.
+        out_size: Height and width of the images: those of the maps, doubled any number of times (once in the paper).
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         blocks: Residual blocks.
 
     Raises:
-        ValueError: the images are not of twice the maps' size.
+        ValueError: doubling the maps does not lead to that size.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class Branch(nn.Module):
         blocks: NonNegativeInt = 2,
     ):
         super().__init__()
-        if doublings(in_size, out_size) != 1:
-            (h, w), (height, width) = in_size, out_size
-            raise ValueError(f"maps of {h}x{w} become images of {2 * h}x{2 * w}, not of {height}x{width}")
+        count = doublings(in_size, out_size)
         self.words = nn.Linear(text_dim, in_channels, bias=False)
         self.blocks = nn.Sequential(*(Residual(2 * in_channels) for _ in range(blocks)))
-        self.grow = doubled(2 * in_channels)
+        more = [nn.Sequential(nn.Upsample(scale_factor=2), *gated(in_channels, in_channels)) for _ in range(count - 1)]
+        first = doubled(2 * in_channels) if count else nn.Sequential(*gated(2 * in_channels, in_channels))
+        self.grow = nn.Sequential(*first, *more)
         self.image = drawn(in_channels, out_channels, out_range)
         initialise(self, "orthogonal", 1.0)
         for layer in self.modules():
@@ -73,7 +73,10 @@ class Branch(nn.Module):
 
 
 def attend(x: Tensor, words: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-    """What each place attends to, and how: ``B n h w, B T n, B T k -> B n h w, B T h w``; zeros in `given` are no words."""
+    """What each place attends to, and how: ``B n h w, B T n, B T k -> B n h w, B T h w``.
+
+    Rows of zeros in `given` are no words.
+    """
     height = x.shape[2]
     scores = torch.einsum("bnp,btn->btp", rearrange(x, "b n h w -> b n (h w)"), words)
     absent = (given == 0).all(2, keepdim=True)

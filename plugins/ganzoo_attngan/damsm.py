@@ -81,7 +81,7 @@ class Matching(nn.Module):
 
 
 def matches(regions: Tensor, words: Tensor, there: Tensor, gamma1: float, gamma2: float) -> Tensor:
-    """R of every image and caption: regions ``B R n``, words ``C T n``, and which of those there are, ``C T -> B C``."""
+    """R of every image and caption: regions ``B R n``, words ``C T n``, which of them there are, ``C T -> B C``."""
     similar = torch.einsum("brn,ctn->bctr", regions, words).masked_fill(~there[None, :, :, None], -1e4).softmax(2)
     seen = torch.einsum("bctr,brn->bctn", (gamma1 * similar).softmax(3), regions)
     cosine = (normalize(seen, dim=3) * normalize(words, dim=2)).sum(3)

@@ -21,7 +21,7 @@ from ganzoo.run.captions import encoder as made
 
 
 class WordCaptions(Captions):
-    """`data.captions` with the vectors of each caption's words, `words`, ``length width``; rows of zeros follow the last.
+    """`data.captions` with the vectors of each caption's words, `words`, ``length width``; zeros follow the last.
 
     Vectors are those of `encoder`: what `encoder.minilm` says of each piece of a word in its caption; other encoders
     are asked word by word. Of several captions the first is taken.

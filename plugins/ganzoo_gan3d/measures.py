@@ -21,8 +21,8 @@ CHUNK = 250
 class SolidShapes:
     """Generated voxels beside the nearest real ones: ``solids(fake) -> {whole, overlap, classes, total_variation}``.
 
-    Voxels above the middle of their range are filled. `whole` is the share of samples that are one piece, by voxels that
-    share a face, without cavities. `overlap` is the mean of the largest intersection over union with a real sample.
+    Voxels above the middle of their range are filled. `whole` is the share of samples that are one piece, by voxels
+    that share a face, without cavities. `overlap` is the mean of the largest intersection over union with a real one.
     The class of a sample is that of the real sample nearest by it: `classes` counts those that are not missing, by the
     rule of `metric.class_coverage`, and `total_variation` is 1/2 sum_k |c_k / n - p_k|. The verdict names missing ones.
 

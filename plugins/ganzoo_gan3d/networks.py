@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from typing import Any
 
 from ganzoo_layers import DiscriminatorOutput, discriminator_output, initialise, to_range
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, PositiveInt
 
-CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-GROW = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+CONV: tuple[Any, ...] = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+GROW: tuple[Any, ...] = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 BASE = 4
 
@@ -50,7 +52,7 @@ class Generator(nn.Module):
         layers = [
             nn.Sequential(grow(z_dim, channels[0], tuple(self.path[0]), bias=False), norm(channels[0]), nn.ReLU())
         ]
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in pairwise(channels):
             layers.append(nn.Sequential(grow(before, after, 4, 2, 1, bias=False), norm(after), nn.ReLU()))
         layers.append(nn.Sequential(grow(channels[-1], out_channels, 4, 2, 1, bias=False), to_range(out_range)))
         self.levels = nn.ModuleList(layers)
@@ -92,7 +94,7 @@ class Discriminator(nn.Module):
         conv, norm = CONV[len(size) - 1], NORM[len(size) - 1]
         path = halved(size)
         layers: list[nn.Module] = []
-        for level, (before, _) in enumerate(zip(path, path[1:], strict=False)):
+        for level, before in enumerate(path[:-1]):
             padding = tuple(1 + side % 2 for side in before)  # a side that is odd is halved upwards
             layers.append(conv(channels, width * 2**level, 4, 2, padding, bias=False))
             layers += [norm(width * 2**level)] if level else []

@@ -77,6 +77,6 @@ def solid(kind: str, place: np.ndarray, random: np.random.Generator) -> np.ndarr
     away = np.hypot(*across)
     if kind == "cylinder":
         return (away <= random.uniform(0.18, 0.36)) & (np.abs(along) <= random.uniform(0.26, 0.42))
-    half = random.uniform(0.3, 0.42)
-    left = (half - random.choice([-1, 1]) * along) / (2 * half)  # from 1 at the foot to 0 at the tip
+    tall = random.uniform(0.3, 0.42)
+    left = (tall - random.choice([-1, 1]) * along) / (2 * tall)  # from 1 at the foot to 0 at the tip
     return (left >= 0) & (left <= 1) & (away <= random.uniform(0.28, 0.42) * left)

@@ -17,9 +17,14 @@ class Lstm(nn.LSTM):
 
     i, f, o = sigmoid(W x_t + U h_{t-1} + b),  c_t = f c_{t-1} + i tanh(W x_t + U h_{t-1} + b),  h_t = o tanh(c_t)
 
-    Weights start uniform by the sum of inputs and outputs, as in the authors' code; the forget gate has a bias of 1. It is
-    computed without cuDNN, whose LSTM cannot be differentiated twice, as penalties want.
+    Weights start uniform by the sum of inputs and outputs, as in the authors' code; the forget gate has a bias of 1. It
+    is computed without cuDNN, whose LSTM cannot be differentiated twice, as penalties want.
     """
+
+    weight_ih_l0: nn.Parameter
+    weight_hh_l0: nn.Parameter
+    bias_ih_l0: nn.Parameter
+    bias_hh_l0: nn.Parameter
 
     def __init__(self, features: int, hidden: int):
         super().__init__(features, hidden, batch_first=True)
@@ -28,8 +33,7 @@ class Lstm(nn.LSTM):
             nn.init.uniform_(weight, -bound, bound)
         for bias in (self.bias_ih_l0, self.bias_hh_l0):
             nn.init.zeros_(bias)
-        with torch.no_grad():
-            self.bias_ih_l0[hidden : 2 * hidden] = 1.0
+        nn.init.ones_(self.bias_ih_l0[hidden : 2 * hidden])
         self.bias_hh_l0.requires_grad_(False)  # one bias is enough
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
@@ -78,10 +82,8 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         agree(self.classes > 0, label)
-        if self.each:
-            noise = rearrange(z, "b (t n) -> b t n", t=self.steps)
-        else:
-            noise = repeat(z, "b n -> b t n", t=self.steps)
+        deal = (rearrange, "b (t n) -> b t n") if self.each else (repeat, "b n -> b t n")
+        noise = deal[0](z, deal[1], t=self.steps)
         made = self.range(self.out(self.lstm(_told(noise, label, self.classes))))
         return _shaped(made, self.shape)
 
@@ -89,8 +91,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """An LSTM on a series, with the one-hot label beside every step, and a logit for each: ``B T C -> logit B T``.
 
-    Its `features`, ``B hidden``, are the mean state. An image, ``C H W``, is a series of its H rows, and a vector one of
-    its numbers.
+    Its `features`, ``B hidden``, are the mean state. An image, ``C H W``, is a series of its H rows, and a vector one
+    of its numbers.
 
     Paper: arXiv:1706.02633 section 3 (labels: RCGAN).
 

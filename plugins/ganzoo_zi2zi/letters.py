@@ -39,7 +39,7 @@ class Letters(Arrays):
     Source: ganzoo's own, after https://github.com/kaonashi-tyc/zi2zi.
 
     Args:
-        root: A folder of files ``.ttf`` or ``.otf``; the 22 faces that matplotlib brings with Latin letters if not given.
+        root: A folder of files ``.ttf`` or ``.otf``; by default, 22 faces that matplotlib brings.
         size: Height and width of an image.
         letters: The characters.
         source: The face of `source`, the name of a file without its suffix; the first one if not given.

@@ -46,8 +46,10 @@ def test_each_place_attends_to_the_words_like_it() -> None:
     alone = network(maps, text[:, 0])
     torch.testing.assert_close(alone.image, network(maps, text[:, :1]).image)
     assert (alone.attention == 1).all()
-    with pytest.raises(ValueError, match="maps of 4x4 become images of 8x8, not of 16x16"):
-        Branch(4, (4, 4), 6, 3, (16, 16))
+    with pytest.raises(ValueError, match="4x4 doubled again and again is never 12x12; 8x8 would do"):
+        Branch(4, (4, 4), 6, 3, (12, 12))
+    for side in (4, 16):
+        assert Branch(4, (4, 4), 6, 3, (side, side)).eval()(maps, text).image.shape == (2, 3, side, side)
 
 
 def test_matches_are_the_equations() -> None:

@@ -54,7 +54,7 @@ def test_a_folder_of_fonts(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.arrays["real"][2:], data.arrays["source"][2:])
     with pytest.raises(UserError, match=r"no font 'cmr1' .*cmr10"):
         Letters(tmp_path, source="cmr1").load()
-    with pytest.raises(UserError, match="no fonts under .* that have all of '山'"):
+    with pytest.raises(UserError, match=r"no fonts under .* that have all of '山'"):
         Letters(tmp_path, letters="山").load()
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     with pytest.raises(UserError, match=r"broken.ttf is no font that can be read"):
