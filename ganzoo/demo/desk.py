@@ -278,8 +278,8 @@ class Desk(Offer):
             final = ImageOps.fit(final, size, Image.Resampling.BOX if whole else Image.Resampling.LANCZOS)
         found = {control.name: inputs.rows(final, known)}
         if control.mask is not None and mask is not None:
-            fitted = ImageOps.fit(mask.convert("L"), final.size, Image.Resampling.BILINEAR)
-            hard = fitted.point(lambda level: 255 if level > 127 else 0)
+            fitted = ImageOps.fit(mask.convert("L"), final.size, Image.Resampling.BOX)
+            hard = fitted.point(lambda level: 255 if level > 63 else 0)
             found[control.mask] = inputs.rows(hard, Field("image", (1, *shape[1:]), known.range))
         return found
 
