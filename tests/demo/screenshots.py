@@ -18,7 +18,7 @@ from tests.demo.browser import Visitor, browser, visiting
 
 
 def play(visitor: Visitor, desk: Desk) -> None:
-    """Move what there is to move: a caption, an image that varies, a code, a walk."""
+    """Move what there is to move: a caption, an image, a code, a walk."""
     value = desk.run.spec.sample
     kinds = {control.kind: control for control in reversed(desk.controls(value))}
     if "text" in kinds and desk.captions():
@@ -33,6 +33,9 @@ def play(visitor: Visitor, desk: Desk) -> None:
             before = visitor.source("after-0")
             visitor.upload("image", Path(folder) / "example.png")
             visitor.changed("after-0", before)
+    elif "image" in kinds:
+        visitor.draw("image", [(0.35, 0.4), (0.65, 0.45), (0.6, 0.65)])
+        visitor.click("make", "after-0")
     if "code" in kinds:
         before = visitor.source("picture-0")
         visitor.slide(f"{kinds['code'].name} 1", kinds["code"].high)
