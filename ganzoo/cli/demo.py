@@ -18,7 +18,9 @@ Share = Annotated[bool, typer.Option("--share", help="Let anyone with a link use
 
 
 def demo(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="run folders or checkpoints, shown side by side")],
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="run folders, checkpoints or zoo:NAME, side by side")
+    ],
     port: Port = None,
     browser: Browser = False,
     share: Share = False,

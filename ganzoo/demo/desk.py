@@ -42,7 +42,6 @@ class Settings:
             None or missing is drawn, or taken from the data that was held out.
         masks: Painted images, white where the image of that name is missing.
         ways: As which named value an image is given, where there are several.
-        held: The first row of what is taken from the data that was held out.
     """
 
     seed: int = 0
@@ -50,7 +49,6 @@ class Settings:
     given: dict[str, Any] = field(default_factory=dict)
     masks: dict[str, Image.Image | None] = field(default_factory=dict)
     ways: dict[str, str] = field(default_factory=dict)
-    held: int = 0
 
 
 @dataclass
@@ -169,7 +167,7 @@ class Desk(Offer):
             raise UserError(f"{value} is not made of noise alone, so there is nothing to walk between")
         with COMPUTING:
             chosen = {k: (None if item == EACH else item) for k, item in settings.given.items()}
-            one = Settings(settings.seed, 1, chosen, held=settings.held)
+            one = Settings(settings.seed, 1, chosen)
             given, changes, _, _ = self._inputs(value, self.controls_of(value), one)
             found = self._walk(value, given, changes, (settings.seed, to), frames)
         return self._plain(found)
@@ -217,14 +215,15 @@ class Desk(Offer):
         given: dict[str, torch.Tensor] = {}
         changes: dict[str, Any] = {}
         rows = next((c for c in controls if c.choices and settings.given.get(c.name) == EACH), None)
-        if rows is not None and not images:
-            n, across = ACROSS * len(rows.choices), ACROSS
+        each = 1 if images else ACROSS
+        if rows is not None:
+            n, across = each * len(rows.choices), each
         for control in controls:
             item = settings.given.get(control.name)
             if item is None or item in ("", DRAWN):
                 continue
             if control.kind in ("label", "choice"):
-                given[control.name] = self._choice(control, item, n, rows)
+                given[control.name] = self._choice(control, item, n, rows, each)
             elif control.kind == "text":
                 given[control.name] = self.run.input(control.name, str(item), n)
             elif control.kind == "code":
@@ -232,15 +231,16 @@ class Desk(Offer):
             elif control.kind == "number":
                 self._change(control, float(item), value, changes)
             else:
-                given |= self._image(control, item, settings.masks.get(control.name))
-        self._fill(value, given, n, settings)
+                one = self._image(control, item, settings.masks.get(control.name))
+                given |= {name: image.repeat(n, 1, 1, 1) for name, image in one.items()}
+        self._fill(value, given, n)
         return given, changes, n, across
 
-    def _choice(self, control: Control, item: str, n: int, rows: Control | None) -> torch.Tensor:
+    def _choice(self, control: Control, item: str, n: int, rows: Control | None, each: int) -> torch.Tensor:
         """A class or category as numbers or one-hot vectors, one for all samples or one a row."""
         if item == EACH and control is not rows:
             raise UserError(f"only one of {control.name} and {rows.name if rows else ''} can have a row for each")
-        index = torch.arange(n) // ACROSS % len(control.choices)
+        index = torch.arange(n) // each % len(control.choices)
         if item != EACH:
             if control.kind == "choice" and item not in control.choices:
                 raise UserError(f"{control.name} is {item}, but goes from 0 to {len(control.choices) - 1}")
@@ -278,28 +278,18 @@ class Desk(Offer):
             final = ImageOps.fit(final, size, Image.Resampling.BOX if whole else Image.Resampling.LANCZOS)
         found = {control.name: inputs.rows(final, known)}
         if control.mask is not None and mask is not None:
-            fitted = ImageOps.fit(mask.convert("L"), final.size, Image.Resampling.BILINEAR)
-            hard = fitted.point(lambda level: 255 if level > 127 else 0)
+            fitted = ImageOps.fit(mask.convert("L"), final.size, Image.Resampling.BOX)
+            hard = fitted.point(lambda level: 255 if level > 63 else 0)
             found[control.mask] = inputs.rows(hard, Field("image", (1, *shape[1:]), known.range))
         return found
 
-    def _fill(self, value: str, given: dict[str, torch.Tensor], n: int, settings: Settings) -> None:
+    def _fill(self, value: str, given: dict[str, torch.Tensor], n: int) -> None:
         """What is needed and not given, and cannot be drawn, is taken from the data that was held out."""
-        needed = self._still_needed(value, given)
+        needed = self.needs(value, without=given)
         missing = [name for name in needed if name in self.run.fields and self.run.fields[name].kind != "label"]
         if missing:
-            rows = self.held_rows(settings.held, n)
+            rows = self.held_rows(0, n)
             given |= {name: rows[name] for name in missing if name in rows}
-
-    def _still_needed(self, value: str, given: Mapping[str, Any]) -> set[str]:
-        found: set[str] = set()
-        stack = [value]
-        while stack:
-            name = stack.pop()
-            if name not in found and name not in given:
-                found.add(name)
-                stack.extend(self.graph.direct.get(name, ()))
-        return found
 
     def _of(self, changes: dict[str, Any]) -> Run:
         """The run with other arguments of parts; the last such is kept."""

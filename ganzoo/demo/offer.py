@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -85,13 +86,13 @@ class Offer:
         shape = self.shapes.get(name, ())
         return len(shape) == 3 and shape[0] <= 4 and min(shape[1:]) > 1
 
-    def needs(self, value: str, without: str = "") -> set[str]:
-        """All that a value is computed from, itself included, where `without` need not be computed."""
+    def needs(self, value: str, without: Collection[str] = ()) -> set[str]:
+        """All that a value is computed from, itself included, where what is `without` need not be computed."""
         found: set[str] = set()
         stack = [value]
         while stack:
             name = stack.pop()
-            if name not in found and name != without:
+            if name not in found and name not in without:
                 found.add(name)
                 stack.extend(self.graph.direct.get(name, ()))
         return found
@@ -145,7 +146,7 @@ class Offer:
             and self.is_image(name)
             and field in needed
             and not self.networks(name)
-            and field not in self.needs(value, without=name)
+            and field not in self.needs(value, without=[name])
         )
 
     def _same(self, field: str, name: str) -> bool:

@@ -254,7 +254,9 @@ def _image(desk: Desk, control: Control) -> Setting:
         )
     else:
         said = f"{name}: paint what is missing" if control.mask else f"{name}: draw, or upload"
-        colour = "#ffffff" if control.mask else "#000000"
+        brush = (
+            gr.Brush(EDITOR // 16, default_color="#ffffff") if control.mask else gr.Brush(8, default_color="#000000")
+        )
         _, height, width = control.shape
         canvas = _larger(start or Image.new("RGB", (width, height), "white"))
         box = gr.ImageEditor(
@@ -265,7 +267,7 @@ def _image(desk: Desk, control: Control) -> Setting:
             layers=False,
             transforms=(),
             canvas_size=canvas.size,
-            brush=gr.Brush(default_size=max(6, EDITOR // 40), default_color=colour),
+            brush=brush,
             format="png",
             interactive=True,
             elem_id="image",

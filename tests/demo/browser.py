@@ -70,8 +70,13 @@ class Visitor:
         box.blur()
 
     def upload(self, name: str, file: Path) -> None:
-        box = self.page.locator(f"#{name} input[type=file], input[type=file]:near(#{name}, 5)").first
-        box.set_input_files(file)
+        self.page.locator(f"#{name} input[type=file]").first.set_input_files(file)
+
+    def hand(self, name: str, file: Path) -> None:
+        """A file by a button that asks for one."""
+        with self.page.expect_file_chooser() as chooser:
+            self.page.click(f"#{name}")
+        chooser.value.set_files(file)
 
     def draw(self, name: str, points: Sequence[tuple[float, float]]) -> None:
         """A stroke through points, as shares of the width and height of what is drawn on."""

@@ -129,3 +129,14 @@ def larger(tmp_path_factory) -> Desk:
 @pytest.fixture(scope="session")
 def holes(tmp_path_factory) -> Desk:
     return desk(tmp_path_factory.mktemp("holes"), HOLES)
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory) -> Desk:
+    """A translator that is also given a class."""
+    model = (PAIRED + SHARED).replace(
+        "    real: {kind: image, shape: [3, 8, 8]}",
+        "    real: {kind: image, shape: [3, 8, 8]}\n    label: {kind: label, classes: [cat, dog, newt]}",
+    )
+    model = model.replace("  D: {use", "  C: op.one_hot\n  D: {use").replace("G(a)", "G(join(a, maps(C(label), a)))")
+    return desk(tmp_path_factory.mktemp("labelled"), model)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import ImageStat
 
 import ganzoo
 from ganzoo.cli.demo import titles
@@ -15,13 +18,24 @@ from tests.demo.browser import Visitor, browser, visiting
 
 
 def play(visitor: Visitor, desk: Desk) -> None:
-    """Move what there is to move: a caption, a code, a walk."""
+    """Move what there is to move: a caption, an image, a code, a walk."""
     value = desk.run.spec.sample
     kinds = {control.kind: control for control in reversed(desk.controls(value))}
     if "text" in kinds and desk.captions():
         before = visitor.source("picture-0")
         visitor.page.locator("#captions label").nth(2).click()
         visitor.changed("picture-0", before)
+    if "image" in kinds and kinds["image"].keeps_size:
+        found = [image for row in range(0, 100, 4) if (image := desk.example(kinds["image"], row)) is not None]
+        with TemporaryDirectory() as folder:
+            varied = max(found, key=lambda image: sum(ImageStat.Stat(image).var))
+            varied.save(Path(folder) / "example.png")
+            before = visitor.source("after-0")
+            visitor.upload("image", Path(folder) / "example.png")
+            visitor.changed("after-0", before)
+    elif "image" in kinds:
+        visitor.draw("image", [(0.35, 0.4), (0.65, 0.45), (0.6, 0.65)])
+        visitor.click("make", "after-0")
     if "code" in kinds:
         before = visitor.source("picture-0")
         visitor.slide(f"{kinds['code'].name} 1", kinds["code"].high)

@@ -101,6 +101,14 @@ def test_an_upload_is_translated_and_held_against_the_result(paired) -> None:
     assert not same(answer.after, paired.answer("fake", Settings(given={"line": photo(8, 8).rotate(180)})).after)
 
 
+def test_an_upload_is_translated_to_each_class(labelled) -> None:
+    upload = photo(8, 8)
+    answer = labelled.answer("fake", Settings(given={"line": upload, "label": EACH}))
+    one = labelled.answer("fake", Settings(given={"line": upload, "label": "cat"}))
+    assert same(answer.after, one.after)
+    assert answer.picture.width * answer.picture.height > 2.5 * one.picture.width * one.picture.height
+
+
 def test_without_an_upload_held_out_images_are_used(paired) -> None:
     several = paired.answer("fake", Settings(n=6))
     assert several.columns == ("line", "fake")

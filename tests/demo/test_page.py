@@ -103,7 +103,7 @@ def test_a_drawing_is_translated_and_what_is_no_image_gets_a_message(chromium, p
         drawn = visitor.click("make", "after-0")
         assert not is_blank(drawn) and not same(first, drawn)
         (tmp_path / "bad.png").write_text("this is no image")
-        visitor.upload("upload", tmp_path / "bad.png")
+        visitor.hand("upload", tmp_path / "bad.png")
         visitor.page.get_by_text("this is no image that can be read").first.wait_for()
 
 
