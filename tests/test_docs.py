@@ -43,7 +43,7 @@ def test_models_in_the_documents_check(path: Path, tmp_path: Path) -> None:
 def test_commands_in_the_documents_exist_and_their_models_check() -> None:
     known = {command.name for command in (*app.registered_commands, *app.registered_groups)}
     checked = 0
-    for path in (README, *sorted(DOCS.glob("*.md"))):
+    for path in (README, *sorted({*DOCS.glob("*.md")} - {DOCS / "errors.md"})):  # those are wrong on purpose
         for _, language, text in blocks(path.read_text()):
             for line in text.splitlines() if language == "sh" else ():
                 words = re.findall(r"""(?:[^\s"]|"[^"]*")+""", line.split("  #")[0])

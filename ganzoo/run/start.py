@@ -54,6 +54,8 @@ def train(
     except BaseException:
         with suppress(OSError):  # unless something was written
             folder.path.rmdir()
+            if out is None:
+                folder.path.parent.rmdir()
         raise
 
 
