@@ -188,3 +188,12 @@ def test_images_of_another_size_than_a_discriminator_was_built_for_are_refused(p
     assert judge(torch.zeros(2, 3, 16, 16), torch.zeros(2, 4)).logit.shape == (2,)
     with pytest.raises(ValueError, match="built for images of 16x16, and is given 32x16"):
         judge(torch.zeros(2, 3, 32, 16), torch.zeros(2, 4))
+
+
+def test_only_g_sees_captions_between_captions() -> None:
+    spec = full("gan_cls/int").spec
+    players = next(iter(spec.phases.values())).players
+    assert "middle" in players["G"].terms["interpolation"].text
+    assert not any("middle" in term.text for term in players["D"].terms.values())
+    assert spec.flow["middle"].text == "between(text, mismatch(text))"
+    assert spec.parts["between"].args["weight"] == 0.5
