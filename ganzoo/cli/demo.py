@@ -12,6 +12,9 @@ from ganzoo.cli.options import Code
 from ganzoo.cli.runs import Best, Raw
 from ganzoo.errors import Problem, UserError
 
+Runs = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="run folders, checkpoints or zoo:NAME, shown side by side")
+]
 Port = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Of localhost; the first free from 7860.")]
 Browser = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
 Share = Annotated[bool, typer.Option("--share", help="Let anyone with a link use it, through Gradio's servers.")]

@@ -18,7 +18,7 @@ import gradio as gr
 
 from ganzoo.demo.desk import DRAWN, EACH, Desk, Settings, gif, strip
 from ganzoo.demo.offer import TRUNCATION, Control
-from ganzoo.errors import GanzooError
+from ganzoo.errors import GanzooError, UserError
 
 SAMPLE = "what each of them samples"
 EDITOR = 320  # pixels of the longer side of an image that is drawn on
@@ -87,7 +87,14 @@ class Shown:
 
 
 def page(desks: Sequence[Desk]) -> gr.Blocks:
-    """The page of one or several runs, side by side under the same settings."""
+    """The page of one or several runs, side by side under the same settings.
+
+    Raises:
+        UserError: a run has nothing to show.
+    """
+    for desk in desks:
+        if not desk.values:
+            raise UserError(f"{desk.title} has no value that makes a picture")
     names = list(dict.fromkeys(value for desk in desks for value in desk.values))
     samples = {desk.run.spec.sample for desk in desks}
     choices = [SAMPLE, *names] if len(samples) > 1 else names
