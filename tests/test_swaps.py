@@ -70,6 +70,14 @@ JUDGES: dict[str, list[Judge]] = {
     "sgan/fashion_mnist_sample": [Judge("D0", "D0", "D0", "real", "made0")],  # D1 judges features, not images
     "simgan/drawn_clothes": [Judge("D", "D", "D", "real_b", "refined")],
     "stargan/fashion_mnist_sample": [Judge("D", "D", "D", "x", "fake")],
+    "gan3d/solids": [Judge("D", "D", "D", "real", "fake")],
+    "rgan/classes": [Judge("D", "D", "D(_, label)", "real", "fake")],
+    "zi2zi/letters": [Judge("D", "D", "D(_, source)", "real", "fake")],
+    "attngan/openmoji": [
+        Judge("D1", "D1", "D1(_, seen)", "real1", "fake1"),
+        Judge("D2", "D2", "D2(_, seen)", "real2", "fake2"),
+        Judge("D3", "D3", "D3(_, seen)", "real", "fake"),
+    ],
 }
 NO_LINEAR_HEAD = "it has no linear `head` that reads the features"  # it is a convolution, or there is none
 REFUSED = {
@@ -107,6 +115,13 @@ REFUSED = {
     ("simgan/drawn_clothes", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
     ("stargan/fashion_mnist_sample", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
     ("stargan/fashion_mnist_sample", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("attngan/openmoji", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("attngan/openmoji", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("rgan/classes", "regularizer.minibatch_discrimination@with"): NO_LINEAR_HEAD,
+    ("rgan/classes", "regularizer.minibatch_deviation@with"): NO_LINEAR_HEAD,
+    ("rgan/classes", "augment.diffaugment@with"): "it is for images",
+    ("rgan/classes", "augment.flip@with"): "it is for images",
+    ("gan3d/solids", "augment.diffaugment@with"): "it is for images",
     ("pggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
     ("pggan/fashion_mnist_sample", "regularizer.equalized_rate@with"): "its weights are reparametrised already",
     ("biggan/fashion_mnist_sample", "regularizer.spectral_norm@with"): "its weights are reparametrised already",
@@ -129,6 +144,7 @@ REFUSED |= {
         "pggan/fashion_mnist_sample",
         "pix2pixhd/openmoji",
         "simgan/drawn_clothes",
+        "rgan/classes",
         "stylegan2/fashion_mnist_sample",
         "ada/openmoji",
     )

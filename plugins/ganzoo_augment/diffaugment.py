@@ -31,7 +31,7 @@ class DiffAugment:
         out_range: Range of the data.
 
     Raises:
-        ValueError: `policy` is empty, or `ratio` not between 0 and 1.
+        ValueError: `policy` is empty, or `ratio` not between 0 and 1, or what comes is no image.
     """
 
     def __init__(
@@ -49,6 +49,8 @@ class DiffAugment:
         self.middle, self.half = (low + high) / 2, (high - low) / 2
 
     def __call__(self, x: Tensor) -> Tensor:
+        if x.ndim != 4:
+            raise ValueError(f"it is for images, B C H W, not for {'x'.join(map(str, x.shape))}")
         x = x - self.middle
         for name in ("color", "translation", "cutout"):
             if name in self.policy:

@@ -12,20 +12,27 @@ from ganzoo.parallel import draw
 
 
 class Flip:
-    """Left and right exchanged in some of the images: ``B C H W -> B C H W``. Put on a part it acts while training.
+    """Left and right exchanged in some of the images: ``B C … W -> B C … W``. Put on a part it acts while training.
+
+    Left and right are the last axis, also of voxels.
 
     Source: Krizhevsky et al. 2012, section 4.1.
 
     Args:
         probability: Probability with which each image is mirrored.
+
+    Raises:
+        ValueError: what comes is no image.
     """
 
     def __init__(self, probability: Fraction = 0.5):
         self.probability = probability
 
     def __call__(self, x: Tensor) -> Tensor:
-        mirrored = draw.uniform(len(x), 1, 1, 1, device=x.device) < self.probability
-        return torch.where(mirrored, x.flip(3), x)
+        if x.ndim < 4:
+            raise ValueError(f"it is for images, B C H W, not for {'x'.join(map(str, x.shape))}")
+        mirrored = draw.uniform(len(x), *[1] * (x.ndim - 1), device=x.device) < self.probability
+        return torch.where(mirrored, x.flip(-1), x)
 
     def attach(self, part: nn.Module) -> None:
         def before(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:

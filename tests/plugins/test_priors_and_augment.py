@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from ganzoo_augment.diffaugment import DiffAugment
+from ganzoo_augment.flip import Flip
 from ganzoo_optim.schedules import Exponential, Linear
 from ganzoo_priors.priors import Categorical, Normal, Uniform
 
@@ -108,3 +109,10 @@ def test_images_from_0_to_1_are_augmented_like_those_from_minus_1(policy) -> Non
 def test_an_empty_policy_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing would be augmented"):
         DiffAugment([])
+
+
+def test_voxels_are_mirrored_in_their_last_axis_and_series_not_at_all() -> None:
+    x = torch.arange(2 * 2 * 2 * 3.0).view(2, 1, 2, 2, 3)
+    assert torch.equal(Flip(1.0)(x), x.flip(4))
+    with pytest.raises(ValueError, match="it is for images"):
+        Flip()(torch.zeros(2, 5, 1))

@@ -49,7 +49,7 @@ def settings(name: str) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page is drawn anew from the log at the end, which takes longer than such a training."""
-    monkeypatch.setattr("ganzoo.run.report.write", lambda *_: None)
+    monkeypatch.setattr("ganzoo.run.callbacks.Report.write", lambda *_: None)
 
 
 def train_slowly(name: str, out: Path) -> None:
