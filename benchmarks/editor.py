@@ -1,7 +1,7 @@
 """What `yaml-language-server` answers while a model is written: completions, hovers, and what it underlines.
 
-    npm install --prefix /tmp/yls yaml-language-server
-    python -m benchmarks.editor /tmp/yls/node_modules/.bin/yaml-language-server
+    npm install --prefix build/yls yaml-language-server
+    python -m benchmarks.editor build/yls/node_modules/.bin/yaml-language-server
 
 It talks to the server as an editor does and prints the answers as Markdown, as docs/editors.md has them.
 """

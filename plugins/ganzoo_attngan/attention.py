@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import torch
 from einops import rearrange
-from ganzoo_layers import initialise
-from ganzoo_stackgan_pp.branches import Residual, doubled, doublings, drawn, gated
+from ganzoo_stackgan_pp.branches import Residual, doubled, doublings, drawn, gated, start
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeInt, PositiveInt
@@ -61,10 +60,7 @@ class Branch(nn.Module):
         first = doubled(2 * in_channels) if count else nn.Sequential(*gated(2 * in_channels, in_channels))
         self.grow = nn.Sequential(*first, *more)
         self.image = drawn(in_channels, out_channels, out_range)
-        initialise(self, "orthogonal", 1.0)
-        for layer in self.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                nn.init.normal_(layer.weight, 1.0, 0.02)
+        start(self)
 
     def forward(self, x: Tensor, text: Tensor) -> Attended:
         seen, weights = attend(x, self.words(_several(text)), _several(text))

@@ -130,7 +130,7 @@ def assert_same_runs(straight: Path, resumed: Path) -> None:
 def test_left_in_the_middle_and_resumed_equals_never_left(name: str, tmp_path: Path) -> None:
     at = random.Random(name).randrange(4, STEPS)
     train_and_copy(name, tmp_path / "straight", at, tmp_path / "left")
-    assert checkpoint.load(checkpoint.locate(tmp_path / "left")).step == (at - 1) // 3 * 3 or at % 3 == 0
+    assert checkpoint.load(checkpoint.locate(tmp_path / "left")).step == at // 3 * 3
     resume(tmp_path / "left", plugins.installed(), quiet=True)
     assert_same_runs(tmp_path / "straight", tmp_path / "left")
 
