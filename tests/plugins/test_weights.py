@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +20,14 @@ from ganzoo.registry import Layout, plugins
 from ganzoo.store import weights
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def double() -> Iterator[None]:
+    """Formulas are compared in float64: batch norm over two values magnifies what a CPU rounds in float32."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 def scrambled(network: nn.Module) -> nn.Module:
