@@ -1,9 +1,12 @@
-"""TAB: what bash and zsh are answered by their completion protocols, and by a real bash."""
+"""TAB: what bash and zsh are answered by their completion protocols, and real shells."""
 
 from __future__ import annotations
 
 import os
+import pty
+import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -107,9 +110,9 @@ def test_zsh(line: str, offered: str, asked: Callable[..., str]) -> None:
     assert offered in asked("zsh", _TYPER_COMPLETE_ARGS=line)
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_the_script_works_in_a_real_bash(tmp_path: Path) -> None:
-    """It is what --install-completion installs; nothing of it imports torch or a component."""
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A program ``ganzoo`` on the path, which fails when it imported anything heavy."""
     program = tmp_path / "ganzoo"
     program.write_text(
         f"#!{sys.executable}\nimport sys\nfrom ganzoo.cli import main\n"
@@ -118,6 +121,18 @@ def test_the_script_works_in_a_real_bash(tmp_path: Path) -> None:
         "    assert not heavy, heavy\n"
     )
     program.chmod(0o755)
+    found = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    found.pop("_GANZOO_COMPLETE", None)
+    return found
+
+
+def needs(shell: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"there is no {shell}")
+
+
+@needs("bash")
+def test_the_script_works_in_a_real_bash(environment: dict[str, str]) -> None:
+    """It is what --install-completion installs; nothing of it imports torch or a component."""
     script = """
         eval "$(_GANZOO_COMPLETE=source_bash ganzoo)"
         complete -p ganzoo
@@ -125,11 +140,50 @@ def test_the_script_works_in_a_real_bash(tmp_path: Path) -> None:
         _ganzoo_completion ganzoo
         echo "offered ${COMPREPLY[@]}"
     """
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    environment.pop("_GANZOO_COMPLETE", None)
     done = subprocess.run(
         ["bash", "--norc", "-c", script], capture_output=True, text=True, env=environment, timeout=60, check=False
     )
     assert done.stderr == ""
     assert "-F _ganzoo_completion ganzoo" in done.stdout
     assert "offered adversarial.hinge\n" in done.stdout
+
+
+@needs("fish")
+def test_the_script_works_in_a_real_fish(environment: dict[str, str]) -> None:
+    script = """
+        _GANZOO_COMPLETE=source_fish ganzoo | source
+        complete -C "ganzoo train gan/circle parts.adv=adversarial.hin"
+    """
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout.split() == ["parts.adv=adversarial.hinge"]
+
+
+@needs("zsh")
+def test_the_script_works_in_a_real_zsh(environment: dict[str, str]) -> None:
+    """Typed into a terminal, since zsh completes nowhere else."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe("zsh", ["zsh", "-f", "-i"], environment)
+    try:
+        start = "autoload -Uz compinit; compinit -u -D; eval \"$(_GANZOO_COMPLETE=source_zsh ganzoo)\"; echo rea''dy\n"
+        os.write(terminal, start.encode())
+        assert until(terminal, b"ready")
+        os.write(terminal, b"ganzoo train gan/circle parts.adv=adversarial.hin\t")
+        assert until(terminal, b"parts.adv=adversarial.hinge")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
+
+
+def until(terminal: int, expected: bytes) -> bool:
+    """Whether a terminal shows this within a minute."""
+    seen = b""
+    while expected not in seen:
+        if not select.select([terminal], [], [], 60)[0]:
+            return False
+        seen += os.read(terminal, 4096)
+    return True
