@@ -93,9 +93,13 @@ def by_layout(part: nn.Module, tensors: Mapping[str, Tensor], layout: Layout) ->
         given = layout.converted(given, part)
     except ValueError as error:
         raise UserError(f"it has the layout {layout.name}, but {error}") from None
-    except (KeyError, IndexError, RuntimeError):
+    except (KeyError, IndexError, AttributeError, RuntimeError):
         raise UserError(f"it has the layout {layout.name}, but of a network with other layers") from None
     found = _checked(part, given, f"layout {layout.name}", origin)
+    more = [name for name in found.unused if layout.renamed(name, part) != name]
+    if more:
+        message = f"it has the layout {layout.name}, but {len(more)} tensors more than the part ({listed(more, 3)})"
+        raise UserError(Problem(message, hint="the part's own settings, such as blocks, should be those of the file"))
     found.unused += [name for name in tensors if layout.renamed(name, part) is None and not name.endswith(COUNTER)]
     return found
 
