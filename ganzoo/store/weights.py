@@ -105,8 +105,9 @@ def candidates(content: Any, key: str = "") -> Iterator[tuple[str, dict[str, Ten
         if not key or place == key:
             yield place, tensors
         elif key.startswith(f"{place}.") or not place:
-            start = key[len(place) + 1 if place else 0 :] + "."
-            inner = {name[len(start) :]: value for name, value in tensors.items() if name.startswith(start)}
+            start = key[len(place) + 1 if place else 0 :]
+            begins = f"{start}.", f"{start}_"
+            inner = {name[len(start) + 1 :]: value for name, value in tensors.items() if name.startswith(begins)}
             if inner:
                 yield key, inner
 

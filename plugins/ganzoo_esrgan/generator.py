@@ -59,8 +59,8 @@ class RRDBNet(nn.Module):
     the range, and images larger than `tile` are computed in tiles that overlap. With a `factor`, ``B 1``, the weights
     lie between those that `regularizer.anchor` remembers, 0, and its own, 1.
 
-    With `unshuffle` pixels become channels first, so that all of it works on a smaller map, which is doubled more often:
-    Real-ESRGAN's way to enlarge twice. Sides that it does not divide are continued by their last pixels and cut again.
+    With `unshuffle` pixels become channels first, so that all of it works on a smaller map, which is doubled more
+    often: Real-ESRGAN's way to enlarge twice. Sides that it does not divide are continued by their last pixels.
 
     Paper: arXiv:1809.00219 section 3.1; layers and start as in the authors' code; arXiv:2107.10833 section 3.3
     (`unshuffle`).

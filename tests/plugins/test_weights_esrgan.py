@@ -115,7 +115,7 @@ def test_the_generator_of_esrgan_in_three_generations(tmp_path: Path, kind: str)
     assert found.how.split(",")[0] == f"layout {kind}" and not found.unused
     x = torch.rand(2, 3, 8, 6)
     expected = computed(theirs, kind, x)
-    assert 0 < expected.min() and expected.max() < 1 and expected.std() > 0.001
+    assert expected.min() > 0 and expected.max() < 1 and expected.std() > 0.001
     assert torch.allclose(ours(2 * x - 1), 2 * expected - 1, atol=1e-12)
 
 
@@ -208,8 +208,11 @@ def test_the_discriminator_of_basicsr(tmp_path: Path) -> None:
         ("basicsr_rrdb", 23, 2, 2),
     ],
 )
-def test_full_size_files_fit_the_networks_of_the_papers(kind: str, blocks: int, scale: int, unshuffle: int) -> None:
+def test_full_size_files_fit_the_networks_of_the_papers(
+    monkeypatch, kind: str, blocks: int, scale: int, unshuffle: int
+) -> None:
     """Shapes alone, by the authors' rules, of ESRGAN, and of Real-ESRGAN with 6 blocks and twice as large."""
+    monkeypatch.setattr(torch.Tensor, "normal_", lambda tensor, *_, **__: tensor)  # slow without a device
     with torch.device("meta"):
         theirs = network(kind, blocks, 3 * unshuffle**2, 64, 32).state_dict()
         ours = part(scale, width=64, growth=None, blocks=blocks, unshuffle=unshuffle)
