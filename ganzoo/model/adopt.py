@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from ganzoo.errors import Problem, UserError, choices, listed
 from ganzoo.registry import Layout
-from ganzoo.store.weights import AVERAGED
+from ganzoo.store.weights import AVERAGED, BESIDE
 
 COUNTER = "num_batches_tracked"  # of a batch norm; older files have none
 LEAVES = ("weight", "bias", "running_mean", "running_var")
@@ -130,7 +130,7 @@ def by_shapes(part: nn.Module, tensors: Mapping[str, Tensor]) -> Adopted:
         UserError: numbers or shapes differ, or it is not clear which is which.
     """
     own = {name: tensor for name, tensor in part.state_dict().items() if not name.endswith(COUNTER)}
-    given = {name: tensor for name, tensor in tensors.items() if not name.endswith(COUNTER)}
+    given = {name: value for name, value in tensors.items() if not (name.endswith(COUNTER) or name.startswith(BESIDE))}
     if len(own) != len(given):
         raise UserError(f"the part has {len(own)} tensors, the file {len(given)}: order and shape cannot match them")
     for (name, mine), (other, theirs) in zip(own.items(), given.items(), strict=True):
