@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 
 from ganzoo.errors import Problem, UserError, choices, listed
 from ganzoo.registry import Layout
-from ganzoo.store.weights import AVERAGED
+from ganzoo.store.weights import AVERAGED, BESIDE
 
 COUNTER = "num_batches_tracked"  # of a batch norm; older files have none
 LEAVES = ("weight", "bias", "running_mean", "running_var")
@@ -93,9 +93,13 @@ def by_layout(part: nn.Module, tensors: Mapping[str, Tensor], layout: Layout) ->
         given = layout.converted(given, part)
     except ValueError as error:
         raise UserError(f"it has the layout {layout.name}, but {error}") from None
-    except (KeyError, IndexError, RuntimeError):
+    except (KeyError, IndexError, AttributeError, RuntimeError):
         raise UserError(f"it has the layout {layout.name}, but of a network with other layers") from None
     found = _checked(part, given, f"layout {layout.name}", origin)
+    more = [name for name in found.unused if layout.renamed(name, part) != name]
+    if more:
+        message = f"it has the layout {layout.name}, but {len(more)} tensors more than the part ({listed(more, 3)})"
+        raise UserError(Problem(message, hint="the part's own settings, such as blocks, should be those of the file"))
     found.unused += [name for name in tensors if layout.renamed(name, part) is None and not name.endswith(COUNTER)]
     return found
 
@@ -126,7 +130,7 @@ def by_shapes(part: nn.Module, tensors: Mapping[str, Tensor]) -> Adopted:
         UserError: numbers or shapes differ, or it is not clear which is which.
     """
     own = {name: tensor for name, tensor in part.state_dict().items() if not name.endswith(COUNTER)}
-    given = {name: tensor for name, tensor in tensors.items() if not name.endswith(COUNTER)}
+    given = {name: value for name, value in tensors.items() if not (name.endswith(COUNTER) or name.startswith(BESIDE))}
     if len(own) != len(given):
         raise UserError(f"the part has {len(own)} tensors, the file {len(given)}: order and shape cannot match them")
     for (name, mine), (other, theirs) in zip(own.items(), given.items(), strict=True):

@@ -18,6 +18,7 @@ from ganzoo.errors import Problem, UserError, choices, listed
 
 AVERAGED = ("params_ema", "g_ema", "G_ema", "ema", "model_ema", "state_dict_ema")
 WRAPPERS = ("module.", "_orig_mod.")
+BESIDE = "../"  # before the name of a tensor that lies beside a mapping
 HEADER = 100_000_000  # bytes of names and shapes, as the safetensors format allows
 
 
@@ -93,7 +94,7 @@ def _npz(path: Path) -> dict[str, Tensor]:
 def candidates(content: Any, key: str = "") -> Iterator[tuple[str, dict[str, Tensor]]]:
     """The mappings of tensors in a file, those of averaged weights first, each with where it stands.
 
-    Wrappers such as ``module.`` before every name are taken off.
+    Wrappers such as ``module.`` before every name are taken off. A tensor beside a mapping stands in it as ``../NAME``.
 
     Args:
         content: What :func:`read` returned.
@@ -102,11 +103,14 @@ def candidates(content: Any, key: str = "") -> Iterator[tuple[str, dict[str, Ten
     found = dict(_mappings(content, ""))
     for place in sorted(found, key=lambda p: p.rpartition(".")[2] not in AVERAGED):
         tensors = _unwrapped(found[place])
+        if place:
+            tensors |= {f"{BESIDE}{name}": value for name, value in found.get(place.rpartition(".")[0], {}).items()}
         if not key or place == key:
             yield place, tensors
         elif key.startswith(f"{place}.") or not place:
-            start = key[len(place) + 1 if place else 0 :] + "."
-            inner = {name[len(start) :]: value for name, value in tensors.items() if name.startswith(start)}
+            start = key[len(place) + 1 if place else 0 :]
+            begins = f"{start}.", f"{start}_"
+            inner = {name[len(start) + 1 :]: value for name, value in tensors.items() if name.startswith(begins)}
             if inner:
                 yield key, inner
 
@@ -123,6 +127,7 @@ def _mappings(content: Any, place: str) -> Iterator[tuple[str, dict[str, Tensor]
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    tensors = dict(tensors)
     for wrapper in WRAPPERS:
         while all(name.startswith(wrapper) for name in tensors):
             tensors = {name.removeprefix(wrapper): value for name, value in tensors.items()}

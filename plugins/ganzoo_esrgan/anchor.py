@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -81,4 +83,9 @@ class Factor:
 
 def flat(part: nn.Module) -> Tensor:
     """All parameters of a part as one vector."""
-    return torch.cat([value.detach().float().flatten() for value in part.parameters()])
+    return flattened(part.parameters())
+
+
+def flattened(tensors: Iterable[Tensor]) -> Tensor:
+    """Tensors as one vector."""
+    return torch.cat([value.detach().float().flatten() for value in tensors])

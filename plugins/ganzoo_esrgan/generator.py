@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from einops import rearrange
 from ganzoo_layers import initialise
 from ganzoo_srgan.generator import ratio
 from ganzoo_srgan.tiling import tiled
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
 from ganzoo_esrgan.anchor import interpolated
@@ -58,7 +59,11 @@ class RRDBNet(nn.Module):
     the range, and images larger than `tile` are computed in tiles that overlap. With a `factor`, ``B 1``, the weights
     lie between those that `regularizer.anchor` remembers, 0, and its own, 1.
 
-    Paper: arXiv:1809.00219 section 3.1; layers and start as in the authors' code.
+    With `unshuffle` pixels become channels first, so that all of it works on a smaller map, which is doubled more
+    often: Real-ESRGAN's way to enlarge twice. Sides that it does not divide are continued by their last pixels.
+
+    Paper: arXiv:1809.00219 section 3.1; layers and start as in the authors' code; arXiv:2107.10833 section 3.3
+    (`unshuffle`).
 
     Args:
         in_channels: Channels of the small images.
@@ -72,12 +77,14 @@ class RRDBNet(nn.Module):
         blocks: How many residual-in-residual dense blocks; the paper has 23, and 16 where it compares.
         residual: What the output of dense blocks is multiplied by before it is added.
         init_scale: The dense blocks' weights start as he et al. have them, times this.
+        unshuffle: How many pixels of a side become channels: 1, 2, 4, …
         base: What the output is added to: ``none``, as in the paper, or the ``bicubic`` enlargement of the input.
         tile: The largest side, in pixels of the input, of what is computed at once in evaluation mode.
         margin: How far tiles reach over what is kept of them. An output depends on more than that, very little.
 
     Raises:
-        ValueError: `scale` is no power of 2, the sizes have no such ratio, or `tile` is too small.
+        ValueError: `scale` or `unshuffle` is no power of 2, the sizes have no such ratio, `tile` is too small, or
+            `unshuffle` does not divide `tile` and `margin`.
     """
 
     channels_last = True
@@ -98,19 +105,26 @@ class RRDBNet(nn.Module):
         base: Literal["none", "bicubic"] = "none",
         tile: PositiveInt = 384,
         margin: NonNegativeInt = 32,
+        unshuffle: PositiveInt = 1,
     ):
         super().__init__()
         if base == "bicubic" and in_channels != out_channels:
             raise ValueError(f"base is bicubic, but {in_channels} channels are not the {out_channels} of the output")
         self.scale = ratio(in_size, out_size) if scale is None else scale
-        doublings = self.scale.bit_length() - 1
-        if self.scale != 2**doublings:
-            raise ValueError(f"scale is {self.scale}, but should be 1, 2, 4 or another power of 2")
+        for name, number in (("scale", self.scale), ("unshuffle", unshuffle)):
+            if number.bit_count() != 1:
+                raise ValueError(f"{name} is {number}, but should be 1, 2, 4 or another power of 2")
+        doublings = (self.scale * unshuffle).bit_length() - 1
         if tile <= 2 * margin:
             raise ValueError(f"tile is {tile}, but should be above {2 * margin}, twice the margin")
+        if tile % unshuffle or margin % unshuffle:
+            raise ValueError(
+                f"tile is {tile} and margin {margin}, but both should be multiples of unshuffle {unshuffle}"
+            )
         self.range, self.base, self.tile, self.margin = out_range or (0.0, 1.0), base, tile, margin
+        self.residual, self.unshuffle = residual, unshuffle
         growth = growth or max(width // 2, 1)
-        self.head = nn.Conv2d(in_channels, width, 3, padding=1)
+        self.head = nn.Conv2d(in_channels * unshuffle**2, width, 3, padding=1)
         self.blocks = nn.Sequential(*(RRDB(width, growth, residual) for _ in range(blocks)))
         self.after = nn.Conv2d(width, width, 3, padding=1)
         ups: list[nn.Module] = []
@@ -134,8 +148,20 @@ class RRDBNet(nn.Module):
     def enlarge(self, x: Tensor) -> Tensor:
         """The whole image at once, not clamped."""
         low, high = self.range
-        first = self.head((x - low) / (high - low))
-        y = low * (self.base == "none") + (high - low) * self.tail(first + self.after(self.blocks(first)))
+        first = self.head(self.gathered((x - low) / (high - low)))
+        made = self.tail(first + self.after(self.blocks(first)))
+        y = (
+            low * (self.base == "none")
+            + (high - low) * made[:, :, : x.shape[2] * self.scale, : x.shape[3] * self.scale]
+        )
         if self.base == "none":
             return y
         return y + interpolate(x, y.shape[2:], mode="bicubic", antialias=True, align_corners=False)
+
+    def gathered(self, x: Tensor) -> Tensor:
+        """Squares of pixels as channels: ``B C (h u) (w u) -> B (C u u) h w``."""
+        u = self.unshuffle
+        if u == 1:
+            return x
+        x = pad(x, (0, -x.shape[3] % u, 0, -x.shape[2] % u), mode="replicate")
+        return rearrange(x, "b c (h i) (w j) -> b (c i j) h w", i=u, j=u)
