@@ -139,12 +139,26 @@ def write_atomic(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def from_json(text: str | bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: it is none, or nested so deeply that nobody reads it.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON of every line; one that a crash cut short is left out."""
+    """The JSON of every line that is a mapping; one that a crash cut short, or another program wrote, is left out."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        with suppress(json.JSONDecodeError):
-            found.append(json.loads(line))
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else ():
+        with suppress(ValueError):
+            record = from_json(line)
+            if isinstance(record, dict):
+                found.append(record)
     return found
 
 

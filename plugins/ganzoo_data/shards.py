@@ -117,7 +117,7 @@ class Shards(Fitted):
     @cached_property
     def _stored(self) -> dict[str, Field]:
         """The fields as they were packed."""
-        return read_fields(next(iter(self.packed.values()))) if self.packed else {}
+        return read_fields(next(iter(self.packed.values())), self.root) if self.packed else {}
 
     def recipe(self, name: str) -> Recipe:
         """Size and channels of an image field, as stated or as the files have them."""
