@@ -240,6 +240,9 @@ def _interpolate(tree: Node, problems: list[Problem]) -> None:
             OmegaConf.create({"text": node.value})
         except GrammarParseError:
             give_up(path, node, "it is no interpolation")
+            continue
+        if reason := references.refused(node.value):
+            give_up(path, node, reason)
     config = OmegaConf.create(tree.plain())
     for path, node in pending:
         if node.reported:

@@ -15,7 +15,7 @@ from ganzoo.config.schema import Keep
 from ganzoo.config.tree import shown
 from ganzoo.errors import Problem, UserError, listed
 from ganzoo.store import form, published
-from ganzoo.store.files import atomic, from_json
+from ganzoo.store.files import atomic, check_archive, from_json
 from ganzoo.store.folder import RunFolder
 
 FORMAT = 1
@@ -66,9 +66,12 @@ def load(path: Path) -> Checkpoint:
     stored: Any = None
     try:
         with zipfile.ZipFile(path) as archive:
+            check_archive(archive, path)
             damaged = archive.testzip()
         if not damaged:
             stored = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except (zipfile.BadZipFile, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut short, or another file"
         raise _unreadable(path, reason) from None

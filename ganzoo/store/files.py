@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ import yaml
 from ganzoo.config.yaml12 import RESOLVERS
 from ganzoo.errors import NoSpace, Problem, UserError
 
+_UNPACKED, _RATIO = 256 << 20, 100  # an archive may have as many bytes unpacked, or as many times its own size
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -137,6 +139,17 @@ def write_atomic(path: Path, text: str) -> None:
     """Write a whole text file at once."""
     with atomic(path) as file:
         file.write(text.encode())
+
+
+def check_archive(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive that is there to fill the memory: it would unpack to far more than it has.
+
+    Raises:
+        UserError: it would.
+    """
+    whole, size = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+    if whole > _UNPACKED and whole > _RATIO * size:
+        raise UserError(f"{path} has {_bytes(size)} and would unpack to {_bytes(whole)}, which no file of weights does")
 
 
 def from_json(text: str | bytes) -> Any:
