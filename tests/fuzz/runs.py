@@ -237,7 +237,7 @@ def read_tensors(data: bytes, folder: Path) -> None:
     header["weights"] |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     (place / "config.json").write_text(json.dumps(header))
     refused = _refused(lambda: weights.chosen(place / "model.safetensors"))
-    refused += _refused(lambda: Run(place, texts.registry(), device="cpu").parts)
+    refused += _refused(lambda: Run(place, texts.registry(), device="cpu").part("G"))
     if refused:
         raise refused[0]
 
@@ -270,7 +270,7 @@ def read_description(text: str, folder: Path) -> None:
     place = _published(folder)
     (place / "model.safetensors").write_bytes(made()["published/model.safetensors"])
     (place / "config.json").write_text(text, encoding="utf-8", errors="surrogatepass")
-    refused = _refused(lambda: Run(place, texts.registry(), device="cpu").parts)
+    refused = _refused(lambda: Run(place, texts.registry(), device="cpu").part("G"))
     refused += _refused(lambda: Published.at(place).values)
     if refused:
         raise refused[0]
