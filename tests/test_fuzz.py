@@ -42,7 +42,7 @@ def test_every_target_makes_equal_inputs_of_equal_seeds() -> None:
         assert target.case(3, 5) == target.case(3, 5) != target.case(4, 5)
 
 
-# -- hypothesis: the same oracle over inputs that it makes and shrinks ----------------------------------------------------
+# -- hypothesis: the same oracle over inputs that it makes and shrinks -------------------------------------------------
 
 words = st.sampled_from(("G", "D", "real", "_", "z", "None", "lambda", "é", "1", "'a'", "1e999", "x.y", "_x"))
 nested = st.recursive(
@@ -65,7 +65,7 @@ def test_hypothesis_finds_no_bad_expression(text: str) -> None:
     assert finding is None, finding
 
 
-# -- the machinery --------------------------------------------------------------------------------------------------------
+# -- the machinery -----------------------------------------------------------------------------------------------------
 
 
 def _bad(case: str, folder: Path) -> None:
@@ -107,7 +107,7 @@ def test_what_takes_too_long_or_too_much_is_found(monkeypatch: pytest.MonkeyPatc
     assert [kind for several in found for kind, _ in several] == ["slow", "memory"]
 
 
-# -- what was found -------------------------------------------------------------------------------------------------------
+# -- what was found ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,9 @@ def test_a_header_of_another_form(key: str, value: object, tmp_path: Path) -> No
         runs.read_description(json.dumps({**source, key: value}), tmp_path)
 
 
-@pytest.mark.parametrize("stored", [None, {}, {"kind": "image", "shape": "x"}, {"kind": 1}, {"kind": "image", "shape": [-1]}])
+@pytest.mark.parametrize(
+    "stored", [None, {}, {"kind": "image", "shape": "x"}, {"kind": 1}, {"kind": "image", "shape": [-1]}]
+)
 def test_what_describes_no_field(stored: object) -> None:
     with pytest.raises(ValueError, match=r"field"):
         Field.from_json(stored)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from ganzoo_data.packed import Packed
+from ganzoo_data.shards import Shards
 from PIL import Image
 
 import ganzoo
@@ -25,8 +27,6 @@ from ganzoo.registry import plugins
 from ganzoo.run import inputs
 from ganzoo.store import checkpoint, weights
 from ganzoo.store.folder import RunFolder
-from ganzoo_data.packed import Packed
-from ganzoo_data.shards import Shards
 
 MARK = "ganzoo_stranger_ran"
 CODE = f"import sys; sys.{MARK} = True"
@@ -85,14 +85,23 @@ def test_an_array_with_objects_is_not_unpickled(tmp_path: Path) -> None:
         weights.read(tmp_path / "x.npz")
 
 
-@pytest.mark.parametrize("use", ["os.system", "builtins.exec", "torch.nn.Linear", "op.__class__", "generator.mlp.__init__"])
+@pytest.mark.parametrize(
+    "use", ["os.system", "builtins.exec", "torch.nn.Linear", "op.__class__", "generator.mlp.__init__"]
+)
 def test_use_names_registered_components_only(use: str) -> None:
     assert "component" in refused({**MODEL, "parts": {**MODEL["parts"], "G": {"use": use}}})
 
 
 @pytest.mark.parametrize(
     "text",
-    ["G.__class__(real)", "__import__('os')", "eval('1')", "G(real).__dict__", "open('/etc/passwd')", "[x for x in real]"],
+    [
+        "G.__class__(real)",
+        "__import__('os')",
+        "eval('1')",
+        "G(real).__dict__",
+        "open('/etc/passwd')",
+        "[x for x in real]",
+    ],
 )
 def test_expressions_reach_no_python(text: str) -> None:
     refused({**MODEL, "flow": {"fake": text}})
@@ -107,7 +116,7 @@ def test_an_expression_calls_no_inherited_method_of_a_module() -> None:
 def test_tags_of_yaml_make_no_objects(tmp_path: Path) -> None:
     path = tmp_path / "m.yaml"
     path.write_text(f"parts: !!python/object/apply:builtins.exec [{CODE!r}]\n")
-    with pytest.raises(UserError, match="tag .* is not allowed"):
+    with pytest.raises(UserError, match=r"tag .* is not allowed"):
         config.load(path, (), plugins.installed())
 
 
@@ -116,7 +125,12 @@ def test_a_model_reaches_no_function_that_another_library_gave_to_omegaconf(monk
 
     OmegaConf.register_new_resolver("stranger", lambda code: exec(code), replace=True)
     try:
-        nested = ("${stranger:'%s'}", "${oc.select:x,${stranger:'%s'}}", "${oc.decode:'${stranger:\"%s\"}'}", "${${about.code}:'%s'}")
+        nested = (
+            "${stranger:'%s'}",
+            "${oc.select:x,${stranger:'%s'}}",
+            "${oc.decode:'${stranger:\"%s\"}'}",
+            "${${about.code}:'%s'}",
+        )
         for text in nested:
             model = {**MODEL, "about": {"code": "stranger", "title": text % CODE}}
             assert "unsupported interpolation type" in refused(model)
@@ -129,7 +143,12 @@ def test_a_model_reads_variables_but_no_secrets(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     found = config.load({**MODEL, "about": {"title": "${oc.env:FACES}"}}, (), plugins.installed())
     assert found.config["about"]["title"] == "/data/faces"
-    for text in ("${oc.env:HF_TOKEN}", "x${oc.env:HF_TOKEN,}", "${oc.env:${about.code}}", "${oc.env:AWS_ACCESS_KEY_ID}"):
+    for text in (
+        "${oc.env:HF_TOKEN}",
+        "x${oc.env:HF_TOKEN,}",
+        "${oc.env:${about.code}}",
+        "${oc.env:AWS_ACCESS_KEY_ID}",
+    ):
         message = refused({**MODEL, "about": {"title": text, "code": "HF_TOKEN"}})
         assert "hf_secret" not in message
 
@@ -148,11 +167,10 @@ def test_messages_hold_no_escape_sequences() -> None:
 
 
 def zip_bomb(path: Path, member: str, head: bytes = b"") -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open(member, "w") as file:
-            file.write(head)
-            for _ in range(3):
-                file.write(bytes(1 << 20))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(member, "w") as file:
+        file.write(head)
+        for _ in range(3):
+            file.write(bytes(1 << 20))
 
 
 def test_archives_that_unpack_to_much_more_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +200,9 @@ def test_a_header_that_says_it_is_huge_takes_no_memory(tmp_path: Path) -> None:
 
 
 def test_images_that_are_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow's own limit, which is 89 million; it refuses twice that
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", 100
+    )  # Pillow's own limit, which is 89 million; it refuses twice that
     Image.new("L", (20, 20)).save(tmp_path / "a.png")
     with pytest.raises(UserError, match="decompression bomb"):
         inputs.image(tmp_path / "a.png", Field("image", (1, 8, 8), (-1.0, 1.0)))
@@ -222,7 +242,7 @@ def test_an_index_names_no_file_of_another_folder(tmp_path: Path) -> None:
 
 
 def test_weights_ask_for_no_more_memory_than_they_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model of a checkpoint says how large its networks are; they are compared with its tensors before any is made."""
+    """A checkpoint says how large its networks are; that is compared with its tensors before any is made."""
     from tests.fuzz import runs
 
     stored = torch.load(io.BytesIO(runs.checkpoint()), weights_only=True)

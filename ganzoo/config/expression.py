@@ -213,7 +213,9 @@ def _convert(tree: ast.expr, text: str) -> Expr:
             if field.startswith("_"):
                 raise ExpressionError(f"`{_cut(field)}` in `{_cut(text)}` is private", "only public fields can be read")
             if not isinstance(base, ast.Name | ast.Attribute | ast.Call):
-                raise ExpressionError(f"`{_cut(ast.unparse(base))}` has no fields, in `{_cut(text)}`", "only a value or a call has")
+                raise ExpressionError(
+                    f"`{_cut(ast.unparse(base))}` has no fields, in `{_cut(text)}`", "only a value or a call has"
+                )
             return Attr(_convert(base, text), field)
         case ast.Tuple(elts=items) | ast.List(elts=items):
             return Seq(tuple(_convert(item, text) for item in items))
@@ -225,7 +227,9 @@ def _convert(tree: ast.expr, text: str) -> Expr:
                 raise ExpressionError(f"an argument is given twice, in `{_cut(text)}`")
             target = _convert(func, text)
             if root(target) is None:
-                raise ExpressionError(f"only a part or its method can be called, in `{_cut(text)}`", "name the value first")
+                raise ExpressionError(
+                    f"only a part or its method can be called, in `{_cut(text)}`", "name the value first"
+                )
             if root(target) == HOLE:
                 raise ExpressionError(f"`{HOLE}` stands for a tensor and cannot be called, in `{_cut(text)}`")
             return Call(target, tuple(_convert(arg, text) for arg in args), named)

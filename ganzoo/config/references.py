@@ -11,7 +11,9 @@ _PLAIN = re.compile(r"\$\{\s*([^${}:]*?)\s*\}")
 _LARGEST = 300_000  # characters, with those that references stand for
 _EACH = 30  # what it takes to resolve a reference, in characters
 _KNOWN = ("oc.env", "oc.select", "oc.dict.keys", "oc.dict.values")  # not those that read a text as an expression
-_SECRET = re.compile("token|secret|passw|credential|private|(?<![a-z])auth(?![a-z])|(api|access|[_-]|^)key(?![a-z])|-pwd")
+_SECRET = re.compile(
+    "token|secret|passw|credential|private|(?<![a-z])auth(?![a-z])|(api|access|[_-]|^)key(?![a-z])|-pwd"
+)
 _COMPUTED = 8  # references whose target is not written out, and whose size is therefore not known
 
 

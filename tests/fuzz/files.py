@@ -13,14 +13,14 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from PIL import Image
-
-from ganzoo.data.fields import Field
-from ganzoo.run import inputs
 from ganzoo_data.folder import ImageFolder
 from ganzoo_data.packed import Packed
 from ganzoo_data.shards import Shards
 from ganzoo_text.captions import Captions
+from PIL import Image
+
+from ganzoo.data.fields import Field
+from ganzoo.run import inputs
 from tests.fuzz import mutate
 from tests.fuzz.engine import Target
 

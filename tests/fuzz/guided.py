@@ -37,7 +37,13 @@ def campaign(target: engine.Target, seed: int, minutes: float | None, count: int
         for number in range(SEEDS):
             case = target.case(seed, number)
             (corpus / str(number)).write_bytes(case.encode("utf-8", "surrogatepass") if isinstance(case, str) else case)
-        options = [f"-seed={seed + 1}", "-max_len=100000", "-rss_limit_mb=0", "-timeout=30", f"-artifact_prefix={place}/"]
+        options = [
+            f"-seed={seed + 1}",
+            "-max_len=100000",
+            "-rss_limit_mb=0",
+            "-timeout=30",
+            f"-artifact_prefix={place}/",
+        ]
         options += [f"-max_total_time={int(minutes * 60)}"] if minutes is not None else []
         options += [f"-runs={count}"] if count is not None else []
         command = [sys.executable, "-m", "tests.fuzz.guided", target.name, str(counts), *options, str(corpus)]
@@ -56,7 +62,7 @@ def child(name: str, counts: Path, options: list[str]) -> None:
     try:
         import atheris
     except ImportError:
-        raise SystemExit("--guided needs atheris: pip install \"ganzoo[fuzz]\"") from None
+        raise SystemExit('--guided needs atheris: pip install "ganzoo[fuzz]"') from None
     with atheris.instrument_imports(include=list(MODULES)):
         from tests.fuzz.oracle import judge, listening
         from tests.fuzz.targets import TARGETS

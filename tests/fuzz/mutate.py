@@ -12,11 +12,20 @@ ODD = (
     *("null", "~", "???", "_", "__class__", "__import__('os').system('x')", "lambda: 0", "*x", "**x", "&a", "*a", "<<"),
     *("!!python/object/apply:os.system [x]", "!x", "%YAML 1.1", "---", "...", "${train.batch}", "${oc.env:HOME}"),
     *("${oc.create:{a: 1}}", "${", "}", "{}", "[]", "()", "[", "]", "(", ")", ",", ":", ": ", "- ", "# x", "'", '"'),
-    *("|", ">", "@", "`", "\\", "\x00", "\x1b[31m", "\u202e", "\ufeff", "\u0085", "\u2028", "é", "𝔘", "ⅷ", "\t"),
+    *("|", ">", "@", "`", "\\", "\x00", "\x1b[31m", "\u202e", "\ufeff", "\u0085", "\u2028", "é", "ⅷ", "\t"),
     *("use", "extends", "G", "D", "z", "real", "fake", "label", "stop", "share", "..", "../../etc/passwd", "/dev/zero"),
     *("(" * 60, "f(" * 49 + ")" * 49, "x.y" + ".z" * 60, "{a: " * 50, "1 * 2 * x", "- " * 60),
 )
-LONG = ("a" * 3000, "[" * 600, "- " * 600, "9" * 5000, "f(" * 900, "x." * 900 + "y", "{a: [" * 300, "'" + "b" * 9000 + "'")
+LONG = (
+    "a" * 3000,
+    "[" * 600,
+    "- " * 600,
+    "9" * 5000,
+    "f(" * 900,
+    "x." * 900 + "y",
+    "{a: [" * 300,
+    "'" + "b" * 9000 + "'",
+)
 
 
 def odd(random: Random) -> str:
@@ -28,7 +37,7 @@ def _token(source: str, random: Random) -> tuple[int, int]:
     """Where a token begins and ends; an empty place at the end of the text counts as one."""
     begin = int(random.random() * (len(source) + 1))
     found = TOKEN.match(source, begin)
-    while 0 < begin and source[begin - 1].isalnum() and found is not None:
+    while begin > 0 and source[begin - 1].isalnum() and found is not None:
         begin -= 1
     return begin, found.end() if found is not None else begin
 
@@ -62,7 +71,9 @@ def _changed(source: str, random: Random, pool: Sequence[str]) -> str:
         other = random.choice(pool)
         return source[:begin] + other[slice(*_token(other, random))] + source[end:]
     if how == 7:
-        left, right = random.choice((("(", ")"), ("[", "]"), ("{", "}"), ("'", "'"), ("f(", ")"), ("-", ""), ("[a, ", "]")))
+        left, right = random.choice(
+            (("(", ")"), ("[", "]"), ("{", "}"), ("'", "'"), ("f(", ")"), ("-", ""), ("[a, ", "]"))
+        )
         return source[:begin] + left + piece + right + source[end:]
     if how == 8:
         at = random.randrange(len(source) + 1)

@@ -45,7 +45,22 @@ show: {values: [fake, real], n: 6}
 train: {batch: 8, steps: 4, log_every: 1, checkpoint_every: 2, keep: {last: 2, best: G.a}}
 plugins: {tensorboard: false}
 """
-ODD_VALUES = (None, 0, -1, 10**18, 1.5, "", "x", "../../etc/passwd", [], [1, "a"], {}, {"use": "op.stop"}, True, "\x1b[2J")
+ODD_VALUES = (
+    None,
+    0,
+    -1,
+    10**18,
+    1.5,
+    "",
+    "x",
+    "../../etc/passwd",
+    [],
+    [1, "a"],
+    {},
+    {"use": "op.stop"},
+    True,
+    "\x1b[2J",
+)
 RAN = "ganzoo_fuzz_ran"  # set on `sys` by a pickle that was executed
 
 
@@ -123,7 +138,13 @@ def _changed_state(tree: Any, random: Random) -> Any:
     import torch
 
     if isinstance(tree, torch.Tensor):
-        others = (tree[:0] if tree.ndim else tree, tree.to(torch.complex64), tree.bool(), tree[None], tree * float("nan"))
+        others = (
+            tree[:0] if tree.ndim else tree,
+            tree.to(torch.complex64),
+            tree.bool(),
+            tree[None],
+            tree * float("nan"),
+        )
         return random.choice((*others, torch.zeros(1).expand(1 << 20, 1 << 20), 3, None))
     if not isinstance(tree, dict | list) or not tree or random.random() < 0.1:
         return random.choice(ODD_VALUES)
@@ -216,7 +237,9 @@ def some_tensors(random: Random) -> bytes:
     if random.random() < 0.5:
         header = json.dumps(changed(json.loads(header), random))
     if random.random() < 0.3:
-        header = header.replace("{", '{"a": {"dtype": "F32", "shape": [99999999, 99999999], "data_offsets": [0, 4]}, ', 1)
+        header = header.replace(
+            "{", '{"a": {"dtype": "F32", "shape": [99999999, 99999999], "data_offsets": [0, 4]}, ', 1
+        )
     if random.random() < 0.3:
         header = mutate.text(header, random, [header])
     if random.random() < 0.2:  # values that are not finite

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from functools import cache
 from pathlib import Path
@@ -10,9 +11,23 @@ from typing import Any
 
 from ganzoo import config
 from ganzoo.config import compose
-from ganzoo.config.expression import Attr, Call, Const, Expr, ExpressionError, Name, Scaled, Seq, called, names, parse
+from ganzoo.config.expression import (
+    Attr,
+    Call,
+    Const,
+    Expr,
+    ExpressionError,
+    Name,
+    Scaled,
+    Seq,
+    called,
+    has_hole,
+    names,
+    parse,
+    root,
+    walk,
+)
 from ganzoo.config.expression import arguments as arguments_of
-from ganzoo.config.expression import has_hole, root, walk
 from ganzoo.config.tree import Node
 from ganzoo.config.yaml12 import read_file
 from ganzoo.errors import UserError
@@ -199,10 +214,8 @@ def prepare_configs() -> None:
     prepare_expressions()
     paths(), lines()
     for path in files():
-        try:
+        with contextlib.suppress(UserError):
             check(config.load(path, (), registry()))
-        except UserError:
-            pass
     _remember_bases()
 
 
