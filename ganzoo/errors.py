@@ -30,7 +30,13 @@ class Problem:
 
     def __str__(self) -> str:
         where = "".join(f"{part}: " for part in (self.origin, self.path) if part)
-        return where + self.message + (f" ({self.hint})" if self.hint else "")
+        return printable(where + self.message + (f" ({self.hint})" if self.hint else ""))
+
+
+def printable(text: str) -> str:
+    """A text as one line that a terminal shows and does not obey: other people's files may hold escape sequences."""
+    text = " ".join(text.split("\n")) if "\n" in text else text
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class GanzooError(Exception):

@@ -17,6 +17,8 @@ from ganzoo.registry import Registry
 COMMAND_LINE = "command line"
 IN_PYTHON = "model"  # the name of a model that no file holds
 LIST = "`ganzoo list` shows them all"
+_SHOWN = 200  # characters of an override in messages
+_DEEPEST = 100  # keys of an override's path
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -173,7 +175,7 @@ def pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem])
         return
     for text in overrides:
         key, equals, value = text.partition("=")
-        origin = Origin(f"{COMMAND_LINE}: {text}")
+        origin = Origin(f"{COMMAND_LINE}: {text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}")
         if not equals or not key.strip() or key.startswith("-"):
             hint = "an option is followed by a space: `--out FOLDER`" if key.startswith("-") else "write path=value"
             problems.append(Problem("is not an override", origin, hint=hint))
@@ -186,9 +188,9 @@ def pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem])
 
 def _override(tree: Node, key: str, value: Node, problems: list[Problem]) -> Node:
     path = tuple(key.split("."))
-    if not all(path) or path[0] == "extends":
-        what = "cannot be overridden" if all(path) else "is no path"
-        problems.append(Problem(what, value.origin, key, "write it as in parts.G.width=64"))
+    if not all(path) or path[0] == "extends" or len(path) > _DEEPEST:
+        what = "cannot be overridden" if all(path) and path[0] == "extends" else "is no path"
+        problems.append(Problem(what, value.origin, key[:_SHOWN], "write it as in parts.G.width=64"))
         return tree
     node: Node | None = tree
     origins, siblings = [], None
@@ -238,6 +240,9 @@ def _interpolate(tree: Node, problems: list[Problem]) -> None:
             OmegaConf.create({"text": node.value})
         except GrammarParseError:
             give_up(path, node, "it is no interpolation")
+            continue
+        if reason := references.refused(node.value):
+            give_up(path, node, reason)
     config = OmegaConf.create(tree.plain())
     for path, node in pending:
         if node.reported:

@@ -115,7 +115,7 @@ def parse(text: str) -> Expr:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of strings with odd escapes
             tree = ast.parse(f"({text}\n)", mode="eval").body
-        deep = _depth(tree) > DEEPEST
+        deep = len(text) > DEEPEST < _depth(tree)  # a level takes a character
     except SyntaxError as error:
         what = f"cannot read `{_cut(text)}`: {_syntax(text, error)}"
         raise ExpressionError(what, _syntax_hint(text, error)) from None
@@ -211,26 +211,30 @@ def _convert(tree: ast.expr, text: str) -> Expr:
             return Name(name)
         case ast.Attribute(value=base, attr=field):
             if field.startswith("_"):
-                raise ExpressionError(f"`{field}` in `{text}` is private", "only public fields can be read")
+                raise ExpressionError(f"`{_cut(field)}` in `{_cut(text)}` is private", "only public fields can be read")
             if not isinstance(base, ast.Name | ast.Attribute | ast.Call):
-                raise ExpressionError(f"`{ast.unparse(base)}` has no fields, in `{text}`", "only a value or a call has")
+                raise ExpressionError(
+                    f"`{_cut(ast.unparse(base))}` has no fields, in `{_cut(text)}`", "only a value or a call has"
+                )
             return Attr(_convert(base, text), field)
         case ast.Tuple(elts=items) | ast.List(elts=items):
             return Seq(tuple(_convert(item, text) for item in items))
         case ast.Call(func=func, args=args, keywords=keywords):
             if any(k.arg is None for k in keywords):
-                raise ExpressionError(f"`**` is not part of the language, in `{text}`", "write the arguments out")
+                raise ExpressionError(f"`**` is not part of the language, in `{_cut(text)}`", "write the arguments out")
             named = tuple((str(k.arg), _convert(k.value, text)) for k in keywords)
             if len(dict(named)) < len(named):
-                raise ExpressionError(f"an argument is given twice, in `{text}`")
+                raise ExpressionError(f"an argument is given twice, in `{_cut(text)}`")
             target = _convert(func, text)
             if root(target) is None:
-                raise ExpressionError(f"only a part or its method can be called, in `{text}`", "name the value first")
+                raise ExpressionError(
+                    f"only a part or its method can be called, in `{_cut(text)}`", "name the value first"
+                )
             if root(target) == HOLE:
-                raise ExpressionError(f"`{HOLE}` stands for a tensor and cannot be called, in `{text}`")
+                raise ExpressionError(f"`{HOLE}` stands for a tensor and cannot be called, in `{_cut(text)}`")
             return Call(target, tuple(_convert(arg, text) for arg in args), named)
     kind: type = type(tree.op) if isinstance(tree, ast.BinOp) else type(tree)
-    piece = ast.unparse(tree)
+    piece = _cut(ast.unparse(tree))
     raise ExpressionError(
         f"`{piece}` is not part of the language",
         _HINTS.get(kind, "names, calls, fields, constants and a leading `number *` are; anything else is an op"),

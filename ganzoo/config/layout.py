@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ganzoo.config.tree import MISSING, Node, Path_
 from ganzoo.errors import Problem, did_you_mean
@@ -43,6 +44,7 @@ _WHOLE = re.compile(r"\$\{[^{}]*\}")  # a text that is one interpolation, which 
 _LISTS = (("share",), ("extends",), ("requires",), ("show", "values"), ("players", "*", "trains"))
 
 
+@lru_cache(maxsize=10_000)
 def _at(path: Path_, patterns: tuple[Path_, ...]) -> Path_ | None:
     if path[:1] == ("phases",) and path[2:3] == ("players",):
         path = path[2:]  # a phase's players read like the top-level ones

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ganzoo.config.tree import Node, Path_
 
 _PLAIN = re.compile(r"\$\{\s*([^${}:]*?)\s*\}")
 _LARGEST = 300_000  # characters, with those that references stand for
 _EACH = 30  # what it takes to resolve a reference, in characters
+_KNOWN = ("oc.env", "oc.select", "oc.dict.keys", "oc.dict.values")  # not those that read a text as an expression
+_SECRET = re.compile(
+    "token|secret|passw|credential|private|(?<![a-z])auth(?![a-z])|(api|access|[_-]|^)key(?![a-z])|-pwd"
+)
 _COMPUTED = 8  # references whose target is not written out, and whose size is therefore not known
 
 
@@ -23,6 +27,36 @@ def too_many(tree: Node, pending: Iterable[tuple[Path_, Node]]) -> str:
     if total > _LARGEST:
         return f"they stand for more than {_LARGEST:,} characters"
     return f"more than {_COMPUTED} are inside others or computed" if sizes.computed > _COMPUTED else ""
+
+
+def refused(text: str) -> str:
+    """What a text asks for that no model file may have, or an empty string.
+
+    Libraries add functions of their own to OmegaConf, some of which evaluate Python; and the value of a variable stands
+    in everything that a run writes, so that a file from elsewhere must not choose a secret.
+    """
+    for name, argument in _functions(text):
+        if name not in _KNOWN:
+            return f"unsupported interpolation type {name}"
+        variable = argument.partition(",")[0].strip()
+        if name == "oc.env" and not variable.isidentifier():
+            return "the name of a variable has to be written out"
+        if name == "oc.env" and _SECRET.search(variable.lower().replace("_", "-")):
+            return f"{variable} looks like a secret, which would stand in the run's files"
+    return ""
+
+
+def _functions(text: str) -> Iterator[tuple[str, str]]:
+    """The name and the arguments of every ``${name:arguments}``, of those inside others too."""
+    begun: list[int] = []
+    for at, character in enumerate(text):
+        if text[at : at + 2] == "${":
+            begun.append(at + 2)
+        elif character == "{" and text[at - 1 : at] != "$":
+            begun.append(-1)
+        elif character == "}" and begun and (start := begun.pop()) >= 0 and ":" in text[start:at]:
+            name, _, argument = text[start:at].partition(":")
+            yield name.strip(), argument
 
 
 class _Sizes:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
+from ganzoo.config.tree import shown
+from ganzoo.config.typecheck import coerce
 from ganzoo.errors import UserError, choices
 
 if TYPE_CHECKING:
     import torch
+
+_AXES = 8
+_LARGEST = 2**31  # values of an item
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,20 @@ class Field:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Field:
-        plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in stored.items()}
-        return cls(**plain)
+    def from_json(cls, stored: Any) -> Field:
+        """What :meth:`to_json` gave.
+
+        Raises:
+            ValueError: it describes no field.
+        """
+        hints = get_type_hints(cls)
+        try:
+            found = cls(**{key: coerce(hints[key], value) for key, value in stored.items()})
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"{shown(stored)} describes no field: {error}") from None
+        if any(size < 1 for size in found.shape) or len(found.shape) > _AXES or found.size > _LARGEST:
+            raise ValueError(f"{found.shape} is the shape of no field")
+        return found
 
     @property
     def size(self) -> int:

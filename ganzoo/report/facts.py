@@ -63,7 +63,8 @@ class Facts:
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
-        return self.folder.records()
+        """The lines of the log that say at which step; what another program wrote is left out."""
+        return [record for record in self.folder.records() if _is_line(record)]
 
     @cached_property
     def step(self) -> int:
@@ -263,6 +264,16 @@ def _status(facts: Facts) -> str:
         if stopped:
             return f"{stopped}; step {facts.step}"
     return f"{'finished' if facts.steps and facts.step >= facts.steps else 'killed'}; step {facts.step}"
+
+
+def _is_line(record: Mapping[str, Any]) -> bool:
+    """Whether a line of the log has the form that the pages take for granted."""
+    return (
+        isinstance(record.get("step"), int)
+        and isinstance(record.get("epoch", 0), int)
+        and isinstance(record.get("seconds", 0), int | float)
+        and isinstance(record.get("evaluation", {}), Mapping)
+    )
 
 
 def _shape(stored: Mapping[str, Any]) -> str:

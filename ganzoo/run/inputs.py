@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ganzoo.data.fields import Field
 from ganzoo.data.pixels import MODES, flatten
 from ganzoo.errors import UserError
 from ganzoo.run.pictures import picture
-from ganzoo.store.files import atomic
+from ganzoo.store.files import atomic, check_archive
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 
@@ -62,7 +63,12 @@ def _array(path: Path) -> torch.Tensor:
     try:
         if path.suffix == ".npy":
             return torch.from_numpy(np.load(path, allow_pickle=False))
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                check_archive(archive, path)
         return torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except Exception as error:  # numpy and torch raise many kinds for files that are not theirs
         raise UserError(f"{path} cannot be read: {error}") from None
 

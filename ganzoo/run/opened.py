@@ -119,13 +119,36 @@ class Run:
         if gone := [name for name in names if name in left_out]:
             raise UserError(f"{self.name} was published without {listed(gone)}, which this needs")
         averages = {} if self.raw else averaged(state)
+        given = {name: averages.get(name, stored) for name, stored in state["parts"].items()}
+        for name in names:
+            if name in given:
+                self.check_weights(name, blueprint.parts.get(name), given[name])
         parts = blueprint.build(self.device, names)
         for name, part in parts.items():
             if isinstance(part, nn.Module):
-                if name in state["parts"]:
-                    part.load_state_dict(averages.get(name, state["parts"][name]))
+                if name in given:
+                    try:
+                        part.load_state_dict(given[name])
+                    except (RuntimeError, TypeError, ValueError, AttributeError, KeyError) as error:
+                        raise self._misfit(name, str(error).split("\n")[-1].strip()) from None
                 part.eval().requires_grad_(False)
         return parts
+
+    def check_weights(self, name: str, part: Any, stored: Mapping[str, Any]) -> None:
+        """Refuse weights that are not those of a part, before memory is taken for it.
+
+        Raises:
+            UserError: a parameter is missing, or of another shape.
+        """
+        wanted = dict(part.named_parameters()) if isinstance(part, nn.Module) else {}
+        for key, value in wanted.items():
+            found = stored.get(key)
+            if not isinstance(found, torch.Tensor) or found.shape != value.shape:
+                has = f"has {tuple(found.shape)}" if isinstance(found, torch.Tensor) else "has none"
+                raise self._misfit(name, f"{key} should be {tuple(value.shape)}, and the file {has}")
+
+    def _misfit(self, name: str, reason: str) -> UserError:
+        return UserError(f"{self.checkpoint.path} does not hold the weights of {name}: {reason}")
 
     def inference(self, equation: Value) -> Inference:
         """Inference over the parts that an equation needs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any
 import torch
 
 from ganzoo.config.schema import Keep
+from ganzoo.config.tree import shown
 from ganzoo.errors import Problem, UserError, listed
-from ganzoo.store import published
-from ganzoo.store.files import atomic
+from ganzoo.store import form, published
+from ganzoo.store.files import atomic, check_archive, from_json
 from ganzoo.store.folder import RunFolder
 
 FORMAT = 1
+NAMED = re.compile(r"step_\d{1,15}\.pt")
 
 
 @dataclass
@@ -63,9 +66,12 @@ def load(path: Path) -> Checkpoint:
     stored: Any = None
     try:
         with zipfile.ZipFile(path) as archive:
+            check_archive(archive, path)
             damaged = archive.testzip()
         if not damaged:
             stored = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except (zipfile.BadZipFile, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut short, or another file"
         raise _unreadable(path, reason) from None
@@ -74,11 +80,18 @@ def load(path: Path) -> Checkpoint:
     if damaged:
         raise _unreadable(path, "its content does not match its checksums")
     try:
-        number, header, state = stored["format"], json.loads(stored["header"]), stored["state"]
+        number, header, state = stored["format"], from_json(stored["header"]), stored["state"]
+        if not isinstance(number, int):
+            raise TypeError
     except (KeyError, TypeError, ValueError):
         raise _unreadable(path, "another program wrote it") from None
     if number > FORMAT:
         raise UserError(f"{path} has checkpoint format {number}; this ganzoo reads up to {FORMAT}: upgrade ganzoo")
+    try:
+        form.check_header(header)
+        form.check_state(state)
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from None
     return Checkpoint(path, header, state)
 
 
@@ -104,9 +117,12 @@ def locate(run: str | Path, which: str = "last") -> Path:
     folder = RunFolder(path)
     if which == "best":
         index = read_index(folder)
-        if not index.get("best"):
+        best = index.get("best")
+        if not best:
             raise UserError(f"{run} keeps no best checkpoint (train.keep.best names what it is the best of)")
-        return folder.checkpoints / index["best"]
+        if not isinstance(best, str) or not NAMED.fullmatch(best):
+            raise UserError(f"{folder.checkpoints / 'index.json'} names {shown(best)}, which is no checkpoint")
+        return folder.checkpoints / best
     found = every(folder)
     if not found:
         what = "has no checkpoint yet" if (path / "config.yaml").exists() else "is not a run folder"
@@ -137,9 +153,21 @@ def name(step: int) -> str:
 
 
 def read_index(folder: RunFolder) -> dict[str, Any]:
-    """What ``checkpoints/index.json`` says: which file is the best, and its value."""
+    """What ``checkpoints/index.json`` says: which file is the best, and its value.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     path = folder.checkpoints / "index.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        found = from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{path} is no index of checkpoints")
+    return found
 
 
 def prune(folder: RunFolder, keep: Keep, best: str | None) -> None:

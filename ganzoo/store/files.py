@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ import yaml
 from ganzoo.config.yaml12 import RESOLVERS
 from ganzoo.errors import NoSpace, Problem, UserError
 
+_UNPACKED, _RATIO = 256 << 20, 100  # an archive may have as many bytes unpacked, or as many times its own size
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -139,12 +141,37 @@ def write_atomic(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def check_archive(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive that is there to fill the memory: it would unpack to far more than it has.
+
+    Raises:
+        UserError: it would.
+    """
+    whole, size = sum(member.file_size for member in archive.infolist()), path.stat().st_size
+    if whole > _UNPACKED and whole > _RATIO * size:
+        raise UserError(f"{path} has {_bytes(size)} and would unpack to {_bytes(whole)}, which no file of weights does")
+
+
+def from_json(text: str | bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: it is none, or nested so deeply that nobody reads it.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The JSON of every line; one that a crash cut short is left out."""
+    """The JSON of every line that is a mapping; one that a crash cut short, or another program wrote, is left out."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        with suppress(json.JSONDecodeError):
-            found.append(json.loads(line))
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else ():
+        with suppress(ValueError):
+            record = from_json(line)
+            if isinstance(record, dict):
+                found.append(record)
     return found
 
 

@@ -95,15 +95,20 @@ class RunFolder:
 
     def records(self) -> list[dict[str, Any]]:
         """Every line of ``metrics.jsonl``."""
-        return read_lines(self.metrics)
+        return _of_steps(self.metrics)
 
     def evaluated(self) -> list[dict[str, Any]]:
         """Every line of ``evaluations.jsonl``."""
-        return read_lines(self.evaluations)
+        return _of_steps(self.evaluations)
 
     def cut_back(self, step: int) -> None:
         """Forget what was logged after a step."""
         for path in (self.metrics, self.evaluations):
-            kept = [json.dumps(record) + "\n" for record in read_lines(path) if record.get("step", 0) <= step]
+            kept = [json.dumps(record) + "\n" for record in _of_steps(path) if record.get("step", 0) <= step]
             if kept or path.exists():
                 write_atomic(path, "".join(kept))
+
+
+def _of_steps(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log; one whose step is no number was not written by a run."""
+    return [record for record in read_lines(path) if isinstance(record.get("step", 0), int)]

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import Problem, UserError, choices, listed
-from ganzoo.store.files import atomic, read_lines, write_atomic
+from ganzoo.store import form
+from ganzoo.store.files import atomic, from_json, read_lines, write_atomic
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,9 +49,11 @@ class Published:
     @classmethod
     def at(cls, path: Path) -> Published:
         try:
-            header = json.loads((path / CONFIG).read_text(encoding="utf-8"))
-            number, _, _ = header["format"], header["name"], header["config"]["locked"]["fields"]
-            _ = header["step"], header["data"]["licence"], [header["weights"][key] for key in SAID]
+            header = from_json((path / CONFIG).read_text(encoding="utf-8"))
+            form.check_header(header)
+            number, _, _ = header["format"], header["data"]["licence"], [header["weights"][key] for key in SAID]
+            if not isinstance(header["step"], int) or not isinstance(header["weights"]["bytes"], int):
+                raise ValueError
         except OSError as error:
             raise UserError(f"{path / CONFIG} cannot be read: {error.strerror or error}") from None
         except (ValueError, LookupError, TypeError, AttributeError):

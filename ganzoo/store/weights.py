@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ganzoo.errors import Problem, UserError, choices, listed
+from ganzoo.store.files import check_archive, from_json
 
 AVERAGED = ("params_ema", "g_ema", "G_ema", "ema", "model_ema", "state_dict_ema")
 WRAPPERS = ("module.", "_orig_mod.")
@@ -45,6 +45,7 @@ def read(path: Path) -> Any:
 def _pickled(path: Path) -> Any:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            check_archive(archive, path)
             if archive.testzip():
                 raise UserError(f"{path} is damaged: its content does not match its checksums")
     try:
@@ -69,13 +70,14 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, HEADER):
             raise UserError(f"{path} is no .safetensors file, or cut short: its header would have {length} bytes")
-        json.loads(file.read(length))
+        from_json(file.read(length))
     return load_file(path)
 
 
 def _npz(path: Path) -> dict[str, Tensor]:
     found = {}
     with zipfile.ZipFile(path) as archive:
+        check_archive(archive, path)
         for member in archive.infolist():
             with archive.open(member) as file:
                 version = np.lib.format.read_magic(file)

@@ -115,6 +115,15 @@ def reason(error: Exception) -> str:
     return "there is none" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
 
 
-def read_fields(split: Mapping[str, Any]) -> dict[str, Field]:
-    """The fields of one split of an index. Source: ganzoo's own."""
-    return {name: Field.from_json(stored) for name, stored in split["fields"].items()}
+def read_fields(split: Mapping[str, Any], folder: Path) -> dict[str, Field]:
+    """The fields of one split of an index. Source: ganzoo's own.
+
+    Raises:
+        UserError: it does not describe any, or under a name that no field can have.
+    """
+    try:
+        if odd := [name for name in split["fields"] if not name.isidentifier()]:
+            raise ValueError(f"{odd[0]!r} is no name of a field")
+        return {name: Field.from_json(stored) for name, stored in split["fields"].items()}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"the {INDEX} of {printable(folder)} cannot be read: {reason(error)}") from error

@@ -16,6 +16,7 @@ from ganzoo.errors import UserError
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.npy import NpyWriter
 from ganzoo_data.pack import Counted, read_fields, read_index, write_folder
+from ganzoo_data.store import reason
 from ganzoo_data.words import printable
 
 LAYOUT, OTHER = "memmap", {"shards": "data.webdataset"}
@@ -53,7 +54,7 @@ class Packed(ImageSet):
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
-        found = read_fields(self.packed[self.split])
+        found = read_fields(self.packed[self.split], self.root)
         return {n: replace(f, range=self.range) if f.kind == "image" else f for n, f in found.items()}
 
     def load(self) -> dict[str, np.ndarray]:
@@ -68,8 +69,8 @@ class Packed(ImageSet):
         shape = (*field.shape[1:], field.shape[0]) if field.kind == "image" else field.shape
         try:
             rows = np.load(path, mmap_mode="r")
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{printable(path)} cannot be read: {error}; pack the images again") from error
+        except Exception as error:  # numpy raises many kinds for headers that are not its own
+            raise UserError(f"{printable(path)} cannot be read: {reason(error)}; pack the images again") from error
         if rows.shape != (count, *shape):
             is_, should = ("x".join(map(str, s)) for s in (rows.shape, (count, *shape)))
             raise UserError(f"{printable(path)} has changed since it was packed: it is {is_}, and should be {should}")

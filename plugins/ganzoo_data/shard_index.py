@@ -96,7 +96,7 @@ class Index:
 
     @classmethod
     def load(cls, path: Path) -> Index:
-        """Read what was saved. Raises OSError, ValueError or TypeError where it cannot be."""
+        """Read what was saved. Raises an error of any kind where it cannot be."""
         plain = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         with np.load(path.with_suffix(".npz")) as stored:
             columns = {name: stored[name] for name in stored.files}
@@ -114,7 +114,7 @@ def of_shards(paths: Sequence[Path]) -> Index:
         stat = path.stat()
         digest.update(f"{path.resolve()}\0{stat.st_size} {stat.st_mtime_ns}\0".encode("utf-8", "replace"))
     kept = cache_folder() / "shards" / digest.hexdigest()
-    with suppress(OSError, ValueError, TypeError, KeyError):
+    with suppress(Exception):  # what cannot be read is made again
         return Index.load(kept)
     found = scan(paths)
     with suppress(OSError):  # without it the shards are read again the next time

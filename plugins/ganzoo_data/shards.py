@@ -23,6 +23,7 @@ from ganzoo_data.fitted import Fitted
 from ganzoo_data.pack import INDEX, read_fields, read_index
 from ganzoo_data.shard_index import Index, of_shards, vector
 from ganzoo_data.shard_write import LAYOUT, pack
+from ganzoo_data.store import reason
 from ganzoo_data.stored import StoredRows
 from ganzoo_data.words import printable, some
 
@@ -85,11 +86,13 @@ class Shards(Fitted):
         stored = self.split if self.split in self.packed else "train"
         try:
             found = Index.load(self.root / f"{stored}_index")
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # json, zipfile and numpy raise many kinds
             advice = "copy it again, or pack the images again"
-            raise UserError(f"the index of {printable(self.root)} cannot be read: {error}; {advice}") from error
+            raise UserError(f"the index of {printable(self.root)} cannot be read: {reason(error)}; {advice}") from error
         for name, size in found.shards:
             path = self.root / name
+            if Path(name).name != name:
+                raise UserError(f"the index of {printable(self.root)} names a file that is not in it: {name}")
             if not path.is_file():
                 raise UserError(f"{printable(path)} is not there; copy it again")
             if path.stat().st_size != size:
@@ -117,7 +120,7 @@ class Shards(Fitted):
     @cached_property
     def _stored(self) -> dict[str, Field]:
         """The fields as they were packed."""
-        return read_fields(next(iter(self.packed.values()))) if self.packed else {}
+        return read_fields(next(iter(self.packed.values())), self.root) if self.packed else {}
 
     def recipe(self, name: str) -> Recipe:
         """Size and channels of an image field, as stated or as the files have them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -101,7 +101,7 @@ class Captions(ImageFolder):
 
     def _of_table(self, table: Path, files: set[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        with table.open(encoding="utf-8-sig", newline="") as file:
+        with _told(table), table.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
             missing = {"image", "caption"} - set(rows.fieldnames or ())
             if missing:
@@ -120,8 +120,9 @@ class Captions(ImageFolder):
     def _beside(self, files: list[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for path in files:
-            with suppress(FileNotFoundError):
-                text = (self.root / path).with_suffix(".txt").read_text(encoding="utf-8")
+            place = (self.root / path).with_suffix(".txt")
+            with suppress(FileNotFoundError), _told(place):
+                text = place.read_text(encoding="utf-8")
                 found[path] = [line.strip() for line in text.splitlines() if line.strip()]
         silent = [path for path in files if not found.get(path)]
         if silent:
@@ -169,7 +170,7 @@ class Captions(ImageFolder):
             file = (self.root / path).with_suffix(".npy")
             try:
                 several = np.atleast_2d(np.load(file, allow_pickle=False))
-            except (OSError, ValueError) as error:
+            except Exception as error:  # numpy raises many kinds for headers that are not its own
                 hint = "`encoder: encoder.minilm` with `width: 384` makes them of captions"
                 message = f"{printable(file)}: the embeddings of {path} cannot be read: {error}"
                 raise UserError(Problem(message, hint=hint)) from error
@@ -181,3 +182,14 @@ class Captions(ImageFolder):
     def chunks(self, size: int = 128) -> Iterator[dict[str, np.ndarray]]:
         """All rows in their order, `size` at a time."""
         return Arrays.chunks(self, size)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What is wrong with a file of captions, in a message."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise UserError(f"{printable(path)} is not UTF-8 text; save it as UTF-8") from None
+    except csv.Error as error:
+        raise UserError(f"{printable(path)} is no table of comma-separated values: {error}") from None

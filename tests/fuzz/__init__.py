@@ -1,0 +1,1 @@
+"""Fuzzing of everything that ganzoo reads: ``python -m tests.fuzz TARGET --minutes M`` (see ``docs/security.md``)."""

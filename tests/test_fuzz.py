@@ -1,0 +1,166 @@
+"""A short form of ``python -m tests.fuzz``, the machinery itself, and what longer campaigns found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganzoo.config.expression import ExpressionError, parse
+from ganzoo.data.fields import Field
+from ganzoo.errors import UserError
+from ganzoo.store.files import read_lines
+from tests.fuzz import engine, files, oracle, runs, texts
+from tests.fuzz.targets import TARGETS
+
+COUNTS = {"expressions": 1000, "configs": 12, "overrides": 6, "captions": 15, "npy": 30, "shards": 10, "images": 15}
+COUNTS |= {"checkpoints": 12, "safetensors": 12, "published": 8, "metrics": 15, "index": 8, "locked": 4}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANZOO_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_some_inputs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first inputs of a seed that no longer campaign had."""
+    target = TARGETS[name]
+    quick = engine.Target(target.name, target.about, target.make, target.run)  # not the preparation of campaigns
+    result = engine.here(quick, seed=99, count=COUNTS[name])
+    assert result.count == COUNTS[name]
+    assert not result.findings, "\n".join(f"{n}: {f.kind} {f.place}\n{f.detail}" for n, f in result.findings.values())
+
+
+def test_every_target_makes_equal_inputs_of_equal_seeds() -> None:
+    for target in TARGETS.values():
+        assert target.case(3, 5) == target.case(3, 5) != target.case(4, 5)
+
+
+# -- hypothesis: the same oracle over inputs that it makes and shrinks -------------------------------------------------
+
+words = st.sampled_from(("G", "D", "real", "_", "z", "None", "lambda", "é", "1", "'a'", "1e999", "x.y", "_x"))
+nested = st.recursive(
+    words,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from((" * ", ", ", ".", " + ", " if ", "=", ":", "\n", "**")), inner).map("".join),
+        inner.map(lambda text: f"({text})"),
+        inner.map(lambda text: f"[{text}]"),
+        st.tuples(words, inner).map(lambda pair: f"{pair[0]}({pair[1]})"),
+    ),
+    max_leaves=12,
+)
+
+
+@given(nested | st.text(max_size=40))
+@settings(max_examples=150)
+def test_hypothesis_finds_no_bad_expression(text: str) -> None:
+    with oracle.listening():
+        _, finding = oracle.judge(texts.read_expression, text)
+    assert finding is None, finding
+
+
+# -- the machinery -----------------------------------------------------------------------------------------------------
+
+
+def _bad(case: str, folder: Path) -> None:
+    if "q" in case:
+        raise ZeroDivisionError
+    if "w" in case:
+        raise UserError("no")
+    if "k" in case:
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "m" in case:
+        _ = np.ones(200 << 20)
+    if "s" in case:
+        while True:
+            pass
+
+
+def _target(letters: str) -> engine.Target:
+    return engine.Target("bad", "nothing", lambda random: "".join(random.choices(letters, k=8)), _bad)
+
+
+def test_a_campaign_finds_exceptions_messages_and_deaths_and_goes_on_after_them() -> None:
+    told: list[str] = []
+    result = engine.campaign(_target("abcdefghijkqw"), 0, count=300, tell=lambda r, f, n: told.append(f.kind))
+    kinds = {kind for kind, _ in result.findings}
+    assert kinds == {"ZeroDivisionError", "message: names nothing of the input", "died"} == set(told)
+    assert result.count == 300
+    number, finding = next(v for k, v in result.findings.items() if k[0] == "ZeroDivisionError")
+    assert engine.minimal(_target("abcdefghijkqw"), _target("abcdefghijkqw").case(0, number), finding.key) == "q"
+    assert json.loads(result.line())["count"] == 300
+
+
+def test_what_takes_too_long_or_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracle, "SECONDS", 0.05)
+    monkeypatch.setattr(oracle, "MEMORY", 100 << 20)
+    found = [engine.campaign(_target(letter), 0, count=1).findings for letter in "sm"]
+    assert [kind for several in found for kind, _ in several] == ["slow", "memory"]
+
+
+# -- what was found ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["'a'\t.b", "5(" + "a" * 3000 + ")", "1 ** f(" + "a" * 3000 + ")", "()((\t)())", "x.\u202e_y"]
+)
+def test_messages_about_expressions_are_short_and_printable(text: str) -> None:
+    with pytest.raises(ExpressionError) as error:
+        parse(text)
+    assert str(error.value).isprintable() and len(str(error.value)) < 400
+
+
+def test_an_override_of_a_thousand_keys_is_refused() -> None:
+    with pytest.raises(UserError, match="is no path") as error:
+        texts.read_overrides(("tutorial/circle", ".".join("x" * 1000) + "=1", "train.batch=" + "9" * 5000))
+    assert all(len(str(problem)) < 1000 for problem in error.value.problems)
+
+
+@pytest.mark.parametrize("data", [b"\x87", b"image,caption\na.png,\xe6"])
+def test_captions_that_are_not_utf8_are_named(data: bytes, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not UTF-8 text"):
+        files.read_caption(data, tmp_path)
+
+
+def test_a_header_of_npy_that_numpy_cannot_parse(tmp_path: Path) -> None:
+    header = b"{''|u1\xbf\xff \x7ffortran_order': FFalse, 'shape':\xff\xff3, 8, 8, 1), }".ljust(117) + b"\n"
+    with pytest.raises(UserError, match=r"real\.npy cannot be read"):
+        files.read_array(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["config", "name"])
+@pytest.mark.parametrize("value", [None, 7, "x", []])
+def test_a_header_of_another_form(key: str, value: object, tmp_path: Path) -> None:
+    source = json.loads(runs.made()["published/config.json"])
+    if key == "name" and value == "x":
+        return
+    with pytest.raises(UserError):
+        runs.read_description(json.dumps({**source, key: value}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "stored", [None, {}, {"kind": "image", "shape": "x"}, {"kind": 1}, {"kind": "image", "shape": [-1]}]
+)
+def test_what_describes_no_field(stored: object) -> None:
+    with pytest.raises(ValueError, match=r"field"):
+        Field.from_json(stored)
+
+
+def test_lines_of_a_log_that_are_no_mappings_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 1}\n[]\n3\n' + b"[" * 100_000 + b'\n\xff\n{"step": 2}\n{"st')
+    assert [line["step"] for line in read_lines(path)] == [1, 2]
+
+
+def test_grown_expressions_read_back() -> None:
+    for number in range(200):
+        texts.read_expression(str(texts.grown(Random(number))))
