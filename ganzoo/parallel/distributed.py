@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -19,6 +19,7 @@ import torch.distributed as dist
 from ganzoo.errors import Lost, Problem, UserError
 from ganzoo.parallel import launch
 
+T = TypeVar("T")
 PATIENCE = timedelta(days=7)  # for the first process to evaluate or to write; its death is noticed at once
 HEARD = 5.0  # seconds within which processes that fail together are heard of
 
@@ -214,6 +215,38 @@ def gather(value: Any) -> list[Any]:
     found: list[Any] = [None] * world()
     with _during("telling each other what was found"):
         dist.all_gather_object(found, value, group=_group())
+    return found
+
+
+def collect(value: Any) -> list[Any]:
+    """Every process's value, in order, on the first process; nothing on the others."""
+    if world() == 1:
+        return [value]
+    found: list[Any] = [None] * world() if rank() == 0 else []
+    with _during("bringing together what was computed"):
+        dist.gather_object(value, found or None, group=_group())
+    return found
+
+
+def attempt(work: Callable[[], T]) -> T:
+    """What `work`, which tells the others nothing, returns; where it fails on one process, all fail.
+
+    Raises:
+        UserError: it failed on another process.
+        Lost: another process is gone.
+    """
+    if world() == 1:
+        return work()
+    try:
+        found, error = work(), None
+    except Exception as caught:
+        error = caught
+    said = gather(None if error is None else str(error))
+    if error is not None:
+        raise error
+    for other, why in enumerate(said):
+        if why is not None:
+            raise UserError(f"process {other} of {world()}: {why}")
     return found
 
 

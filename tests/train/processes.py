@@ -1,11 +1,14 @@
-"""Runs of several processes with gloo, started by torchrun, and what they leave."""
+"""Runs of several processes with gloo, started by torchrun or by a server that forks, and what they leave."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,47 @@ def launch(folder: Path, processes: int, *command: str, fails: bool = False, **m
     )
     assert (done.returncode != 0) == fails, done.stderr
     return done
+
+
+def together(function: Callable[..., Any], *args: Any, processes: int = 2) -> list[Any]:
+    """What a function of a module returns in each of several processes that have joined; torch is imported once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "ganzoo.api", "ganzoo.train.loop"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    results = context.Queue()
+    started = [
+        context.Process(target=_joined, args=(results, rank, processes, port, function, args), daemon=True)
+        for rank in range(processes)
+    ]
+    for process in started:
+        process.start()
+    try:
+        found = dict(results.get(timeout=180) for _ in started)
+    finally:
+        for process in started:
+            process.join(10)
+            process.kill()
+    for said in found.values():
+        if isinstance(said, BaseException):
+            raise said
+    return [found[rank] for rank in range(processes)]
+
+
+def _joined(results: Any, rank: int, processes: int, port: int, function: Callable[..., Any], args: Any) -> None:
+    where = {"RANK": rank, "WORLD_SIZE": processes, "LOCAL_RANK": rank, "MASTER_PORT": port}
+    os.environ |= {key: str(value) for key, value in where.items()}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
+    from ganzoo.parallel import distributed
+
+    torch.set_num_threads(1)
+    try:
+        distributed.start("cpu", 120)
+        results.put((rank, function(*args)))
+        distributed.stop()
+    except BaseException as error:
+        results.put((rank, error))
 
 
 def state(run: Path) -> dict[str, torch.Tensor]:
