@@ -26,13 +26,6 @@ CHUNK = 64
 PASSES = 16  # of which standing statistics are the mean
 
 
-class _Alone(_BatchNorm):
-    """What a ``SyncBatchNorm`` is for a process that computes without the others."""
-
-    def _check_input_dim(self, input: torch.Tensor) -> None:
-        pass
-
-
 class Given(Mapping[str, Any]):
     """Inputs by field name. A label that is not given is drawn; any other field is asked for by name."""
 
@@ -98,20 +91,15 @@ class Inference:
         """Evaluation mode inside the block, on this process alone; all is as before after it. `seed` is dropout's."""
         modules = [m for part in self.parts.values() if isinstance(part, nn.Module) for m in part.modules()]
         before = [(m, m.training, getattr(m, "track_running_stats", None)) for m in modules]
-        synchronised: list[Any] = [m for m in modules if isinstance(m, nn.SyncBatchNorm)]
         devices = [self.device] if self.device.type == "cuda" else []
         for name, part in self.parts.items():
             if isinstance(part, nn.Module):
                 set_mode(part, self.blueprint.spec.parts[name], training=False)
-        for synced in synchronised:
-            synced.__class__ = _Alone
         try:
             with distributed.alone(), torch.random.fork_rng(devices=devices), torch.no_grad():
                 torch.manual_seed(seed)
                 yield
         finally:
-            for synced in synchronised:
-                synced.__class__ = nn.SyncBatchNorm
             for module, training, tracks in before:
                 module.training = training
                 if tracks is not None:

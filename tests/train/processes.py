@@ -78,13 +78,13 @@ def _joined(results: Any, rank: int, processes: int, port: int, function: Callab
         results.put((rank, error))
 
 
-def state(run: Path) -> dict[str, torch.Tensor]:
-    """Every tensor of the last checkpoint's parts and averages."""
+def state(run: Path, averages: bool = True) -> dict[str, torch.Tensor]:
+    """Every tensor of the last checkpoint's parts, and of G's averages."""
     stored = checkpoint.load(checkpoint.locate(run)).state
-    averages = stored["players"]["G"]["ema"]["parts"]
+    kept = stored["players"]["G"]["ema"]["parts"] if averages else {}
     return {
         f"{kind}.{part}.{key}": value
-        for kind, parts in (("live", stored["parts"]), ("average", averages))
+        for kind, parts in (("live", stored["parts"]), ("average", kept))
         for part, tensors in parts.items()
         for key, value in tensors.items()
     }

@@ -159,22 +159,3 @@ def test_a_polite_kill_of_torchrun_saves_the_run(straight: Path) -> None:
     assert f"interrupted and saved; go on with: {RESUME} stopped" in done.stdout
     assert not errors(done.stderr)
     assert len(list((straight / "stopped" / "checkpoints").glob("step_*.pt"))) == 1
-
-
-def test_synchronised_statistics_are_not_asked_for_alone() -> None:
-    """Only the first process draws pictures, so nothing in them may wait for the others."""
-    import torch
-    from torch import nn
-
-    from ganzoo import api
-    from ganzoo.model.inference import Inference
-    from ganzoo.parallel import distributed
-
-    blueprint = api.Model("dcgan/fashion_mnist_sample").blueprint
-    parts = {"G": nn.SyncBatchNorm.convert_sync_batchnorm(blueprint.build(torch.device("cpu"))["G"])}
-    inference = Inference(blueprint, parts, {}, 0)
-    assert any(isinstance(module, nn.SyncBatchNorm) for module in parts["G"].modules())
-    with inference.evaluating():
-        assert not any(isinstance(module, nn.SyncBatchNorm) for module in parts["G"].modules())
-        assert distributed.world() == 1
-    assert any(isinstance(module, nn.SyncBatchNorm) for module in parts["G"].modules())
