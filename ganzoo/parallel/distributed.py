@@ -269,8 +269,20 @@ def _during(what: str) -> Iterator[None]:
         raise Lost(f"{launch.named()} lost {_gone()} while {what}: {reason}") from error
 
 
-def _board() -> dist.Store | None:
-    """Where processes leave word when they fail: the store of torchrun, which outlives them; None if it is gone."""
+def begins(run: str) -> None:
+    """Leave word, for processes that torchrun may start in place of these, of the run folder that was made."""
+    if launch.restarts()[1] and (board := _board("begun")) is not None:
+        board.set("run", run)
+
+
+def begun() -> str | None:
+    """The run folder that was made by processes in whose place torchrun has started these; None if there is none."""
+    board = _board("begun") if launch.restarts()[0] else None
+    return board.get("run").decode() if board is not None and board.check(["run"]) else None
+
+
+def _board(*names: str) -> dist.Store | None:
+    """Where processes leave word: the store of torchrun, which outlives them; None if it is gone."""
     try:
         store = dist.TCPStore(
             os.environ["MASTER_ADDR"],
@@ -280,8 +292,7 @@ def _board() -> dist.Store | None:
         )
     except (KeyError, RuntimeError):
         return None
-    launched = (os.environ.get(f"TORCHELASTIC_{key}", "") for key in ("RUN_ID", "RESTART_COUNT"))
-    return dist.PrefixStore("/".join(("ganzoo", *launched)), store)
+    return dist.PrefixStore("/".join(("ganzoo", os.environ.get("TORCHELASTIC_RUN_ID", ""), *names)), store)
 
 
 def _gone() -> str:
@@ -295,7 +306,7 @@ def speaks(cause: bool) -> bool:
     The first process speaks if it fails by itself, or else another that does; those that only lost one of the others
     speak if none has said why.
     """
-    board, me = _board(), launch.rank()
+    board, me = _board(str(launch.restarts()[0])), launch.rank()
     if board is None:
         return cause or me == 0
     try:

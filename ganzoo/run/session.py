@@ -417,6 +417,9 @@ class Session:
     def left(self) -> str:
         """What is left of a run that lost a process, and how to go on."""
         files = checkpoint.every(self.folder)
+        count, most = launch.restarts()
+        if count < most:
+            return f"torchrun may start again, {count + 1} of {most}, from {files[-1] if files else 'the beginning'}"
         if not files:
             return f"there is no checkpoint yet, so delete {self.folder.path} and start again"
         return f"go on from {files[-1]} with: {launch.command('resume', self.folder.path)}"

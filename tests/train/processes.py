@@ -19,10 +19,12 @@ from ganzoo.store import checkpoint
 TIMED = ("seconds", "samples_per_second")
 
 
-def launch(folder: Path, processes: int, *command: str, fails: bool = False, **more: str) -> Any:
+def launch(
+    folder: Path, processes: int, *command: str, fails: bool = False, torchrun: tuple[str, ...] = (), **more: str
+) -> Any:
     """Run ganzoo with `processes` processes, and with `more` in their environment."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *torchrun]
     if processes == 1:
         run = [sys.executable]
     done = subprocess.run(
@@ -31,7 +33,7 @@ def launch(folder: Path, processes: int, *command: str, fails: bool = False, **m
         env=environment | more,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=900,
     )
     assert (done.returncode != 0) == fails, done.stderr
     return done
