@@ -75,11 +75,22 @@ def start(device: str = "auto", timeout: float = 600.0) -> torch.device:
             torch.cuda.set_device(chosen)
         with _during("joining the others"):
             backend = "nccl" if chosen.type == "cuda" else "gloo"
-            dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+            _join(backend, timedelta(seconds=timeout))
             _group()
         if rank() > 0:
             warnings.simplefilter("ignore")  # the first process gives the same
     return chosen
+
+
+def _join(backend: str, timeout: timedelta) -> None:
+    count, _ = launch.restarts()
+    if not count:
+        dist.init_process_group(backend, timeout=timeout)
+        return
+    # torchrun keeps one store, and in it the addresses of the processes that are gone: these have keys of their own
+    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=timeout)
+    own = dist.PrefixStore(f"ganzoo/start/{count}", store)
+    dist.init_process_group(backend, timeout=timeout, store=own, rank=launch.rank(), world_size=launch.world())
 
 
 def stop() -> None:
