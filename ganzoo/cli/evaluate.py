@@ -6,7 +6,7 @@ import re
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,14 +48,22 @@ def evaluate(
     opened = api.opened(run, model, "best" if best else "last", raw, code)
     rest = [text for text in overrides or () if text not in starts]
     records = opened.evaluate(listed(metrics), against, n=n, seed=seed, overrides=rest)
-    opened.keep(records, out)
+    from ganzoo.parallel import distributed
+
+    if distributed.rank() == 0:
+        opened.keep(records, out)
+        _say(records, opened.step, as_json)
+    distributed.stop()
+
+
+def _say(records: list[Any], step: int, as_json: bool) -> None:
     if as_json:
         print_json([asdict(record) for record in records])
         return
     for record in records:
         for name, value in record.values.items():
             print(f"{name}  {value:.6g}")
-        print(f"  {in_words(record.protocol)}, step {opened.step}")
+        print(f"  {in_words(record.protocol)}, step {step}")
         if record.verdict:
             print(f"  {record.verdict}")
 

@@ -26,13 +26,6 @@ CHUNK = 64
 PASSES = 16  # of which standing statistics are the mean
 
 
-class _Alone(_BatchNorm):
-    """What a ``SyncBatchNorm`` is for a process that computes without the others."""
-
-    def _check_input_dim(self, input: torch.Tensor) -> None:
-        pass
-
-
 class Given(Mapping[str, Any]):
     """Inputs by field name. A label that is not given is drawn; any other field is asked for by name."""
 
@@ -98,20 +91,15 @@ class Inference:
         """Evaluation mode inside the block, on this process alone; all is as before after it. `seed` is dropout's."""
         modules = [m for part in self.parts.values() if isinstance(part, nn.Module) for m in part.modules()]
         before = [(m, m.training, getattr(m, "track_running_stats", None)) for m in modules]
-        synchronised: list[Any] = [m for m in modules if isinstance(m, nn.SyncBatchNorm)]
         devices = [self.device] if self.device.type == "cuda" else []
         for name, part in self.parts.items():
             if isinstance(part, nn.Module):
                 set_mode(part, self.blueprint.spec.parts[name], training=False)
-        for synced in synchronised:
-            synced.__class__ = _Alone
         try:
             with distributed.alone(), torch.random.fork_rng(devices=devices), torch.no_grad():
                 torch.manual_seed(seed)
                 yield
         finally:
-            for synced in synchronised:
-                synced.__class__ = nn.SyncBatchNorm
             for module, training, tracks in before:
                 module.training = training
                 if tracks is not None:
@@ -123,6 +111,7 @@ class Inference:
         n: int,
         key: tuple[Any, ...],
         given: Mapping[str, Any] | None = None,
+        rows: range | None = None,
     ) -> list[Any]:
         """Each value for `n` samples, on the CPU.
 
@@ -132,6 +121,7 @@ class Inference:
             key: What seeds the noise: the same key, the same noise.
             given: Tensors by name, ``n …`` each: data fields, or named values to use instead of computing them, or what
                 stands where the equations have a hole.
+            rows: Which of the samples to compute, from a multiple of :meth:`together` on; all, if not given.
 
         Raises:
             UserError: a field is needed that is not given.
@@ -143,18 +133,23 @@ class Inference:
         make = self.program.filled if HOLE in given else self.program.value
         getters = [make(value) for value in values]
         found: list[Any] = [None] * len(values)
-        with self.evaluating(key[0] if isinstance(key[0], int) else 0), self.standing(values, given):
-            for index, start in enumerate(range(0, n, chunk)):
-                wanted = min(chunk, n - start)
+        rows = range(n) if rows is None else rows
+        seed = key[0] if isinstance(key[0], int) else 0
+        with self.evaluating(seed), self.standing(values, given):
+            for start in range(rows.start, rows.stop, chunk):
+                index = start // chunk
+                if index:  # dropout, too, depends on where a row stands and not on who computes it
+                    torch.manual_seed(draw.seed_of(seed, index))
+                wanted = min(chunk, rows.stop - start)
                 size = chunk if full and start else wanted
-                rows = {k: v[torch.arange(start, start + size) % n].to(self.device) for k, v in given.items()}
-                hole = rows.pop(HOLE, None)
+                some = {k: v[torch.arange(start, start + size) % n].to(self.device) for k, v in given.items()}
+                hole = some.pop(HOLE, None)
                 draws = draw.Draws((*key, index), self.device, least=chunk)
-                turn = self.turn(rows, hole, size, (*key, index), draws)
+                turn = self.turn(some, hole, size, (*key, index), draws)
                 with draw.using(draws):
                     for place, get in enumerate(getters):
                         piece = cut(get(turn), size, wanted)
-                        found[place] = stored(found[place], piece, start, wanted, n)
+                        found[place] = stored(found[place], piece, start - rows.start, wanted, len(rows))
         return found
 
     def turn(self, rows: Mapping[str, Any], hole: Any, n: int, key: tuple[Any, ...], draws: draw.Draws) -> Turn:
@@ -233,6 +228,18 @@ class Inference:
 def cut(output: Any, size: int, wanted: int) -> Any:
     """What belongs to the first `wanted` of `size` samples, on the CPU."""
     return map_tensors(lambda t: (t[: len(t) * wanted // size] if t.ndim and wanted < size else t).cpu(), output)
+
+
+def joined(pieces: Sequence[Any]) -> Any:
+    """Pieces of one value joined along the batch; outputs keep their type, numbers without rows are the first's."""
+    one = pieces[0]
+    if len(pieces) == 1:
+        return one
+    if isinstance(one, tuple) and hasattr(one, "_fields"):
+        return type(one)(*map(joined, zip(*pieces, strict=True)))
+    if isinstance(one, list | tuple):
+        return type(one)(map(joined, zip(*pieces, strict=True)))
+    return torch.cat(list(pieces)) if isinstance(one, torch.Tensor) and one.ndim else one
 
 
 def stored(into: Any, piece: Any, start: int, wanted: int, n: int) -> Any:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -19,6 +19,7 @@ import torch.distributed as dist
 from ganzoo.errors import Lost, Problem, UserError
 from ganzoo.parallel import launch
 
+T = TypeVar("T")
 PATIENCE = timedelta(days=7)  # for the first process to evaluate or to write; its death is noticed at once
 HEARD = 5.0  # seconds within which processes that fail together are heard of
 
@@ -74,11 +75,22 @@ def start(device: str = "auto", timeout: float = 600.0) -> torch.device:
             torch.cuda.set_device(chosen)
         with _during("joining the others"):
             backend = "nccl" if chosen.type == "cuda" else "gloo"
-            dist.init_process_group(backend, timeout=timedelta(seconds=timeout))
+            _join(backend, timedelta(seconds=timeout))
             _group()
         if rank() > 0:
             warnings.simplefilter("ignore")  # the first process gives the same
     return chosen
+
+
+def _join(backend: str, timeout: timedelta) -> None:
+    count, _ = launch.restarts()
+    if not count:
+        dist.init_process_group(backend, timeout=timeout)
+        return
+    # torchrun keeps one store, and in it the addresses of the processes that are gone: these have keys of their own
+    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=timeout)
+    own = dist.PrefixStore(f"ganzoo/start/{count}", store)
+    dist.init_process_group(backend, timeout=timeout, store=own, rank=launch.rank(), world_size=launch.world())
 
 
 def stop() -> None:
@@ -217,6 +229,38 @@ def gather(value: Any) -> list[Any]:
     return found
 
 
+def collect(value: Any) -> list[Any]:
+    """Every process's value, in order, on the first process; nothing on the others."""
+    if world() == 1:
+        return [value]
+    found: list[Any] = [None] * world() if rank() == 0 else []
+    with _during("bringing together what was computed"):
+        dist.gather_object(value, found or None, group=_group())
+    return found
+
+
+def attempt(work: Callable[[], T]) -> T:
+    """What `work`, which tells the others nothing, returns; where it fails on one process, all fail.
+
+    Raises:
+        UserError: it failed on another process.
+        Lost: another process is gone.
+    """
+    if world() == 1:
+        return work()
+    try:
+        found, error = work(), None
+    except Exception as caught:
+        error = caught
+    said = gather(None if error is None else str(error))
+    if error is not None:
+        raise error
+    for other, why in enumerate(said):
+        if why is not None:
+            raise UserError(f"process {other} of {world()}: {why}")
+    return found
+
+
 def barrier() -> None:
     """Wait for all processes, however long they take."""
     if world() > 1:
@@ -236,8 +280,20 @@ def _during(what: str) -> Iterator[None]:
         raise Lost(f"{launch.named()} lost {_gone()} while {what}: {reason}") from error
 
 
-def _board() -> dist.Store | None:
-    """Where processes leave word when they fail: the store of torchrun, which outlives them; None if it is gone."""
+def begins(run: str) -> None:
+    """Leave word, for processes that torchrun may start in place of these, of the run folder that was made."""
+    if launch.restarts()[1] and (board := _board("begun")) is not None:
+        board.set("run", run)
+
+
+def begun() -> str | None:
+    """The run folder that was made by processes in whose place torchrun has started these; None if there is none."""
+    board = _board("begun") if launch.restarts()[0] else None
+    return board.get("run").decode() if board is not None and board.check(["run"]) else None
+
+
+def _board(*names: str) -> dist.Store | None:
+    """Where processes leave word: the store of torchrun, which outlives them; None if it is gone."""
     try:
         store = dist.TCPStore(
             os.environ["MASTER_ADDR"],
@@ -247,8 +303,7 @@ def _board() -> dist.Store | None:
         )
     except (KeyError, RuntimeError):
         return None
-    launched = (os.environ.get(f"TORCHELASTIC_{key}", "") for key in ("RUN_ID", "RESTART_COUNT"))
-    return dist.PrefixStore("/".join(("ganzoo", *launched)), store)
+    return dist.PrefixStore("/".join(("ganzoo", os.environ.get("TORCHELASTIC_RUN_ID", ""), *names)), store)
 
 
 def _gone() -> str:
@@ -262,7 +317,7 @@ def speaks(cause: bool) -> bool:
     The first process speaks if it fails by itself, or else another that does; those that only lost one of the others
     speak if none has said why.
     """
-    board, me = _board(), launch.rank()
+    board, me = _board(str(launch.restarts()[0])), launch.rank()
     if board is None:
         return cause or me == 0
     try:

@@ -16,6 +16,12 @@ def world() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def restarts() -> tuple[int, int]:
+    """How often torchrun has started the processes again, and how often it may (``--max-restarts``)."""
+    count, most = (int(os.environ.get(f"TORCHELASTIC_{key}", "0")) for key in ("RESTART_COUNT", "MAX_RESTARTS"))
+    return count, most
+
+
 def named() -> str:
     """How messages call this process: ``process 1 of 2``."""
     return f"process {rank()} of {world()}"

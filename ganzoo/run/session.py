@@ -344,7 +344,7 @@ class Session:
         """The model's metrics."""
         self.trainer.average_buffers()
         values: dict[str, float] = {}
-        if self.first and (records := self.measured()):
+        if (records := self.measured()) and self.first:
             values = flat(records)
             self.improve(values)
             logged = {*self.spec.log, *(player for phase in self.spec.phases.values() for player in phase.players)}
@@ -363,7 +363,8 @@ class Session:
             raise
         except Exception as error:  # of any metric, of whoever wrote it
             what = str(error) if isinstance(error, GanzooError) else f"{type(error).__name__}: {error}"
-            self.console.say(f"warning: nothing could be measured at step {self.trainer.step}: {what}")
+            if self.first:
+                self.console.say(f"warning: nothing could be measured at step {self.trainer.step}: {what}")
             return []
 
     def checkpoint(self) -> None:
@@ -416,6 +417,9 @@ class Session:
     def left(self) -> str:
         """What is left of a run that lost a process, and how to go on."""
         files = checkpoint.every(self.folder)
+        count, most = launch.restarts()
+        if count < most:
+            return f"torchrun may start again, {count + 1} of {most}, from {files[-1] if files else 'the beginning'}"
         if not files:
             return f"there is no checkpoint yet, so delete {self.folder.path} and start again"
         return f"go on from {files[-1]} with: {launch.command('resume', self.folder.path)}"

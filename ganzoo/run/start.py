@@ -27,12 +27,20 @@ def train(
 ) -> tuple[RunFolder, str]:
     """Train a model into a new run folder; the folder and why training stopped.
 
+    Processes that torchrun starts again, after one was lost, go on from the last checkpoint of the run they began.
+
     Raises:
         UserError: the folder is taken, or a warm start cannot be read.
         Diverged: training produced NaN or infinity.
         Lost: another process is gone.
     """
     device = distributed.start(blueprint.spec.train.device, seconds(blueprint.spec.train.timeout))
+    if begun := distributed.gather(distributed.begun() if distributed.rank() == 0 else None)[0]:
+        if checkpoint.every(RunFolder(begun)):
+            return resume(begun, registry, quiet=quiet)
+        if distributed.rank() == 0:
+            shutil.rmtree(begun)  # what processes that were lost before the first checkpoint have made of it
+        out = begun
     path = RunFolder.claim(out, blueprint.spec.name) if distributed.rank() == 0 else None
     folder = RunFolder(distributed.gather(path)[0])
     budget.leave_open(blueprint.spec)
@@ -45,6 +53,8 @@ def train(
                 session = Session(blueprint, folder, registry, device, quiet)
             try:
                 session.begin()
+                if session.first:
+                    distributed.begins(str(folder.path))
             except NoSpace:
                 shutil.rmtree(folder.path, ignore_errors=True)  # it was empty, and half a run is none
                 raise

@@ -24,6 +24,7 @@ from ganzoo.model.optim import Schedules, load_states, make_optimizer, make_sche
 from ganzoo.model.program import Program
 from ganzoo.model.turn import Getter, Shared, Turn
 from ganzoo.parallel import distributed, draw
+from ganzoo.parallel.norm import over_all_processes
 from ganzoo.train import diagnostics
 from ganzoo.train.compiled import compile_parts
 from ganzoo.train.ema import Average
@@ -125,9 +126,9 @@ class Trainer:
                 check_batch(path, origin, player.batch or self.train.batch, self.world, self.train.accumulate)
         self.parts = blueprint.build(device)
         if self.train.sync_batch_norm and self.world > 1:
-            for name, part in self.parts.items():
+            for part in self.parts.values():
                 if isinstance(part, nn.Module):
-                    self.parts[name] = nn.SyncBatchNorm.convert_sync_batchnorm(part)
+                    over_all_processes(part)
         self.every = parameters(self.parts, self.parts)
         self.feed = Feed(blueprint.data, self.train.seed, device, self.rank, self.world)
         self.meters = Meters(device)

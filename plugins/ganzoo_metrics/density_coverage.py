@@ -46,14 +46,19 @@ class DensityCoverage(ImageFeatures):
         self.k = k
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
-        n = self.n_real or min(len(fake), len(self.reference))
+        return self.joined([self.share(fake, extractor)], extractor)
+
+    def joined(self, shares: list[Tensor | None], extractor: nn.Module) -> Measured:
+        """From the features of all shares."""
+        features = self.all_of(shares)
+        if features is None:
+            return nowhere("density", "coverage", protocol={**self.protocol(), "k": self.k})
+        n = self.n_real or min(len(features), len(self.reference))
         protocol = {**self.protocol(n), "k": self.k}
-        if not torch.isfinite(fake).all():
-            return nowhere("density", "coverage", protocol=protocol)
         real = self.of_real(extractor, n)
-        density, coverage = density_coverage(real, self.of(fake, extractor), self.k)
+        density, coverage = density_coverage(real, features, self.k)
         verdict = ""
-        if density > INSIDE and coverage < BOUND * expected_coverage(len(real), len(fake), self.k):
+        if density > INSIDE and coverage < BOUND * expected_coverage(len(real), len(features), self.k):
             verdict = f"collapsed: the samples lie among real ones, but near only {share(coverage)} of them"
         return Measured({"density": density, "coverage": coverage}, protocol, verdict)
 

@@ -19,27 +19,17 @@ from ganzoo.contract import first, map_tensors
 from ganzoo.data.arrays import cache_folder, to_field, to_uint8
 from ganzoo.data.reference import Reference
 from ganzoo.errors import UserError
+from ganzoo.evaluation.evaluate import PIECE
+from ganzoo.model.inference import joined
 from ganzoo.store.files import atomic
 from ganzoo_metrics.images import field_of
 from ganzoo_metrics.moments import Moments
 
-CHUNK = 500
+CHUNK = 512
 VERSION = 3  # of what is kept on the disk
 LARGEST = 2**28  # bytes of features that are kept there
 
 _remembered: dict[Any, tuple[int | None, Any, Any]] = {}
-
-
-def _joined(pieces: list[Any]) -> Any:
-    """The chunks of one value, joined along the batch; outputs keep their type."""
-    one = pieces[0]
-    if len(pieces) == 1:
-        return one
-    if isinstance(one, tuple) and hasattr(one, "_fields"):
-        return type(one)(*(_joined([piece[i] for piece in pieces]) for i in range(len(one))))
-    if isinstance(one, list | tuple):
-        return type(one)(_joined([piece[i] for piece in pieces]) for i in range(len(one)))
-    return torch.cat([first(piece) for piece in pieces]) if isinstance(one, torch.Tensor) and one.ndim else one
 
 
 class ImageFeatures:
@@ -86,11 +76,11 @@ class ImageFeatures:
     def _extract(self, images: Tensor, extractor: nn.Module) -> Any:
         held = next((t for t in (*extractor.buffers(), *extractor.parameters())), images)
         pieces = []
-        for some in images.split(CHUNK):
+        for some in images.split(PIECE):
             quantised = to_field(to_uint8(some.to(held.device), self.field.range), self.field)
             with torch.no_grad():
                 pieces.append(map_tensors(lambda t: t.float().cpu(), extractor(quantised)))
-        return _joined(pieces)
+        return joined(pieces)
 
     def of_real(self, extractor: nn.Module, n: int | None = None) -> Tensor:
         """Of `n` of the reference's images, or of `n_real`: ``n d``."""
@@ -99,6 +89,15 @@ class ImageFeatures:
             return {"features": torch.cat([self.of(batch[self.real], extractor) for batch in self.rows(n)]).numpy()}
 
         return torch.from_numpy(self.kept(extractor, "features", compute, n)["features"])
+
+    def share(self, fake: Tensor, extractor: nn.Module) -> Any:
+        """What is to be known of a process's share of the images: their features, or None if some are not finite."""
+        return self.of(fake, extractor) if torch.isfinite(fake).all() else None
+
+    def all_of(self, shares: list[Tensor | None]) -> Tensor | None:
+        """The features of all shares, ``n d``, or None if some image was not finite."""
+        known = [share for share in shares if share is not None]
+        return torch.cat(known) if len(known) == len(shares) else None
 
     def moments_of_real(self, extractor: nn.Module) -> Moments:
         """Mean and covariance of the features of the reference's images, without holding them all."""

@@ -31,9 +31,19 @@ class Fid(ImageFeatures):
     """
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
-        if not torch.isfinite(fake).all():
-            return nowhere(protocol=self.protocol())
-        found = Moments.of(self.of(fake, extractor))
+        return self.joined([self.share(fake, extractor)], extractor)
+
+    def share(self, fake: Tensor, extractor: nn.Module) -> Moments | None:
+        """Mean and covariance of a process's share of the images, or None if some are not finite."""
+        return Moments.of(self.of(fake, extractor)) if torch.isfinite(fake).all() else None
+
+    def joined(self, shares: list[Moments | None], extractor: nn.Module) -> Measured:
+        """From the moments of all shares."""
+        found = Moments()
+        for share in shares:
+            if share is None:
+                return nowhere(protocol=self.protocol())
+            found.merge(share)
         few = f"{found.count} samples for {len(found.mean)} features: the distance is far too large"
         distance = moments_distance(self.moments_of_real(extractor), found)
         return Measured(distance, self.protocol(), few if found.count <= len(found.mean) else "")

@@ -42,13 +42,22 @@ class InceptionScore(ImageFeatures):
         return logits_of(extractor(fake))
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
+        return self.joined([self.share(fake, extractor)], extractor)
+
+    def share(self, fake: Tensor, extractor: nn.Module) -> Tensor | None:
+        """The logits of a process's share of the images, or None if some are not finite."""
+        return self.of(fake, extractor, logits_of) if fake.isfinite().all() else None
+
+    def joined(self, shares: list[Tensor | None], extractor: nn.Module) -> Measured:
+        """From the logits of all shares."""
         from torch_fidelity.metric_isc import isc_features_to_metric
 
-        if len(fake) < self.splits:
-            raise ValueError(f"{self.splits} splits need {self.splits} samples or more, not {len(fake)}")
-        if not fake.isfinite().all():
+        logits = self.all_of(shares)
+        if logits is None:
             return nowhere("mean", "std")
-        found = isc_features_to_metric(self.of(fake, extractor, logits_of), self.splits)
+        if len(logits) < self.splits:
+            raise ValueError(f"{self.splits} splits need {self.splits} samples or more, not {len(logits)}")
+        found = isc_features_to_metric(logits, self.splits)
         return Measured(
             {key: found[f"inception_score_{key}"] for key in ("mean", "std")},
             {"quantised": "uint8", "splits": self.splits, **engine()},

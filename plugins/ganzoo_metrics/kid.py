@@ -46,11 +46,16 @@ class Kid(ImageFeatures):
         self.subsets, self.subset_size = subsets, subset_size
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
+        return self.joined([self.share(fake, extractor)], extractor)
+
+    def joined(self, shares: list[Tensor | None], extractor: nn.Module) -> Measured:
+        """From the features of all shares."""
         from torch_fidelity.metric_kid import kid_features_to_metric
 
-        if not fake.isfinite().all():
+        features = self.all_of(shares)
+        if features is None:
             return nowhere("mean", "std")
-        features, real = self.of(fake, extractor), self.of_real(extractor)
+        real = self.of_real(extractor)
         size = min(self.subset_size, len(features), len(real))
         found = kid_features_to_metric(features, real, kid_subsets=self.subsets, kid_subset_size=size, verbose=False)
         protocol = {"subsets": self.subsets, "subset_size": size, **engine()}

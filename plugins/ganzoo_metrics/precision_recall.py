@@ -43,15 +43,21 @@ class PrecisionRecall(ImageFeatures):
         self.neighborhood = neighborhood
 
     def __call__(self, fake: Tensor, extractor: nn.Module) -> Measured:
+        return self.joined([self.share(fake, extractor)], extractor)
+
+    def joined(self, shares: list[Tensor | None], extractor: nn.Module) -> Measured:
+        """From the features of all shares."""
         from torch_fidelity.metric_prc import prc_features_to_metric
 
-        n = self.n_real or min(len(fake), len(self.reference))
-        if min(len(fake), n) <= self.neighborhood:
-            raise ValueError(f"{len(fake)} generated and {n} real samples have no {self.neighborhood} neighbours each")
-        if not fake.isfinite().all():
+        features = self.all_of(shares)
+        if features is None:
             return nowhere("precision", "recall", "f_score")
+        made = len(features)
+        n = self.n_real or min(made, len(self.reference))
+        if min(made, n) <= self.neighborhood:
+            raise ValueError(f"{made} generated and {n} real samples have no {self.neighborhood} neighbours each")
         found = prc_features_to_metric(
-            self.of(fake, extractor),
+            features,
             self.of_real(extractor, n),
             prc_neighborhood=self.neighborhood,
             prc_batch_size=ROWS,

@@ -1,11 +1,14 @@
-"""Runs of several processes with gloo, started by torchrun, and what they leave."""
+"""Runs of several processes with gloo, started by torchrun or by a server that forks, and what they leave."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +19,12 @@ from ganzoo.store import checkpoint
 TIMED = ("seconds", "samples_per_second")
 
 
-def launch(folder: Path, processes: int, *command: str, fails: bool = False, **more: str) -> Any:
+def launch(
+    folder: Path, processes: int, *command: str, fails: bool = False, torchrun: tuple[str, ...] = (), **more: str
+) -> Any:
     """Run ganzoo with `processes` processes, and with `more` in their environment."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", *torchrun]
     if processes == 1:
         run = [sys.executable]
     done = subprocess.run(
@@ -28,19 +33,60 @@ def launch(folder: Path, processes: int, *command: str, fails: bool = False, **m
         env=environment | more,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=900,
     )
     assert (done.returncode != 0) == fails, done.stderr
     return done
 
 
-def state(run: Path) -> dict[str, torch.Tensor]:
-    """Every tensor of the last checkpoint's parts and averages."""
+def together(function: Callable[..., Any], *args: Any, processes: int = 2) -> list[Any]:
+    """What a function of a module returns in each of several processes that have joined; torch is imported once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "ganzoo.api", "ganzoo.train.loop"])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    results = context.Queue()
+    started = [
+        context.Process(target=_joined, args=(results, rank, processes, port, function, args), daemon=True)
+        for rank in range(processes)
+    ]
+    for process in started:
+        process.start()
+    try:
+        found = dict(results.get(timeout=180) for _ in started)
+    finally:
+        for process in started:
+            process.join(10)
+            process.kill()
+    for said in found.values():
+        if isinstance(said, BaseException):
+            raise said
+    return [found[rank] for rank in range(processes)]
+
+
+def _joined(results: Any, rank: int, processes: int, port: int, function: Callable[..., Any], args: Any) -> None:
+    where = {"RANK": rank, "WORLD_SIZE": processes, "LOCAL_RANK": rank, "MASTER_PORT": port}
+    os.environ |= {key: str(value) for key, value in where.items()}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
+    from ganzoo.parallel import distributed
+
+    torch.set_num_threads(1)
+    try:
+        distributed.start("cpu", 120)
+        results.put((rank, function(*args)))
+        distributed.stop()
+    except BaseException as error:
+        results.put((rank, error))
+
+
+def state(run: Path, averages: bool = True) -> dict[str, torch.Tensor]:
+    """Every tensor of the last checkpoint's parts, and of G's averages."""
     stored = checkpoint.load(checkpoint.locate(run)).state
-    averages = stored["players"]["G"]["ema"]["parts"]
+    kept = stored["players"]["G"]["ema"]["parts"] if averages else {}
     return {
         f"{kind}.{part}.{key}": value
-        for kind, parts in (("live", stored["parts"]), ("average", averages))
+        for kind, parts in (("live", stored["parts"]), ("average", kept))
         for part, tensors in parts.items()
         for key, value in tensors.items()
     }

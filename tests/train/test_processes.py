@@ -41,6 +41,7 @@ class Trap:
 
     def __call__(self, x):
         what, call, rank = os.environ.get("TRAP", "pass 0 0").split()
+        what = "pass" if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0" else what
         self.calls += x.device.type != "meta"
         if self.calls == int(call) and os.environ.get("RANK") == rank:
             if what == "kill":
@@ -110,6 +111,31 @@ def test_a_killed_process_ends_the_run_which_goes_on_exactly(straight: Path) -> 
     assert numbers(straight / "killed") == numbers(straight / "straight")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("calls", "known"), [(LAST, "step_00000004.pt"), (4, "the beginning")])
+def test_torchrun_starts_again_after_a_killed_process(calls: int, known: str, straight: Path) -> None:
+    out = ("--out", "again") if calls == LAST else ()  # a name of its own is found, too
+    folder = straight / (out[1] if out else "runs/model-001")
+    again = {"torchrun": ("--max-restarts=1",), "TRAP": f"kill {calls} 1"}
+    done = launch(straight, 2, "train", "model.yaml", *out, "--code", "trap.py", **again)
+    (message,) = errors(done.stderr)
+    assert f"torchrun may start again, 1 of 1, from {'again/checkpoints/' * bool(out)}{known}" in message
+    assert done.stdout.count("finished: ") == 1
+    expected, found = state(straight / "straight"), state(folder)
+    assert all(expected[key].equal(found[key]) for key in expected)
+    assert numbers(folder) == numbers(straight / "straight")
+    assert "finished; step 12" in (folder / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_run_of_others_is_not_taken_by_starting_again(straight: Path) -> None:
+    before = numbers(straight / "straight")
+    given = ("train", "model.yaml", "train.steps=20", "--out", "straight", "--code", "trap.py")
+    done = launch(straight, 2, *given, fails=True, torchrun=("--max-restarts=1",))
+    assert len([line for line in errors(done.stderr) if "already holds a run" in line]) == 2
+    assert numbers(straight / "straight") == before
+
+
 def test_a_run_of_one_process_goes_on_with_two_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from ganzoo import api
     from ganzoo.run.start import resume
@@ -159,22 +185,3 @@ def test_a_polite_kill_of_torchrun_saves_the_run(straight: Path) -> None:
     assert f"interrupted and saved; go on with: {RESUME} stopped" in done.stdout
     assert not errors(done.stderr)
     assert len(list((straight / "stopped" / "checkpoints").glob("step_*.pt"))) == 1
-
-
-def test_synchronised_statistics_are_not_asked_for_alone() -> None:
-    """Only the first process draws pictures, so nothing in them may wait for the others."""
-    import torch
-    from torch import nn
-
-    from ganzoo import api
-    from ganzoo.model.inference import Inference
-    from ganzoo.parallel import distributed
-
-    blueprint = api.Model("dcgan/fashion_mnist_sample").blueprint
-    parts = {"G": nn.SyncBatchNorm.convert_sync_batchnorm(blueprint.build(torch.device("cpu"))["G"])}
-    inference = Inference(blueprint, parts, {}, 0)
-    assert any(isinstance(module, nn.SyncBatchNorm) for module in parts["G"].modules())
-    with inference.evaluating():
-        assert not any(isinstance(module, nn.SyncBatchNorm) for module in parts["G"].modules())
-        assert distributed.world() == 1
-    assert any(isinstance(module, nn.SyncBatchNorm) for module in parts["G"].modules())
