@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -49,7 +48,12 @@ EQUAL = (
     "stackgan/openmoji",
     "srgan/photos",
 )
-RESUMED = ("dcgan/fashion_mnist_sample", "wgan_gp/fashion_mnist_sample", "biggan/fashion_mnist_sample", "vae_gan/fashion_mnist_sample")
+RESUMED = (
+    "dcgan/fashion_mnist_sample",
+    "wgan_gp/fashion_mnist_sample",
+    "biggan/fashion_mnist_sample",
+    "vae_gan/fashion_mnist_sample",
+)
 GROUPED = ("dcgan/fashion_mnist_sample", "biggan/fashion_mnist_sample", "cyclegan/openmoji")
 STEPS = 6  # of a run that is resumed in its middle
 

@@ -20,7 +20,8 @@ TRAININGS: dict[str, tuple[str, dict[str, Any]]] = {
     "StyleGAN2-ADA, OpenMoji, 64x64": (
         "ada/openmoji",
         {
-            "data": {"use": "data.openmoji", "fields": ["real"], "size": 64},
+            "data__size": 64,
+            "data__count": None,
             "evaluate__against": {"use": "data.openmoji", "fields": ["real"], "size": 64},
             "parts__Z__size": 256,
             "parts__M__size": 256,
@@ -76,7 +77,7 @@ def _trained(name: str, seconds: float, on: Setting) -> Row:
     kept = on.out / "pictures" / f"{place}.png"
     kept.parent.mkdir(exist_ok=True)
     shutil.copyfile(picture, kept)
-    evaluated = {r["metric"]: r["value"] for r in folder.evaluated() if isinstance(r.get("value"), int | float)}
+    evaluated = {key: value for record in folder.evaluated() for key, value in record["values"].items()}
     return {"steps": sum(steps.values()), "ended": reason, "evaluated": evaluated, "picture": f"pictures/{kept.name}"}
 
 
