@@ -96,7 +96,7 @@ def _prepared(blueprint: Blueprint, steps: int, phase: str | None) -> tuple[Blue
         raise UserError(f"{blueprint.spec.name} has no phase '{phase}' ({hint})")
     chosen = phases[phase] if phase is not None else next(iter(phases.values()))
     notes = []
-    train = replace(blueprint.spec.train, compile=False)
+    train = replace(blueprint.spec.train, compile=False, graphs=False)
     if blueprint.spec.train.compile:
         notes.append("train.compile is left out: compiled networks are not watched")
     cycle = math.lcm(*(math.lcm(p.every, t.every) for p in chosen.players.values() for t in p.terms.values()))
