@@ -7,28 +7,28 @@ logged is computed without graphs. Source: PyTorch, CUDA semantics, CUDA graphs.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganzoo.config.expression import names
-from ganzoo.config.spec import Component, Player, Spec
-from ganzoo.errors import Problem, UserError
-from ganzoo.parallel import distributed, draw
+from ganzoo.config.spec import Player
+from ganzoo.errors import UserError
+from ganzoo.parallel import draw
+from ganzoo.train.capturable import REFUSED, held, impossible, large, refused
 
 if TYPE_CHECKING:
+    from ganzoo.model.blueprint import Blueprint
     from ganzoo.model.turn import Shared
     from ganzoo.train.loop import Trainer
 
+TRIED = 64  # steps of a throw-away copy at most, to see whether they can be captured
 WARM = 3  # steps of a kind that are computed as they are written before one is captured
 
-Batches = list[Mapping[str, Any]]
+Batches = Sequence[Mapping[str, Any]]
 Terms = tuple[tuple[str, ...], list[Tensor], int]  # names of a turn's terms, their values, the step
 Note = Callable[[tuple[str, ...], list[Tensor], int], None]
 Asked = tuple[bool, str, Any, int, tuple[int, ...]]  # a draw: of a shared value or not, of which part, what
@@ -48,7 +48,7 @@ class Plain:
 
     def take(self, batch: int) -> Batches:
         """The next batch, in its accumulated parts."""
-        return list(self.trainer.feed.take(batch, self.trainer.train.accumulate))
+        return self.trainer.feed.take(batch, self.trainer.train.accumulate)
 
     def draws(self, key: tuple[Any, ...], share: tuple[int, int]) -> draw.Draws:
         """The draws of a turn."""
@@ -263,32 +263,6 @@ def _root(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def held(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """What the host knows of parts and would not be seen to change by a graph: numbers, places of tensors, generators.
-
-    What is in a tensor may change.
-    """
-    found = {"Python's random": random.getstate(), "NumPy's random": repr(np.random.get_state())}
-    for name, part in parts.items():
-        for path, module in part.named_modules() if isinstance(part, nn.Module) else [("", part)]:
-            for key, value in getattr(module, "__dict__", {}).items():
-                found[".".join(filter(None, (name, path, key)))] = _mark(value)
-    return found
-
-
-def _mark(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return id(value), None if value.is_meta else value.data_ptr()
-    if isinstance(value, dict):
-        return [(key, _mark(item)) for key, item in value.items()]
-    if isinstance(value, list | tuple | set) or type(value).__name__ == "deque":
-        return [_mark(item) for item in value]
-    return value if isinstance(value, bool | int | float | str | None) else id(value)
-
-
-# -- whether ---------------------------------------------------------------------------------------------------------
-
-
 def steps(trainer: Trainer) -> Plain:
     """How a trainer computes its steps: with graphs where ``train.graphs`` is true.
 
@@ -302,26 +276,33 @@ def steps(trainer: Trainer) -> Plain:
     return Graphs(trainer)
 
 
-def refused(spec: Spec, reason: str) -> UserError:
-    message = f"steps cannot be captured as CUDA graphs: {reason}"
-    return UserError(Problem(message, spec.origins.get("train.graphs"), "train.graphs", "train.graphs=false"))
+def settle(
+    blueprint: Blueprint, device: torch.device, make: Callable[[Blueprint, torch.device], Trainer]
+) -> str | None:
+    """Replace ``auto`` by true or false in ``train.graphs``; why, or None if nothing was open.
+
+    True for what is small, where steps of a throw-away copy can be captured.
+    """
+    train = blueprint.spec.train
+    if train.graphs != "auto":
+        return None
+    reason = impossible(blueprint.spec, device) or large(blueprint) or _tried(blueprint, device, make)
+    train.graphs = reason is None
+    return f"graphs: {str(train.graphs).lower()} ({reason or 'small enough, and steps can be captured'})"
 
 
-def impossible(spec: Spec, device: torch.device) -> str | None:
-    """Why the steps of a model cannot be captured, as far as can be told without computing one."""
-    if device.type != "cuda":
-        return f"the device is {device.type}, and only GPUs of NVIDIA have them"
-    if distributed.world() > 1:
-        return f"{distributed.world()} processes train together"
-    if spec.train.compile:
-        return "train.compile makes graphs of its own"
-    if spec.train.accumulate > 1:
-        return f"batches are accumulated in {spec.train.accumulate} parts"
-    for phase in spec.phases.values():
-        for term in (term for player in phase.players.values() for term in player.terms.values()):
-            if isinstance(term.weight, Component):
-                return f"the weight of {term.player}.{term.name} is a schedule"
-    for value in spec.equations():
-        if "step" in names(value.expr):
-            return f"`{value.text}` depends on the step"
-    return None
+def _tried(
+    blueprint: Blueprint, device: torch.device, make: Callable[[Blueprint, torch.device], Trainer]
+) -> str | None:
+    """Why steps of a copy cannot be captured; None once one was captured and replayed."""
+    train = replace(blueprint.spec.train, graphs=True, log_every=TRIED + 1)
+    try:
+        trainer = make(replace(blueprint, spec=replace(blueprint.spec, train=train)), device)
+        for _ in range(TRIED):
+            if not trainer.advance():
+                return "the training is over before a step could be captured"
+            if any(kind.seen > WARM + 1 for kind in getattr(trainer.steps, "kinds", {}).values()):
+                return None
+    except UserError as error:
+        return error.problems[0].message.removeprefix(f"{REFUSED}: ")
+    return f"no step of the first {TRIED} is like enough others"

@@ -68,7 +68,7 @@ class ProfiledTrainer(Trainer):
             self.clock.go(self.clock.now._replace(what="forward", term="", part=""))
         return super().turn(*args, **kwargs)
 
-    def evaluate(self, player: Player, repeat: int, batches: list[Batch], shares: list[Shared] | None) -> bool:
+    def evaluate(self, player: Player, repeat: int, batches: Batches, shares: list[Shared] | None) -> bool:
         with self.clock.at(what="forward", player=player.name):
             try:
                 return super().evaluate(player, repeat, batches, shares)
