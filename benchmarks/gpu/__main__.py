@@ -29,6 +29,7 @@ SECTIONS = {  # share of the time, what it is called, where it is
     "resume": (0.6, "Gone on with from a checkpoint", "exact:exact_resume"),
     "waiting": (0.7, "Steps that do not wait", "steps:no_waiting"),
     "group": (0.4, "One process with and without its group", "exact:one_process"),
+    "graphs": (0.5, "With and without graphs", "exact:captured"),
     "ratio": (1.9, "Against a hand-written loop", "steps:ratio"),
     "throughput": (1.6, "Papers' own settings", "steps:throughput"),
     "quality": (1.6, "A few minutes of training", "quality:quality"),

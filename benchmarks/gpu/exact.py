@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from benchmarks.gpu.carried import Carried
-from benchmarks.gpu.setting import Row, Setting, checked, tf32
+from benchmarks.gpu.setting import LeftOut, Row, Setting, checked, tf32
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.parallel import distributed
 from ganzoo.registry import plugins
@@ -55,6 +55,15 @@ RESUMED = (
     "vae_gan/fashion_mnist_sample",
 )
 GROUPED = ("dcgan/fashion_mnist_sample", "biggan/fashion_mnist_sample", "cyclegan/openmoji")
+GRAPHED = (
+    "gan/fashion_mnist_sample",
+    "dcgan/fashion_mnist_sample",
+    "wgan_gp/fashion_mnist_sample",
+    "sngan/fashion_mnist_sample",
+    "stylegan2/openmoji",
+    "ada/openmoji",
+    "cyclegan/openmoji",
+)
 STEPS = 6  # of a run that is resumed in its middle
 
 
@@ -80,14 +89,16 @@ def _compared(name: str, on: Setting) -> Row:
     return {**row, "ok": max(row["losses"], row["parameters"]) <= TOLERANCE}
 
 
-def one_step(blueprint: Blueprint, device: torch.device, steps: int = 1) -> dict[str, dict[str, Tensor]]:
+def one_step(
+    blueprint: Blueprint, device: torch.device, steps: int = 1, carried: bool = True
+) -> dict[str, dict[str, Tensor]]:
     """The losses of the first steps of the last phase, the gradients of the last turns, what the parts then hold."""
     trainer = Trainer(blueprint, device)
     trainer.enter(list(trainer.spec.phases.values())[-1])
     for state in trainer.players.values():
         for group in state.optimizer.param_groups:
             group["eps"] = max(group.get("eps", 0.0), EPS)
-    with Carried(device):
+    with Carried(device) if carried else nullcontext():
         for _ in range(steps):
             trainer.advance()
     losses = {name: torch.tensor(value) for name, value in trainer.meters.read().items()}
@@ -229,3 +240,25 @@ def _grouped(name: str, on: Setting) -> Row:
     found, backend = list(differing(alone, together)), "nccl" if on.cuda else "gloo"
     same = bool(sent) and not found and losses <= 1e-6
     return {"backend": backend, "messages": len(sent), "differing": len(found), "losses": losses, "ok": same}
+
+
+# -- with and without graphs -------------------------------------------------------------------------------------------
+
+
+def captured(on: Setting) -> Iterator[Row]:
+    """Twelve steps with ``train.graphs`` and without, on the device: the same losses and weights within 1e-4."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        for name in GRAPHED:
+            yield on.attempt(name, lambda name=name: _captured(name, on))
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def _captured(name: str, on: Setting) -> Row:
+    if not on.cuda:
+        raise LeftOut("not applicable on the CPU")
+    plain, graphed = (one_step(checked(name, on, train__graphs=g), on.device, 12, False) for g in (False, True))
+    row = {kind: worst(kind, plain[kind], graphed[kind]) for kind in plain}
+    found = len(list(differing(plain, graphed)))
+    return {**row, "differing": found, "ok": max(row["losses"], row["parameters"]) <= TOLERANCE}

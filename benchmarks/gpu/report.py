@@ -65,6 +65,9 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "waiting": WHAT | {"steps": _text("steps"), "never waited": _yes, "memory": _memory},
     "group": WHAT
     | {"backend": _text("backend"), "messages": _text("messages"), "that differ": _text("differing"), "same": _yes},
+    "graphs": WHAT
+    | {key: _number(key, ".1e") for key in ("losses", "gradients", "parameters")}
+    | {"that differ": _text("differing"), "within 1e-4": _yes},
     "ratio": WHAT
     | {"ganzoo / hand": _number("value", ".2f"), "from": _number("low", ".2f"), "to": _number("high", ".2f")}
     | {"ganzoo, ms": _number("ganzoo_ms"), "hand, ms": _number("hand_ms")},

@@ -14,6 +14,7 @@ import torch
 
 from benchmarks import harness, models, step
 from benchmarks.gpu.setting import LeftOut, Row, Setting, checked, tf32
+from ganzoo.train import graphs
 from ganzoo.train.loop import Trainer
 from ganzoo.train.precision import has_bf16
 
@@ -136,7 +137,14 @@ def _timed(on: Setting, ours: Trainer, hand: Any) -> Row:
 
 
 def _graphs(on: Setting, name: str) -> Row:
-    raise LeftOut("ganzoo captures no graphs")
+    """With ``train.graphs``, against the loop without any."""
+    if not on.cuda:
+        raise LeftOut("not applicable on the CPU")
+    with tf32(True):
+        ours, hand = _pair(on, name, FP32, "train.graphs=true", "train.log_every=1000000")
+        for _ in range(2 * graphs.WARM):
+            ours.advance()
+        return _timed(on, ours, hand)
 
 
 # -- throughput --------------------------------------------------------------------------------------------------------

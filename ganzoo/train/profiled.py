@@ -14,6 +14,7 @@ from ganzoo.model.program import Program
 from ganzoo.model.turn import Getter, Shared, Turn
 from ganzoo.train.clock import Clock
 from ganzoo.train.feed import Batch, Feed
+from ganzoo.train.graphs import Batches
 from ganzoo.train.loop import Trainer
 from ganzoo.train.meters import Meters
 
