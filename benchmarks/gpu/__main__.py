@@ -52,11 +52,13 @@ def here(name: str, seconds: float, given: argparse.Namespace) -> str | None:
 
     on = Setting(torch.device(given.device), given.out, seconds, given.tiny)
     rows: list[dict[str, Any]] = []
-    store(given.out / "sections" / f"{name}.json", {"about": about(given), "rows": rows})
+    function = measure(name)
+    found = {"about": about(given), "says": " ".join((function.__doc__ or "").split()), "rows": rows}
+    store(given.out / "sections" / f"{name}.json", found)
     try:
-        for row in measure(name)(on):
+        for row in function(on):
             rows.append(row)
-            store(given.out / "sections" / f"{name}.json", {"about": about(given), "rows": rows})
+            store(given.out / "sections" / f"{name}.json", found)
             print(f"{name}: {json.dumps(row)}", flush=True)
     except Exception as error:
         return explained(error)
@@ -66,6 +68,7 @@ def here(name: str, seconds: float, given: argparse.Namespace) -> str | None:
 def apart(name: str, seconds: float, given: argparse.Namespace) -> str | None:
     """A section in a process of its own, which is ended when its time is over."""
     words = [sys.executable, "-m", "benchmarks.gpu", "--section", name, "--seconds", str(seconds)]
+    words += ["--minutes", str(given.minutes)]
     words += ["--out", str(given.out), "--device", given.device, *(["--tiny"] if given.tiny else [])]
     environment = {**os.environ, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # for deterministic matrix products
     try:
@@ -88,12 +91,11 @@ def run(given: argparse.Namespace, section: Section = apart) -> dict[str, Any]:
         file, started = given.out / "sections" / f"{name}.json", time.monotonic()
         file.unlink(missing_ok=True)
         error = section(name, max(left, 1.0) * share / sum(shares[index:]), given)
-        found = json.loads(file.read_text()) if file.exists() else {"about": {}, "rows": []}
+        found = json.loads(file.read_text()) if file.exists() else {"about": {}, "says": "", "rows": []}
         results["about"] = found["about"] or results["about"]
-        doc = (measure(name).__doc__ or "").strip()
         results["sections"][name] = {
             "title": title,
-            "about": " ".join(doc.split()),
+            "about": found["says"],
             "seconds": time.monotonic() - started,
             "error": error,
             "rows": found["rows"],
@@ -156,11 +158,33 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def refusal(given: argparse.Namespace) -> str | None:
+    """Why nothing can be measured."""
+    import torch
+
+    if (given.out / "results.json").exists():
+        return f"{given.out} has results already: name another folder by --out"
+    if torch.device(given.device).type == "cuda" and not torch.cuda.is_available():
+        return "there is no GPU here that torch can use; --device cpu --tiny shows that everything runs"
+    return None
+
+
+def failed(section: dict[str, Any]) -> bool:
+    """Whether a section, or one of its rows, failed or found what should not be."""
+    return bool(section["error"]) or any("error" in row or row.get("ok") is False for row in section["rows"])
+
+
 def main() -> None:
     given = options()
     if given.section is None:
-        print(f"written to {given.out}: {', '.join(run(given)['sections'])}")
-    elif (error := here(given.section, given.seconds, given)) is not None:
+        if (reason := refusal(given)) is not None:
+            print(reason, file=sys.stderr)
+            sys.exit(2)
+        sections = run(given)["sections"]
+        bad = [name for name, section in sections.items() if failed(section)]
+        print(f"written to {given.out}: {', '.join(sections)}; failed: {', '.join(bad) or 'none'}")
+        sys.exit(1 if bad else 0)
+    if (error := here(given.section, given.seconds, given)) is not None:
         sys.exit(error)
 
 

@@ -65,6 +65,7 @@ def _trained(name: str, seconds: float, on: Setting) -> Row:
         train__precision="fp32" if on.tiny else "bf16",
         train__sample_every=NEVER,
         train__checkpoint_every=NEVER,
+        evaluate__every=NEVER,
     )
     steps = _lengths(blueprint, seconds - (on.clock() - began), on)
     for phase, count in steps.items():

@@ -40,7 +40,11 @@ def _table(name: str, rows: list[Row]) -> list[str]:
 
 
 def _number(key: str, form: str = ".3g") -> Any:
-    return lambda row: format(row[key], form) if row.get(key) is not None else ""
+    def show(row: Row) -> str:
+        value = row.get(key)
+        return "" if value is None else f"{value:,.0f}" if value >= 1000 else format(value, form)
+
+    return show
 
 
 def _text(key: str) -> Any:

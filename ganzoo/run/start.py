@@ -106,6 +106,7 @@ def resume(
     blueprint = dry.check(spec)
     budget.leave_open(spec)
     device = distributed.start(spec.train.device, seconds(spec.train.timeout))
+    graphs.settle(blueprint, device, Trainer)
     if len(set(distributed.gather(stored.step))) > 1:
         raise UserError(f"the processes see different checkpoints of {run}: they need one folder that all can read")
     with _alone(folder):
