@@ -201,8 +201,6 @@ def group_of_one(on: Setting) -> Iterator[list[str]]:
     file = folder / f"store-{os.getpid()}"
     file.unlink(missing_ok=True)
     backend, reduce, sent = "nccl" if on.cuda else "gloo", dist.all_reduce, []
-    if on.cuda:
-        torch.cuda.set_device(on.device)
     store = dist.FileStore(str(file), 1)
     dist.init_process_group(backend, store=store, rank=0, world_size=1, timeout=timedelta(seconds=60))
 

@@ -81,7 +81,8 @@ def _default_layout() -> AbstractContextManager[Any]:
 
 def _compile(hand: step.Loop) -> None:
     hand.G.compile()
-    hand.D.compile()
+    if not isinstance(hand, step.WganGp):  # what is differentiated twice cannot be compiled; ganzoo leaves it out too
+        hand.D.compile()
 
 
 def ratio(on: Setting) -> Iterator[Row]:
@@ -163,7 +164,7 @@ STYLEGAN2 = _images(256, 256) | {
     "parts__D__width": [128, 256, 512, 512, 512, 512, 512],
 }
 BIGGAN = _images(512, 128, label={"kind": "label", "classes": 1000}) | {
-    "train__batch": 256,
+    "train__batch": 128,
     "players__D__repeat": 1,
     "players__G__minimize__orthogonal": None,
 }
@@ -172,7 +173,7 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "CycleGAN, 256x256, batch 1": ("cyclegan/cyclegan", _images(64, 256, "real_a", "real_b")),
     "SRGAN, 96x96, batch 16": ("srgan/srgan", _images(64, 256)),
     "StyleGAN2 config F, 256x256, batch 32": ("stylegan2/stylegan2", STYLEGAN2),
-    "BigGAN, 128x128, batch 256": ("biggan/biggan", BIGGAN),
+    "BigGAN, 128x128, batch 128": ("biggan/biggan", BIGGAN),
 }
 PUBLISHED = {  # images a second of one GPU, and where the figure is from
     "CycleGAN, 256x256, batch 1": (
@@ -183,7 +184,7 @@ PUBLISHED = {  # images a second of one GPU, and where the figure is from
         "8.9 on a V100 (25 million images in 32 days and 13 hours; 6.4 GB)",
         "NVlabs/stylegan2, README.md, training networks",
     ),
-    "BigGAN, 128x128, batch 256": (
+    "BigGAN, 128x128, batch 128": (
         "30 on each of eight V100 (150,000 steps of 2,048 in 15 days, in single precision)",
         "ajbrock/BigGAN-PyTorch, README.md",
     ),
