@@ -18,7 +18,7 @@ from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import parameters
 from ganzoo.parallel import distributed
 
-PARAMETERS = 4_000_000  # above, kernels take longer than it takes to launch them
+PARAMETERS = 4_000_000  # above, kernels should take longer than their launches; a guess, not measured yet
 REFUSED = "steps cannot be captured as CUDA graphs"
 VALUES = 2**20  # numbers in a batch, likewise
 
