@@ -28,17 +28,18 @@ class Loop:
     """
 
     def __init__(self, like: Trainer, decay: float | None = None, schedule: bool = False):
-        parts = like.blueprint.build("cpu")
+        self.device = like.device
+        parts = like.blueprint.build(self.device)
         self.G, self.D = parts["G"].train(), parts["D"].train()
         self.z, self.batch, self.steps = parts["Z"].size, like.train.batch, like.train.steps
         images = torch.from_numpy(like.blueprint.data.arrays["real"])
-        self.images = images.permute(0, 3, 1, 2).contiguous()
-        self.order, self.at = torch.randperm(len(images)), 0
+        self.images = images.permute(0, 3, 1, 2).contiguous().to(self.device)
+        self.order, self.at = torch.randperm(len(images), device=self.device), 0
         self.optimizers = [self.optimizer(like, "D", self.D), self.optimizer(like, "G", self.G)]
         self.bf16 = like.train.precision == "bf16"
         self.decay, self.schedule, self.step = decay, schedule, 0
         if decay is not None:
-            self.averaged = like.blueprint.build("cpu")["G"].eval().requires_grad_(False)
+            self.averaged = like.blueprint.build(self.device)["G"].eval().requires_grad_(False)
             self.average = list(self.averaged.parameters())
             self.trained = list(self.G.parameters())
 
@@ -50,16 +51,16 @@ class Loop:
     def real(self) -> Tensor:
         """The next batch, in [-1, 1]."""
         if self.at + self.batch > len(self.images):
-            self.order, self.at = torch.randperm(len(self.images)), 0
+            self.order, self.at = torch.randperm(len(self.images), device=self.device), 0
         rows = self.order[self.at : self.at + self.batch]
         self.at += self.batch
         return self.images[rows].float().mul_(2 / 255).sub_(1)
 
     def noise(self) -> Tensor:
-        return torch.randn(self.batch, self.z)
+        return torch.randn(self.batch, self.z, device=self.device)
 
     def autocast(self) -> Any:
-        return torch.autocast("cpu", torch.bfloat16) if self.bf16 else nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext()
 
     def judge(self, x: Tensor) -> Tensor:
         return first(self.D(x)).float()
@@ -120,7 +121,7 @@ class WganGp(Loop):
         self.after()
 
     def penalty(self, real: Tensor, fake: Tensor) -> Tensor:
-        x = (real + torch.rand(len(real), 1, 1, 1) * (fake - real)).requires_grad_()
+        x = (real + torch.rand(len(real), 1, 1, 1, device=self.device) * (fake - real)).requires_grad_()
         (gradient,) = torch.autograd.grad(self.judge(x).sum(), x, create_graph=True)
         return (torch.linalg.vector_norm(gradient.flatten(1), dim=1) - 1).square().mean()
 

@@ -12,9 +12,9 @@ from ganzoo.train.loop import Trainer
 HERE = Path(__file__).parent
 
 
-def trainer(model: str, *overrides: str, code: str | None = None) -> Trainer:
-    """A trainer on the CPU for a model of this folder, or of the zoo if the name has a slash."""
+def trainer(model: str, *overrides: str, code: str | None = None, device: str | torch.device = "cpu") -> Trainer:
+    """A trainer for a model of this folder, or of the zoo if the name has a slash."""
     path = model if "/" in model else HERE / f"{model}.yaml"
-    stated = ["train.device=cpu", *overrides]
+    stated = [f"train.device={device}", *overrides]
     loaded = api.load(path, stated, HERE / code if code else None)
-    return Trainer(loaded.blueprint, torch.device("cpu"))
+    return Trainer(loaded.blueprint, torch.device(device))

@@ -51,6 +51,7 @@ class Train:
     budget: str | float | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool = False
+    graphs: bool | Literal["auto"] = False
     rewrite: bool = True
     accumulate: int = 1
     sync_batch_norm: bool = False

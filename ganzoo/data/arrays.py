@@ -80,14 +80,14 @@ class Arrays(ABC):
     def _rows(self, name: str, rows: np.ndarray, index: torch.Tensor, device: torch.device) -> torch.Tensor:
         if isinstance(rows, np.memmap):  # a sorted read is sequential on the disk
             order = index.argsort()
-            taken = torch.from_numpy(rows[index[order].numpy()])[order.argsort()].to(device)
+            taken = torch.from_numpy(rows[index[order].numpy()])[order.argsort()].to(device, non_blocking=True)
         elif not isinstance(rows, np.ndarray):
-            taken = torch.from_numpy(rows[index.numpy()]).to(device)
+            taken = torch.from_numpy(rows[index.numpy()]).to(device, non_blocking=True)
         else:
             home = device if rows.nbytes <= DEVICE_BUDGET else torch.device("cpu")
             if (name, home) not in self._resident:
                 self._resident[name, home] = torch.from_numpy(rows).to(home)
-            taken = self._resident[name, home][index.to(home)].to(device, non_blocking=True)
+            taken = self._resident[name, home][index.to(home, non_blocking=True)].to(device, non_blocking=True)
         return to_field(taken, self.fields[name])
 
     def fingerprint(self) -> str:

@@ -56,6 +56,7 @@ _SAID = {
     "train.budget": "A time such as 60s, 1.5m or 2h; the first 50 steps tell how many steps fit.",
     "train.precision": "fp32, bf16 (autocast; losses and penalties stay in fp32), or whichever measures faster.",
     "train.compile": "torch.compile, for networks that no penalty differentiates twice.",
+    "train.graphs": "Forward and backward passes as CUDA graphs; auto: of small models, where they can be captured.",
     "train.rewrite": "Compute pairs such as upsampling and convolution as one layer; the same up to rounding.",
     "train.accumulate": "Cut each batch into this many parts.",
     "train.sync_batch_norm": "Batch statistics over all processes.",

@@ -19,7 +19,8 @@ from ganzoo.run import provenance
 from ganzoo.run.session import Session
 from ganzoo.store import checkpoint, lock, names
 from ganzoo.store.folder import RunFolder
-from ganzoo.train import budget, precision
+from ganzoo.train import budget, graphs, precision
+from ganzoo.train.loop import Trainer
 
 
 def train(
@@ -49,7 +50,7 @@ def train(
             if distributed.rank() == 0:
                 folder.check_empty()  # another process may have trained there in the meantime
             with reading(blueprint.spec.data):
-                chosen = precision.settle(blueprint, device)
+                chosen = [precision.settle(blueprint, device), graphs.settle(blueprint, device, Trainer)]
                 session = Session(blueprint, folder, registry, device, quiet)
             try:
                 session.begin()
@@ -58,8 +59,8 @@ def train(
             except NoSpace:
                 shutil.rmtree(folder.path, ignore_errors=True)  # it was empty, and half a run is none
                 raise
-            if chosen and session.first and not quiet:
-                session.console.say(chosen)
+            for line in filter(None, chosen if session.first and not quiet else []):
+                session.console.say(line)
             return folder, session.run()
     except BaseException:
         with suppress(OSError):  # unless something was written
@@ -115,6 +116,7 @@ def resume(
     blueprint = dry.check(spec)
     budget.leave_open(spec)
     device = distributed.start(spec.train.device, seconds(spec.train.timeout))
+    graphs.settle(blueprint, device, Trainer)
     if len(set(distributed.gather(stored.step))) > 1:
         raise UserError(f"the processes see different checkpoints of {run}: they need one folder that all can read")
     with _alone(folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from itertools import takewhile
 from typing import Any
@@ -25,10 +25,10 @@ from ganzoo.model.program import Program
 from ganzoo.model.turn import Getter, Shared, Turn
 from ganzoo.parallel import distributed, draw
 from ganzoo.parallel.norm import over_all_processes
-from ganzoo.train import diagnostics
+from ganzoo.train import diagnostics, graphs
 from ganzoo.train.compiled import compile_parts
 from ganzoo.train.ema import Average
-from ganzoo.train.feed import Batch, Feed, check_batch
+from ganzoo.train.feed import Feed, check_batch
 from ganzoo.train.meters import Meters
 from ganzoo.train.watch import Watch
 
@@ -159,6 +159,7 @@ class Trainer:
                 state.ema.forget(phase.trained())
         for_phase(self.parts, self.spec.parts, phase)
         self.prepare()
+        self.steps = graphs.steps(self)
 
     def remaining(self, player: str, phase: Phase) -> int:
         """The steps of a player from this phase on with this optimizer: what a schedule that ends with it asks for."""
@@ -207,18 +208,18 @@ class Trainer:
         self.logged = (self.step + 1) % self.train.log_every == 0 or self.step + 1 == self.total
         if self.gradients:
             self.gradients.clear()
-        micro = self.train.accumulate
-        batches = self.feed.take(self.train.batch, micro)
         playing = [p for p in self.phase.players.values() if self.step % p.every == 0]
+        self.steps.begin(playing)
+        batches = self.steps.take(self.train.batch)
         shares = self.shares(batches, playing)
         waiting = []
         for player in playing:
             for repeat in range(player.repeat):
                 rows, shared = batches, shares
                 if player.batch not in (None, self.train.batch):
-                    rows, shared = self.feed.take(player.batch, micro), None
+                    rows, shared = self.steps.take(player.batch), None
                 elif repeat:
-                    rows = self.feed.take(self.train.batch, micro)
+                    rows = self.steps.take(self.train.batch)
                     shared = self.shares(rows, [player])
                 if not self.evaluate(player, repeat, rows, shared):
                     continue
@@ -232,6 +233,7 @@ class Trainer:
             self.players[name].schedules.step()
         if self.logged and self.spec.log:
             self.look(batches)
+        self.steps.end()
         self.step += 1
         self.phase_step += 1
         return True
@@ -252,14 +254,19 @@ class Trainer:
         else:
             torch.manual_seed(seed)
 
-    def turn(self, batch: Batch, size: int, player: str, repeat: int, index: int, shared: Shared | None) -> Turn:
+    def turn(
+        self, batch: Mapping[str, Any], size: int, player: str, repeat: int, index: int, shared: Shared | None
+    ) -> Turn:
         """The turn of one micro-batch: its rows, and its slice of the global draws."""
-        micro = self.train.accumulate
-        part = (index * self.world + self.rank, micro * self.world)
-        draws = draw.Draws((self.train.seed, self.step, player, repeat), self.device, part)
-        return Turn(batch, size // part[1], self.step, draws, player, shared)
+        draws = self.draws(player, repeat, index)
+        return Turn(batch, size // draws.share[1], self.step, draws, player, shared)
 
-    def shares(self, batches: list[Batch], playing: list[Player]) -> list[Shared] | None:
+    def draws(self, player: str, repeat: int, index: int) -> draw.Draws:
+        """What one micro-batch draws."""
+        part = (index * self.world + self.rank, self.train.accumulate * self.world)
+        return self.steps.draws((self.train.seed, self.step, player, repeat), part)
+
+    def shares(self, batches: graphs.Batches, playing: list[Player]) -> list[Shared] | None:
         """For each micro-batch, the values that this step computes once."""
         if not self.shared_names:
             return None
@@ -288,8 +295,14 @@ class Trainer:
             for index, rows in enumerate(batches)
         ]
 
-    def evaluate(self, player: Player, repeat: int, batches: list[Batch], shares: list[Shared] | None) -> bool:
-        """One player's gradients, its own parameters alone unfrozen; False if none of its terms is due."""
+    def evaluate(self, player: Player, repeat: int, batches: graphs.Batches, shares: list[Shared] | None) -> bool:
+        """One player's gradients, and its terms in the meters; False if none of them is due."""
+        return self.steps.evaluate(player, repeat, batches, shares)
+
+    def gradients_of(
+        self, player: Player, repeat: int, batches: graphs.Batches, shares: list[Shared] | None, note: graphs.Note
+    ) -> bool:
+        """One player's gradients, its own parameters alone unfrozen, its terms told to `note`; False if none is due."""
         state = self.players[player.name]
         freeze(self.every, state.ids)
         state.optimizer.zero_grad(set_to_none=True)
@@ -313,7 +326,7 @@ class Trainer:
                     losses.append(loss)
                     rarer = math.lcm(term.every, player.every) // player.every  # than the player's turns
                     total = total + (term.factor * factor * rarer) * loss
-            self.meters.add(names, losses, self.step)
+            note(names, losses, self.step)
             total = total / len(batches) if len(batches) > 1 else total
             try:
                 if turn.shared is not None and player.name in turn.shared.waiting:  # others go back on the same graph
@@ -339,7 +352,7 @@ class Trainer:
                 losses = [first(self.program.value(term, term.body)(again)) for term in terms]
         return backward.failed(error, player.name, list(zip(terms, losses, strict=True)), own, self.spec)
 
-    def look(self, batches: list[Batch]) -> None:
+    def look(self, batches: graphs.Batches) -> None:
         """Compute what ``log:`` asks for, on the batch of the step that ends."""
         turns = [self.turn(rows, self.train.batch, "log", 0, index, None) for index, rows in enumerate(batches)]
         for turn in turns:

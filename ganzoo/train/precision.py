@@ -62,7 +62,7 @@ def _measure(blueprint: Blueprint, device: torch.device) -> tuple[float, float]:
     """Seconds a step in single precision and in bfloat16: medians of interleaved steps of two copies."""
     trainers = []
     for precision in ("fp32", "bf16"):
-        train = replace(blueprint.spec.train, precision=precision)
+        train = replace(blueprint.spec.train, precision=precision, graphs=False)
         trainers.append(Trainer(replace(blueprint, spec=replace(blueprint.spec, train=train)), device))
     times: tuple[list[float], list[float]] = [], []
     for trainer in trainers:

@@ -96,9 +96,11 @@ def _prepared(blueprint: Blueprint, steps: int, phase: str | None) -> tuple[Blue
         raise UserError(f"{blueprint.spec.name} has no phase '{phase}' ({hint})")
     chosen = phases[phase] if phase is not None else next(iter(phases.values()))
     notes = []
-    train = replace(blueprint.spec.train, compile=False)
+    train = replace(blueprint.spec.train, compile=False, graphs=False)
     if blueprint.spec.train.compile:
         notes.append("train.compile is left out: compiled networks are not watched")
+    if blueprint.spec.train.graphs:
+        notes.append("train.graphs is left out: what is replayed is not watched")
     cycle = math.lcm(*(math.lcm(p.every, t.every) for p in chosen.players.values() for t in p.terms.values()))
     if cycle > CYCLE:
         notes.append(f"lazy terms come round every {cycle} steps, which is not waited for: shares are of these steps")

@@ -14,6 +14,7 @@ from ganzoo.model.program import Program
 from ganzoo.model.turn import Getter, Shared, Turn
 from ganzoo.train.clock import Clock
 from ganzoo.train.feed import Batch, Feed
+from ganzoo.train.graphs import Batches
 from ganzoo.train.loop import Trainer
 from ganzoo.train.meters import Meters
 
@@ -68,7 +69,7 @@ class ProfiledTrainer(Trainer):
             self.clock.go(self.clock.now._replace(what="forward", term="", part=""))
         return super().turn(*args, **kwargs)
 
-    def evaluate(self, player: Player, repeat: int, batches: list[Batch], shares: list[Shared] | None) -> bool:
+    def evaluate(self, player: Player, repeat: int, batches: Batches, shares: list[Shared] | None) -> bool:
         with self.clock.at(what="forward", player=player.name):
             try:
                 return super().evaluate(player, repeat, batches, shares)

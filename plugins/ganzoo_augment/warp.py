@@ -48,7 +48,8 @@ def warped(x: Tensor, back: Tensor) -> Tensor:
     `back` maps a place of the result to one of the image, (x, y, 1) in pixels from the middle.
     """
     height, width = x.shape[2:]
-    unit = torch.tensor([width / 2, height / 2, 1.0], device=x.device)
+    unit = torch.ones(3, device=x.device)  # a list from the host would wait for the device
+    unit[:1].fill_(width / 2), unit[1:2].fill_(height / 2)
     theta = back * unit / unit[:, None]
     grid = affine_grid(theta[:, :2], [len(x), 1, height, width], align_corners=False)
     return _Sample.apply(x.float().contiguous(), grid)

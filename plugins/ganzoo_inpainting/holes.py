@@ -89,7 +89,7 @@ class Cover:
         else:
             if len(self.colour) not in (1, x.shape[1]):
                 raise ValueError(f"colour has {len(self.colour)} levels, but images have {x.shape[1]} channels")
-            levels = torch.tensor(self.colour, dtype=x.dtype, device=x.device)
+            levels = torch.stack([x.new_full((), level) for level in self.colour])
             colour = low + (high - low) * rearrange(levels, "c -> 1 c 1 1") / 255
         return torch.lerp(x, colour.expand_as(x), hole.expand_as(x))
 
