@@ -2,10 +2,11 @@
 
 from functools import partial
 
-from benchmarks import data, growth, harness, levers, rewrite, start, step
+from benchmarks import data, families, growth, harness, levers, rewrite, start, step
 
 ALL: dict[str, harness.Benchmark] = {
     "step": step.rows,
+    "families": families.rows,
     "levers": levers.rows,
     "rewrite": partial(rewrite.rows, only="32x32"),
     "data": data.rows,

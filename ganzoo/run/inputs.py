@@ -18,6 +18,7 @@ from ganzoo.run.pictures import picture
 from ganzoo.store.files import atomic
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+ROWS = 2**22  # numbers of an image that are made into bytes at once
 
 
 def parse(name: str, text: str, field: Field | None, resize: bool = False) -> Any:
@@ -151,5 +152,15 @@ def write(
 
 def plain(images: torch.Tensor, range: tuple[float, float]) -> list[Image.Image]:
     """Images ``n C H W`` as they are, pixel by pixel."""
-    rows = to_uint8(images, range).numpy()
-    return [Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels) for pixels in rows]
+    return [_pixels(image, range) for image in images]
+
+
+def _pixels(image: torch.Tensor, range: tuple[float, float]) -> Image.Image:
+    """An image ``C H W``, some rows after the other, so that a large one is not held again as numbers or as bytes."""
+    channels, height, width = image.shape
+    made, rows, top = Image.new(MODES[channels], (width, height)), max(1, ROWS // max(width * channels, 1)), 0
+    for some in image[None].split(rows, 2):
+        pixels = to_uint8(some, range)[0].numpy()
+        made.paste(Image.fromarray(pixels.squeeze(-1) if channels == 1 else pixels), (0, top))
+        top += len(pixels)
+    return made
