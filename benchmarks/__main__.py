@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks import data, families, growth, harness, levers, rewrite, start, step
+from benchmarks import data, families, growth, harness, levers, rewrite, sampling, start, step
 
 ALL: dict[str, harness.Benchmark] = {
     "step": step.rows,
@@ -10,6 +10,7 @@ ALL: dict[str, harness.Benchmark] = {
     "levers": levers.rows,
     "rewrite": partial(rewrite.rows, only="32x32"),
     "data": data.rows,
+    "sampling": sampling.rows,
     "start": start.rows,
     "growth": growth.rows,
 }

@@ -152,15 +152,20 @@ def write(
 
 def plain(images: torch.Tensor, range: tuple[float, float]) -> list[Image.Image]:
     """Images ``n C H W`` as they are, pixel by pixel."""
-    return [_pixels(image, range) for image in images]
+    if images[:1].numel() > ROWS:
+        return [_large(image, range) for image in images]
+    return [_shown(pixels) for pixels in to_uint8(images, range).numpy()]
 
 
-def _pixels(image: torch.Tensor, range: tuple[float, float]) -> Image.Image:
-    """An image ``C H W``, some rows after the other, so that a large one is not held again as numbers or as bytes."""
+def _shown(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+
+
+def _large(image: torch.Tensor, range: tuple[float, float]) -> Image.Image:
+    """An image ``C H W``, some rows after the other, so that it is not held again as numbers or as bytes."""
     channels, height, width = image.shape
-    made, rows, top = Image.new(MODES[channels], (width, height)), max(1, ROWS // max(width * channels, 1)), 0
+    made, rows, top = Image.new(MODES[channels], (width, height)), max(1, ROWS // (width * channels)), 0
     for some in image[None].split(rows, 2):
-        pixels = to_uint8(some, range)[0].numpy()
-        made.paste(Image.fromarray(pixels.squeeze(-1) if channels == 1 else pixels), (0, top))
-        top += len(pixels)
+        made.paste(_shown(to_uint8(some, range)[0].numpy()), (0, top))
+        top += some.shape[2]
     return made

@@ -33,7 +33,7 @@ def tiled(
         tile: The largest side of what is computed at once, in pixels of the input; above ``2 reach``.
         reach: Distance, in pixels of the input, up to which an output depends on the input around its place.
         range: What the result is clamped to.
-        finish: The last layers, which enlarge what `network` made; of a tile one quarter after the other, for theirs
+        finish: The last layers, which enlarge what `network` made; of a tile one ninth after the other, for theirs
             are the largest maps.
         near: Distance, in pixels of the input, up to which an output of `finish` depends on its input.
     """
@@ -45,7 +45,7 @@ def tiled(
         piece = network(x[:, :, rows.start : rows.end, columns.start : columns.end])
         parts: Iterable[tuple[_Window, _Window, Tensor]] = [(rows, columns, piece)]
         if finish is not None:
-            step = -(-max(rows.to - rows.at, columns.to - columns.at) // 2)
+            step = -(-max(rows.to - rows.at, columns.to - columns.at) // 3)
             inside = _windows(rows[:2], columns[:2], step, near, (height, width))
             parts = ((r, c, finish(_cut(piece, rows, columns, r[2:], c[2:], 1))) for r, c in inside)
         for r, c, made in parts:
