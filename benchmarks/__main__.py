@@ -2,13 +2,15 @@
 
 from functools import partial
 
-from benchmarks import data, growth, harness, levers, rewrite, start, step
+from benchmarks import data, families, growth, harness, levers, rewrite, sampling, start, step
 
 ALL: dict[str, harness.Benchmark] = {
     "step": step.rows,
+    "families": families.rows,
     "levers": levers.rows,
     "rewrite": partial(rewrite.rows, only="32x32"),
     "data": data.rows,
+    "sampling": sampling.rows,
     "start": start.rows,
     "growth": growth.rows,
 }

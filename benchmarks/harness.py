@@ -15,6 +15,9 @@ from datetime import date
 from pathlib import Path
 from statistics import median
 
+from benchmarks import guard
+from ganzoo.errors import UserError
+
 Clock = Callable[[], float]
 LEAST = 0.1  # seconds that one timing lasts at least; faster cases are repeated within it
 WARM = 2  # rounds that do not count
@@ -26,7 +29,8 @@ HEAD = "| what | against | value | spread | rounds | aim |\n| --- | --- | --- | 
 class Row:
     """One line of the table: the median over rounds, with the smallest and the largest of them.
 
-    Without a unit it says how many times as long `what` takes as `against`.
+    Without a unit it says how many times as long `what` takes as `against`. `gain` says that more is better, as of what
+    is left out, or of somebody else's program.
     """
 
     what: str
@@ -38,6 +42,12 @@ class Row:
     unit: str = ""
     most: float | None = None
     least: float | None = None
+    gain: bool = False
+
+    @property
+    def more(self) -> bool:
+        """Whether more is better."""
+        return self.gain or self.least is not None
 
     @property
     def aim(self) -> str:
@@ -98,12 +108,15 @@ def ratio(
     title: str = "",
     most: float | None = None,
     least: float | None = None,
+    gain: bool = False,
 ) -> Row:
     """How many times as long `what` takes as `against`, within each round."""
     pairs = zip(times[what], times[against], strict=True)
     rounds = len(times[what])
     value, low, high = summary(a / b for a, b in pairs)
-    return Row(f"{title}: {what}" if title else what, against, value, low, high, rounds, most=most, least=least)
+    return Row(
+        f"{title}: {what}" if title else what, against, value, low, high, rounds, most=most, least=least, gain=gain
+    )
 
 
 def exponent(sizes: list[float], costs: list[float]) -> float:
@@ -171,12 +184,26 @@ def main(benchmarks: Mapping[str, Benchmark], about: str | None) -> None:
     parser.add_argument("--json", type=Path, help="a file for the rows")
     if len(benchmarks) > 1:
         parser.add_argument("--only", nargs="+", choices=list(benchmarks), default=list(benchmarks))
+    parser.add_argument("--save", action="store_true", help=f"keep the ratios in {guard.RATIOS.name}")
+    parser.add_argument("--compare", action="store_true", help="name what is worse than kept; exit code 1 then")
     args = parser.parse_args()
+    try:
+        kept = guard.read()
+    except UserError as error:
+        parser.error(str(error))
     chosen = {name: benchmarks[name] for name in getattr(args, "only", benchmarks)}
     one_thread()
     where = circumstances(args.rounds)
     print(where)
-    write(run(chosen, args.rounds), where, args.page, args.json)
+    found = run(chosen, args.rounds)
+    write(found, where, args.page, args.json)
+    worse = guard.worse(found, kept) if args.compare else []
+    if args.compare:
+        print("\n".join(["", *guard.unlike(found, kept), *(f"worse: {line}" for line in worse or ["nothing"])]))
+    if args.save:
+        guard.save(found, where)
+    if worse:
+        raise SystemExit(1)
 
 
 def one_thread() -> None:

@@ -41,11 +41,11 @@ def rows(rounds: int, *overrides: str) -> Iterator[harness.Row]:
         times = harness.interleave({name: trainer.advance for name, trainer in cases.items()}, rounds)
         for what in ("in the default layout", "without share", "without rewrite", "with no lever"):
             if what in cases:
-                yield harness.ratio(times, what, "as it is", title)
+                yield harness.ratio(times, what, "as it is", title, gain=True)
         if half:
-            yield harness.ratio(times, "as it is", "in bf16", title)
-            yield harness.ratio(times, "in bf16 and the default layout", "in bf16", title)
-            yield harness.ratio(times, "with no lever", "in bf16", title)
+            yield harness.ratio(times, "as it is", "in bf16", title, gain=True)
+            yield harness.ratio(times, "in bf16 and the default layout", "in bf16", title, gain=True)
+            yield harness.ratio(times, "with no lever", "in bf16", title, gain=True)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def rows(rounds: int, *overrides: str) -> Iterator[harness.Row]:
     if has_bf16(torch.device("cpu")):
         cases["ganzoo in bf16"] = models.trainer("dcgan32", "train.precision=bf16", *overrides).advance
     times = harness.interleave(cases, rounds)
-    yield harness.ratio(times, "torchgan", "ganzoo", title)
+    yield harness.ratio(times, "torchgan", "ganzoo", title, gain=True)
     if "ganzoo in bf16" in cases:
         yield harness.ratio(times, "torchgan", "ganzoo in bf16", title, least=2)
 

@@ -92,7 +92,7 @@ def rows(
             networks = {"plain": plain, "rewritten": rewritten}
             cases = {key: partial(step, each, x, loss, precision == "bf16") for key, each in networks.items()}
             yield harness.ratio(
-                harness.interleave(cases, rounds, clock=clock), "plain", "rewritten", f"{title}, {precision}"
+                harness.interleave(cases, rounds, clock=clock), "plain", "rewritten", f"{title}, {precision}", gain=True
             )
 
 

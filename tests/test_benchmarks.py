@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks import data, growth, harness, levers, models, quality, rewrite, step
+from benchmarks import data, families, growth, guard, harness, levers, models, quality, rewrite, step
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("parts.G.width=8", "parts.D.width=8", "train.batch=8")
@@ -22,6 +22,16 @@ TINY = {
     "dcgan32": SMALL,
     "mlp_gan": ("parts.G.hidden=[8]", "parts.D.hidden=[8]", "train.batch=8"),
     "mlp_wgan_gp": ("parts.G.hidden=[8]", "parts.D.hidden=[8]", "train.batch=8"),
+}
+SERIES = ("parts.G.hidden=4", "parts.D.hidden=4", "train.batch=4", "data.count=50")
+STYLES = ("parts.M.size=8", "parts.Z.size=8", "parts.M.layers=2")
+FAMILIES = {
+    "began": (*SMALL, "parts.D.code=8"),
+    "biggan": (*SMALL, "parts.G.shared=8"),
+    "cogan": SMALL,
+    "rgan": SERIES,
+    "ctgan": ("parts.G.hidden=[8]", "parts.D.hidden=[8]", "train.batch=20"),
+    "stylegan2": (*SMALL, *STYLES),
 }
 
 
@@ -60,6 +70,20 @@ def test_the_hand_written_loop_computes_as_much_as_ganzoo(name: str) -> None:
     with Products() as theirs:
         hand.advance()
     assert ours.found == theirs.found and ours.found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(k, marks=[] if v[0] in ("began", "cogan") else pytest.mark.slow) for k, v in families.CASES.items()],
+)
+def test_hand_written_loops_of_families_compute_as_much_as_ganzoo(name: str) -> None:
+    trainer, hand = families.pair(name, *FAMILIES[families.CASES[name][0]])
+    for _ in range(2):  # the first step has all lazy terms, the second none
+        with Products() as ours:
+            trainer.advance()
+        with Products() as theirs:
+            hand.advance()
+        assert ours.found == theirs.found and ours.found
 
 
 def _rows(benchmark: Iterator[harness.Row]) -> list[harness.Row]:
@@ -124,3 +148,57 @@ def test_quality_lists_every_budget_and_seed(monkeypatch, capsys) -> None:
     quality.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[2:] == ["| 1 | 100 to 104 | 4 | 10.0, 14.0 | 12.0 |", "| 2 | 200 to 204 | 5 | 20.0, 24.0 | 22.0 |"]
+
+
+def _kept(folder: Path, *rows: harness.Row) -> Path:
+    guard.save({"step": list(rows)}, "here", folder / "ratios.json")
+    return folder / "ratios.json"
+
+
+@pytest.mark.parametrize(
+    ("what", "value", "says"),
+    [
+        ("cost", 1.12, "step: cost | b: 1.12, was 1.00 (0.90 to 1.06)"),  # 1.06 * 1.05 = 1.113
+        ("cost", 1.11, ""),
+        ("cost", 0.5, ""),
+        ("gain", 1.70, "step: gain | b: 1.70, was 2.00 (1.80 to 2.20)"),  # 1.80 / 1.05 = 1.714
+        ("gain", 1.72, ""),
+        ("gain", 3.0, ""),
+        ("new", 9.0, ""),
+    ],
+)
+def test_worse_is_beyond_the_kept_spread_by_five_percent(tmp_path: Path, what: str, value: float, says: str) -> None:
+    before = [harness.Row("cost", "b", 1.0, 0.9, 1.06, 3), harness.Row("gain", "b", 2.0, 1.8, 2.2, 3, least=1.5)]
+    kept = guard.read(_kept(tmp_path, *before))
+    now = harness.Row(what, "b", value, 0.1, 9.0, 3, gain=what == "gain")
+    assert guard.worse({"step": [now], "data": [now]}, kept) == ([says] if says else [])
+
+
+def test_saving_keeps_other_benchmarks_and_no_seconds(tmp_path: Path) -> None:
+    path = _kept(tmp_path, harness.Row("a", "b", 1.0, 0.9, 1.1, 3))
+    guard.save({"start": [harness.Row("a", "wall", 1.0, 1.0, 1.0, 3, "s")], "data": []}, "there", path)
+    kept = guard.read(path)
+    assert list(kept["step"]["ratios"]) == ["a | b"] and kept["start"] == {"where": "there", "ratios": {}}
+    found = {"step": [harness.Row("a", "c", 1.0, 1.0, 1.0, 3)]}
+    assert guard.unlike(found, kept) == ["step: a | c: not kept", "step: a | b: kept, but not measured"]
+
+
+def test_comparing_ends_with_1_where_something_is_worse(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(guard, "RATIOS", path := tmp_path / "ratios.json")
+    value = iter([1.0, 1.05, 1.06, 1.2])
+    benchmarks = {"step": lambda rounds: iter([harness.Row("a", "b", v := next(value), v, v, rounds)])}
+
+    def command(*words: str) -> None:
+        monkeypatch.setattr("sys.argv", ["benchmarks", "--rounds", "1", *words])
+        harness.main(benchmarks, "All.")
+
+    command("--save")
+    command("--compare")
+    assert capsys.readouterr().out.endswith("\nworse: nothing\n")
+    with pytest.raises(SystemExit, match="1"):
+        command("--compare")
+    assert capsys.readouterr().out.endswith("\nworse: step: a | b: 1.06, was 1.00 (1.00 to 1.00)\n")
+    path.write_text('{"step": []}')
+    with pytest.raises(SystemExit, match="2"):
+        command("--compare")
+    assert "holds no ratios" in capsys.readouterr().err and next(value) == 1.2

@@ -188,7 +188,8 @@ def compute(
     for some in rows:
         import torch
 
-        batch = {name: torch.cat([items[i][1] for i in some]) for name, items in files.items()}
+        tensors = {name: [items[i][1] for i in some] for name, items in files.items()}
+        batch = {name: torch.cat(each) if len(each) > 1 else each[0] for name, each in tensors.items()}
         try:
             found = opened.compute(value, n=len(some), seed=seed, **batch, **rest)
         except GanzooError as error:

@@ -19,6 +19,7 @@ from ganzoo.run.pictures import picture
 from ganzoo.store.files import atomic, check_archive
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+ROWS = 2**22  # numbers of an image that are made into bytes at once
 
 
 def parse(name: str, text: str, field: Field | None, resize: bool = False) -> Any:
@@ -157,5 +158,20 @@ def write(
 
 def plain(images: torch.Tensor, range: tuple[float, float]) -> list[Image.Image]:
     """Images ``n C H W`` as they are, pixel by pixel."""
-    rows = to_uint8(images, range).numpy()
-    return [Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels) for pixels in rows]
+    if images[:1].numel() > ROWS:
+        return [_large(image, range) for image in images]
+    return [_shown(pixels) for pixels in to_uint8(images, range).numpy()]
+
+
+def _shown(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+
+
+def _large(image: torch.Tensor, range: tuple[float, float]) -> Image.Image:
+    """An image ``C H W``, some rows after the other, so that it is not held again as numbers or as bytes."""
+    channels, height, width = image.shape
+    made, rows, top = Image.new(MODES[channels], (width, height)), max(1, ROWS // (width * channels)), 0
+    for some in image[None].split(rows, 2):
+        made.paste(_shown(to_uint8(some, range)[0].numpy()), (0, top))
+        top += some.shape[2]
+    return made

@@ -61,7 +61,7 @@ class DnCNN(nn.Module):
             return self.clean(x)
         if self.tile is None:
             return self.clean(x).clamp(*self.range)
-        return tiled(self.clean, x, 1, self.tile, self.depth).clamp(*self.range)
+        return tiled(self.clean, x, 1, self.tile, self.depth, self.range)
 
     def clean(self, x: Tensor) -> Tensor:
         """The whole image at once, not clamped."""

@@ -143,7 +143,7 @@ class RRDBNet(nn.Module):
             return interpolated(self, x, factor)
         if self.training:
             return self.enlarge(x)
-        return tiled(self.enlarge, x, self.scale, self.tile, self.margin).clamp(*self.range)
+        return tiled(self.enlarge, x, self.scale, self.tile, self.margin, self.range)
 
     def enlarge(self, x: Tensor) -> Tensor:
         """The whole image at once, not clamped."""

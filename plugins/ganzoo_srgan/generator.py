@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from einops.layers.torch import Rearrange
 from ganzoo_layers import Norm, norm
 from torch import Tensor, nn
@@ -83,9 +84,10 @@ class SRResNet(nn.Module):
         doublings = self.scale.bit_length() - 1
         if self.scale < 1 or self.scale != 2**doublings:
             raise ValueError(f"scale is {self.scale}, but should be 2, 4, 8 or another power of 2")
-        self.range, self.base = out_range or (0.0, 1.0), base
+        self.range, self.base, self.channels = out_range or (0.0, 1.0), base, in_channels
         self.tile = tile if norm in ("batch", "none") else None
-        self.reach = math.ceil(4 + 2 * blocks + 1 + sum(0.5**i for i in range(doublings)) + 4 / self.scale) + 1
+        behind = sum(0.5**i for i in range(doublings)) + 4 / self.scale
+        self.near, self.reach = math.ceil(behind) + 1, math.ceil(4 + 2 * blocks + 1 + behind) + 1
         if tile <= 2 * self.reach:
             raise ValueError(f"tile is {tile}, but should be above {2 * self.reach}, twice what an output depends on")
         self.head = nn.Sequential(nn.Conv2d(in_channels, width, 9, padding=4), nn.PReLU())
@@ -107,16 +109,31 @@ class SRResNet(nn.Module):
             return self.enlarge(x)
         if self.tile is None:
             return self.enlarge(x).clamp(*self.range)
-        return tiled(self.enlarge, x, self.scale, self.tile, self.reach).clamp(*self.range)
+        return tiled(self.known, x, self.scale, self.tile, self.reach, self.range, self.finish, self.near)
 
     def enlarge(self, x: Tensor) -> Tensor:
         """The whole image at once, not clamped."""
+        return self.grow(self.see(x), x)
+
+    def see(self, x: Tensor) -> Tensor:
+        """What is seen at each place of the small image: ``B C H W -> B width H W``."""
         low, high = self.range
         first = self.head((x - low) / (high - low))
-        y = self.tail(first + self.trunk(first))
+        return first + self.trunk(first)
+
+    def grow(self, seen: Tensor, x: Tensor) -> Tensor:
+        """The large image from that."""
+        y = self.tail(seen)
         if self.base == "none":
             return y
         return y + interpolate(x, y.shape[2:], mode="bicubic", antialias=True, align_corners=False)
+
+    def known(self, x: Tensor) -> Tensor:
+        """What :meth:`finish` makes the large image from, in one."""
+        return torch.cat([self.see(x), x], 1)
+
+    def finish(self, known: Tensor) -> Tensor:
+        return self.grow(known[:, : -self.channels], known[:, -self.channels :])
 
 
 def ratio(small: tuple[int, int], large: tuple[int, int]) -> int:

@@ -59,7 +59,7 @@ class SRCNN(nn.Module):
         initialise(self, weight_init, init_scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.restore(x) if self.training else tiled(self.restore, x, 1, self.tile, self.reach).clamp(*self.range)
+        return self.restore(x) if self.training else tiled(self.restore, x, 1, self.tile, self.reach, self.range)
 
     def restore(self, x: Tensor) -> Tensor:
         """The whole image at once, not clamped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ import ganzoo
 from ganzoo.cli.app import app
 from ganzoo.errors import EvaluationError, UserError
 from ganzoo.parallel import draw
+from ganzoo.run import inputs
 from tests.zoo import equal, full, small, tensors, trainer
 
 RANGE = (-1.0, 1.0)
@@ -136,6 +138,27 @@ def test_the_reach_is_how_far_an_output_depends_on_the_input() -> None:
         assert x.grad is not None
         touched = x.grad[0, 0].abs().sum(1).nonzero().flatten()
         assert network.reach - 2 <= max(30 - int(touched[0]), int(touched[-1]) - 30) <= network.reach
+
+
+def test_the_last_layers_see_ninths_of_a_tile() -> None:
+    seen = []
+    network = SRResNet(3, (8, 8), 3, (32, 32), width=4, blocks=1, tile=64, base="bicubic").eval().double()
+    network.tail.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape[2:]))
+    x = torch.rand(1, 3, 100, 70, dtype=torch.float64) * 2 - 1
+    with torch.no_grad():
+        made = network(x)
+        assert max(max(shape) for shape in seen) <= math.ceil((64 - 2 * network.reach) / 3) + 2 * network.near
+        assert torch.allclose(made, network.enlarge(x).clamp(-1, 1), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_large_images_are_written_as_small_ones_are(channels: int, monkeypatch) -> None:
+    images = torch.randn(2, channels, 17, 23)
+    small = inputs.plain(images, RANGE)
+    for rows in (10, 23 * channels * 4):
+        monkeypatch.setattr(inputs, "ROWS", rows)
+        pairs = zip(inputs.plain(images, RANGE), small, strict=True)
+        assert all((a.mode, a.size, a.tobytes()) == (b.mode, b.size, b.tobytes()) for a, b in pairs)
 
 
 def test_tiles_are_no_larger_than_they_may_be() -> None:
