@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,12 +53,14 @@ def _pickled(path: Path) -> Any:
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "GLOBAL" not in str(error) and "Unsupported" not in str(error):
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        with path.open("rb") as file:
+            marked = file.read(2) in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
+        if named is None and not (marked and "Unsupported" in str(error)):
             raise UserError(f"{path} is damaged, or no file of weights") from None
         hint = "where you trust it, its own program can save tensors alone: torch.save(network.state_dict(), FILE)"
-        raise UserError(
-            Problem(f"{path} holds more than tensors and plain values; nothing of it was run", hint=hint)
-        ) from None
+        what = f"more than tensors and plain values{f' ({named[1]})' if named else ''}"
+        raise UserError(Problem(f"{path} holds {what}; nothing of it was run", hint=hint)) from None
     except EOFError:
         raise UserError(f"{path} is cut short") from None
 

@@ -36,7 +36,13 @@ class _Engine(ColourExtractor):
         if not quantise:
             self.protocol["quantised"] = "no"
 
-    def hold(self, make: Callable[[], nn.Module], published: Published, path: str | None) -> nn.Module:
+    def hold(
+        self,
+        make: Callable[[], nn.Module],
+        published: Published,
+        path: str | None,
+        check: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
+    ) -> nn.Module:
         """The network with its weights, which is given no others first."""
         file = published.find(path)
         self.sha256 = digest(file)
@@ -44,7 +50,7 @@ class _Engine(ColourExtractor):
             network = make()
         if not torch.empty(0).is_meta:
             network.to_empty(device="cpu")
-        fix(network, lambda: unpickled(file))
+        fix(network, lambda: check(unpickled(file)))
         return network
 
     def pixels(self, x: Tensor) -> Tensor:
@@ -82,7 +88,7 @@ class Inception(_Engine):
 
     def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse", quantise: bool = True):
         super().__init__(in_range, grey, quantise)
-        self.network = self.hold(_inception, INCEPTION, weights)
+        self.network = self.hold(_inception, INCEPTION, weights, _of_2015)
         self.train(False)
 
     def forward(self, x: Tensor) -> Extracted:
@@ -131,6 +137,14 @@ class Vgg16(_Engine):
         for layer in layers:
             x = layer(x)
         return Features(nn.Sequential(*list(classifier.children())[:5])(x.flatten(1)))
+
+
+def _of_2015(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights that are not torchvision's, of a network that pools otherwise."""
+    if any(name.startswith("AuxLogits.") for name in tensors):
+        how = "`python -m ganzoo_extractors.published inception` fetches it"
+        raise ValueError(f"these are torchvision's weights; FID and KID are defined on the network of 2015; {how}")
+    return tensors
 
 
 def _inception() -> nn.Module:

@@ -14,6 +14,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from ganzoo.errors import UserError, listed
+from ganzoo.store import weights as stored
+
+COUNTER = "num_batches_tracked"  # of a batch norm; older files have none
 FILES = Path(__file__).parent / "files"
 
 
@@ -106,15 +110,17 @@ def _digest(path: Path, changed: int, size: int) -> str:
 
 
 def unpickled(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file in PyTorch's format; nothing else that it may hold is run. Source: ``torch.load``.
+    """The tensors of a file in any format that parts start from; nothing else that it may hold is run.
+
+    Source: ganzoo's own.
 
     Raises:
         ValueError: it is no such file.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of any kind, on bytes of any kind
-        raise ValueError(f"{path} is no file of weights: {type(error).__name__}: {error}") from error
+        return stored.chosen(path)[0][1]
+    except UserError as error:
+        raise ValueError(error.problems[0].message) from error
 
 
 def fix(network: nn.Module, tensors: Callable[[], dict[str, Tensor]]) -> None:
@@ -127,9 +133,18 @@ def fix(network: nn.Module, tensors: Callable[[], dict[str, Tensor]]) -> None:
     """
     if not any(tensor.is_meta for tensor in network.state_dict().values()):
         try:
-            network.load_state_dict(tensors())
+            found = tensors()
         except (RuntimeError, TypeError, SafetensorError) as error:
-            raise ValueError(f"these weights do not fit the network: {error}") from error
+            raise ValueError(f"these weights cannot be read: {error}") from error
+        own = network.state_dict()
+        absent = [name for name in own if name not in found and not name.endswith(COUNTER)]
+        more = [name for name in found if name not in own]
+        wrong = [name for name in own if name in found and found[name].shape != own[name].shape]
+        if absent or more or wrong:
+            lists = {"are missing": absent, "have no place": more, "have another shape": wrong}
+            what = "; ".join(f"{len(names)} {which} ({listed(names, 3)})" for which, names in lists.items() if names)
+            raise ValueError(f"these weights do not fit the network: {what}")
+        network.load_state_dict(found)
         if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
             raise ValueError("these weights are not finite")
     for module in network.modules():

@@ -471,7 +471,7 @@ def test_absent_weights_are_named_at_check_and_nothing_is_fetched(
     with pytest.raises(UserError, match="is damaged: its sha256 does not begin with"):
         written(tmp_path, ON_COLOUR.format(channels=3, use=f"extractor.{use}")).check()
     text = ON_COLOUR.format(channels=3, use=f"extractor.{use}, weights: {published.path}")
-    with pytest.raises(UserError, match="is no file of weights"):
+    with pytest.raises(UserError, match="no file of weights"):
         written(tmp_path, text).train(tmp_path / "run", quiet=True)
 
 

@@ -95,6 +95,34 @@ def test_weights_of_another_network_are_refused() -> None:
         weights.fix(torch.nn.Linear(2, 2), found.tensors)
 
 
+def test_files_of_others_are_read_as_those_of_parts_are(tmp_path: Path) -> None:
+    network, other = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    torch.save({"state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, tmp_path / "a.pth")
+    weights.fix(other, lambda: weights.unpickled(tmp_path / "a.pth"))
+    assert torch.equal(other.weight, network.weight)
+    norm = {name: torch.ones(3) for name in ("weight", "bias", "running_mean", "running_var")}  # without its counter
+    torch.save(norm, tmp_path / "norm.pth")
+    weights.fix(torch.nn.BatchNorm2d(3), lambda: weights.unpickled(tmp_path / "norm.pth"))
+    (tmp_path / "b.safetensors").write_bytes((10**10).to_bytes(8, "little") + b"{}")
+    with pytest.raises(ValueError, match="its header would have 10000000000 bytes"):
+        weights.unpickled(tmp_path / "b.safetensors")
+    torch.save({"weight": torch.zeros(2, 3), "more": torch.zeros(1)}, tmp_path / "c.pth")
+    with pytest.raises(ValueError, match=r"1 are missing \(bias\); 1 have no place \(more\); 1 have another shape"):
+        weights.fix(torch.nn.Linear(2, 2), lambda: weights.unpickled(tmp_path / "c.pth"))
+    torch.save({"weight": torch.zeros(2, 2), "bias": torch.full((2,), float("nan"))}, tmp_path / "d.pth")
+    with pytest.raises(ValueError, match="not finite"):
+        weights.fix(torch.nn.Linear(2, 2), lambda: weights.unpickled(tmp_path / "d.pth"))
+
+
+@pytest.mark.skipif(find_spec("torch_fidelity") is None, reason='needs pip install "ganzoo[fid]"')
+def test_torchvisions_inception_is_another_network(tmp_path: Path) -> None:
+    from ganzoo_extractors.published import Inception
+
+    torch.save({"AuxLogits.fc.bias": torch.zeros(1000), "fc.bias": torch.zeros(1000)}, tmp_path / "inception_v3.pth")
+    with pytest.raises(ValueError, match="torchvision's weights; FID and KID are defined on the network of 2015"):
+        Inception((-1.0, 1.0), weights=str(tmp_path / "inception_v3.pth"))
+
+
 # -- in a model --------------------------------------------------------------------------------------------------------
 
 

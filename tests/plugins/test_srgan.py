@@ -269,7 +269,7 @@ def test_vgg_says_what_is_wrong(vgg_file: Path, tmp_path: Path, monkeypatch: pyt
     with pytest.raises(ValueError, match="do not fit"):
         Vgg19(RANGE, str(tmp_path / "other.pth"))
     (tmp_path / "text.pth").write_text("no weights")
-    with pytest.raises(ValueError, match="is no file of weights"):
+    with pytest.raises(ValueError, match="no file of weights"):
         Vgg19(RANGE, str(tmp_path / "text.pth"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", _unreachable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import nn
 
 import ganzoo
 from ganzoo.errors import UserError
+from ganzoo.model.revert import revert
+from ganzoo.registry import plugins
 from ganzoo.store import weights
 from tests.plugins.test_weights import resnet, scrambled, taken
 
@@ -81,8 +84,11 @@ class Evil:
 def test_bad_files_give_one_message_and_run_nothing(tmp_path, small) -> None:
     path = tmp_path / "bad.pth"
     torch.save({"x": Evil()}, path)
-    with pytest.raises(UserError, match="nothing of it was run"):
+    with pytest.raises(UserError, match=r"values \(.*exec\); nothing of it was run"):
         weights.read(path)
+    (tmp_path / "ffhq.pkl").write_bytes(pickle.dumps({"G_ema": Evil()}))
+    with pytest.raises(UserError, match=r"ffhq\.pkl holds more than .*torch.save\(network.state_dict\(\), FILE\)"):
+        weights.read(tmp_path / "ffhq.pkl")
     torch.save(small, path)
     with pytest.raises(UserError, match="state_dict"):
         weights.read(path)
@@ -92,7 +98,7 @@ def test_bad_files_give_one_message_and_run_nothing(tmp_path, small) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"bad\.pth (is|cannot)"):
         weights.read(path)
-    for content in (b"", b"hello there", b"\x80\x02"):
+    for content in (b"", b"hello there", b"no weights", b"\x80\x02"):
         path.write_bytes(content)
         with pytest.raises(UserError, match=r"bad\.pth (is|cannot)"):
             weights.read(path)
@@ -108,3 +114,14 @@ def test_bad_files_give_one_message_and_run_nothing(tmp_path, small) -> None:
     torch.save(state, path)
     with pytest.raises(UserError, match=r"NaN or infinity: 0.bias"):
         taken(path, small, "generator.mlp")
+
+
+def test_a_file_with_more_layers_than_the_part_is_not_half_loaded(tmp_path) -> None:
+    wide = {"in_channels": 3, "in_size": (16, 16), "out_channels": 3, "scale": 4, "out_size": (64, 64), "width": 4}
+    large, small = (ganzoo.make("generator.srresnet", **wide, blocks=blocks) for blocks in (2, 1))
+    layout = next(known for known in plugins.installed().layouts if known.name == "srgan_pytorch")
+    torch.save(revert(large, layout), tmp_path / "g.pth")
+    before = {name: value.clone() for name, value in small.state_dict().items()}
+    with pytest.raises(UserError, match=r"layout srgan_pytorch, but (\d+ tensors more than the part|does not fit)"):
+        taken(tmp_path / "g.pth", small, "generator.srresnet")
+    assert all(torch.equal(value, before[name]) for name, value in small.state_dict().items())
