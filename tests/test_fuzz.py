@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -158,3 +159,14 @@ def test_lines_of_a_log_that_are_no_mappings_are_left_out(tmp_path: Path) -> Non
     path = tmp_path / "metrics.jsonl"
     path.write_bytes(b'{"step": 1}\n[]\n3\n' + b"[" * 100_000 + b'\n\xff\n{"step": 2}\n{"st')
     assert [line["step"] for line in read_lines(path)] == [1, 2]
+
+
+@pytest.mark.parametrize("change", [{"about": 3}, {"locked": "x"}, {"players": {"G": 3}}, {"train": {"steps": "x"}}])
+def test_a_locked_model_of_another_form(change: dict[str, object], tmp_path: Path) -> None:
+    """The report of a run takes nothing for granted."""
+    tree = yaml.safe_load(runs.made()["run/locked.yaml"])
+    place = runs.folder_of(tmp_path, "locked.yaml", yaml.safe_dump(tree))
+    runs.report(place)
+    (place / "locked.yaml").write_text(yaml.safe_dump({**tree, **change}))
+    with pytest.raises(UserError, match=r"locked\.yaml"):
+        runs.report(place)
