@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from ganzoo.store.files import read_lines
 from tests.fuzz import engine, files, oracle, runs, texts
 from tests.fuzz.targets import TARGETS
 
-COUNTS = {"expressions": 1000, "configs": 12, "overrides": 6, "captions": 15, "npy": 30, "shards": 10, "images": 15}
+COUNTS = {"expressions": 300, "configs": 12, "overrides": 2, "captions": 15, "npy": 30, "shards": 10, "images": 15}
 COUNTS |= {"checkpoints": 12, "safetensors": 12, "published": 8, "metrics": 15, "index": 8, "locked": 4}
 
 
@@ -58,7 +58,7 @@ nested = st.recursive(
 
 
 @given(nested | st.text(max_size=40))
-@settings(max_examples=150)
+@settings(max_examples=50)
 def test_hypothesis_finds_no_bad_expression(text: str) -> None:
     with oracle.listening():
         _, finding = oracle.judge(texts.read_expression, text)
@@ -79,7 +79,7 @@ def _bad(case: str, folder: Path) -> None:
 
         os.kill(os.getpid(), signal.SIGKILL)
     if "m" in case:
-        _ = np.ones(200 << 20)
+        _ = np.ones(8 << 20)
     if "s" in case:
         while True:
             pass
@@ -91,20 +91,20 @@ def _target(letters: str) -> engine.Target:
 
 def test_a_campaign_finds_exceptions_messages_and_deaths_and_goes_on_after_them() -> None:
     told: list[str] = []
-    result = engine.campaign(_target("abcdefghijkqw"), 0, count=300, tell=lambda r, f, n: told.append(f.kind))
+    result = engine.campaign(_target("abcdefghijkqw"), 0, count=40, tell=lambda r, f, n: told.append(f.kind))
     kinds = {kind for kind, _ in result.findings}
     assert kinds == {"ZeroDivisionError", "message: names nothing of the input", "died"} == set(told)
-    assert result.count == 300
+    assert result.count == 40
     number, finding = next(v for k, v in result.findings.items() if k[0] == "ZeroDivisionError")
     assert engine.minimal(_target("abcdefghijkqw"), _target("abcdefghijkqw").case(0, number), finding.key) == "q"
-    assert json.loads(result.line())["count"] == 300
+    assert json.loads(result.line())["count"] == 40
 
 
 def test_what_takes_too_long_or_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracle, "MEMORY", 16 << 20)
+    assert [kind for kind, _ in engine.campaign(_target("m"), 0, count=1).findings] == ["memory"]
     monkeypatch.setattr(oracle, "SECONDS", 0.05)
-    monkeypatch.setattr(oracle, "MEMORY", 100 << 20)
-    found = [engine.campaign(_target(letter), 0, count=1).findings for letter in "sm"]
-    assert [kind for several in found for kind, _ in several] == ["slow", "memory"]
+    assert [kind for kind, _ in engine.campaign(_target("s"), 0, count=1).findings] == ["slow"]
 
 
 # -- what was found ----------------------------------------------------------------------------------------------------
@@ -161,6 +161,12 @@ def test_lines_of_a_log_that_are_no_mappings_are_left_out(tmp_path: Path) -> Non
     assert [line["step"] for line in read_lines(path)] == [1, 2]
 
 
-def test_grown_expressions_read_back() -> None:
-    for number in range(200):
-        texts.read_expression(str(texts.grown(Random(number))))
+@pytest.mark.parametrize("change", [{"about": 3}, {"locked": "x"}, {"players": {"G": 3}}, {"train": {"steps": "x"}}])
+def test_a_locked_model_of_another_form(change: dict[str, object], tmp_path: Path) -> None:
+    """The report of a run takes nothing for granted."""
+    tree = yaml.safe_load(runs.made()["run/locked.yaml"])
+    place = runs.folder_of(tmp_path, "locked.yaml", yaml.safe_dump(tree))
+    runs.report(place)
+    (place / "locked.yaml").write_text(yaml.safe_dump({**tree, **change}))
+    with pytest.raises(UserError, match=r"locked\.yaml"):
+        runs.report(place)

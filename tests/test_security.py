@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import sys
 import tarfile
 import zipfile
@@ -108,7 +109,8 @@ def test_expressions_reach_no_python(text: str) -> None:
 
 
 def test_an_expression_calls_no_inherited_method_of_a_module() -> None:
-    model = {**MODEL, "flow": {"fake": "G.register_forward_hook(real)"}}
+    players = {"G": {"minimize": {"a": "mse(hooked, real)"}}}
+    model = {**MODEL, "flow": {**MODEL["flow"], "hooked": "G.register_forward_hook(fake)"}, "players": players}
     with pytest.raises(UserError, match="register_forward_hook"):
         ganzoo.load(model).check()
 
@@ -293,3 +295,11 @@ def test_links_in_a_folder_of_images_are_followed(tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     os.symlink(tmp_path / "mine" / "a.png", tmp_path / "theirs" / "a.png")
     assert ImageFolder(tmp_path / "theirs").load()["real"].max() == 7
+
+
+def test_every_claim_of_the_document_names_a_test_that_is_here() -> None:
+    said = (Path(__file__).parents[1] / "docs" / "security.md").read_text(encoding="utf-8")
+    here = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    named = set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`", said))
+    assert len(named) >= 15
+    assert named <= here

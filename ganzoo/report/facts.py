@@ -21,6 +21,10 @@ from ganzoo.store.folder import RunFolder
 
 STATUS = "status.json"  # in a run folder: why training ended, and where
 
+_MAPPINGS = (  # of a complete model, as the pages take them for granted
+    *("about", "data", "log", "parts.*", "flow", "train.keep", "locked.better", "locked.fields.*"),
+    *("players.*.minimize", "phases.*.players.*.minimize"),
+)
 Series = dict[str, list[tuple[int, float]]]  # steps and values by name
 
 
@@ -233,15 +237,31 @@ def read(path: str | Path) -> Facts:
     config = read_file(folder.path / "locked.yaml", problems).plain()
     if problems:
         raise UserError(problems)
+    for path in _MAPPINGS:
+        _check_mappings(config, path, folder.path / "locked.yaml")
     name = str((config.get("locked") or {}).get("model") or folder.path.name)
     phases = config.get("phases")
     train = config.get("train") or {}
-    steps = sum(int(phase["steps"]) for phase in phases.values()) if phases else train.get("steps")
+    try:
+        steps = sum(int(phase["steps"]) for phase in phases.values()) if phases else int(train.get("steps") or 0) or None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise UserError(f"{folder.path / 'locked.yaml'} does not say how many steps there are") from None
     if train.get("budget") is not None:
         steps = None
     facts = Facts(folder, name, config, "", steps)
     facts.status = _status(facts)
     return facts
+
+
+def _check_mappings(value: Any, path: str, where: Path) -> None:
+    """Refuse a model of another form: at `path`, where ``*`` is any key, a mapping has to stand, or nothing."""
+    key, _, rest = path.partition(".")
+    for name in value if key == "*" else [key]:
+        child = value.get(name)
+        if child is not None and not isinstance(child, Mapping):
+            raise UserError(f"{where}: {name} should be a mapping")
+        if rest and child is not None:
+            _check_mappings(child, rest, where)
 
 
 def is_run(path: Path) -> bool:

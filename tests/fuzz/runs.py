@@ -328,7 +328,8 @@ def a_locked(random: Random) -> str:
     return mutate.lines(source, random, [*source.split("\n"), *texts.lines()[:500]])
 
 
-def _folder(folder: Path, name: str, text: str) -> Path:
+def folder_of(folder: Path, name: str, text: str) -> Path:
+    """The folder of the small run, with one of its files changed."""
     place = folder / "run"
     if not place.is_dir():
         for path, data in made().items():
@@ -339,7 +340,8 @@ def _folder(folder: Path, name: str, text: str) -> Path:
     return place
 
 
-def _reported(place: Path) -> None:
+def report(place: Path) -> None:
+    """What the page of a run is made of."""
     from ganzoo.report import facts, one
 
     "".join(one.body(facts.read(place)))
@@ -349,8 +351,8 @@ def read_log(text: str, folder: Path) -> None:
     """The report of the run, and what resuming does with its log."""
     from ganzoo.store.folder import RunFolder
 
-    place = _folder(folder, "metrics.jsonl", text)
-    refused = _refused(lambda: _reported(place))
+    place = folder_of(folder, "metrics.jsonl", text)
+    refused = _refused(lambda: report(place))
     RunFolder(place).cut_back(2)
     if refused:
         raise refused[0]
@@ -360,8 +362,8 @@ def read_index(text: str, folder: Path) -> None:
     """The report of the run, its last and its best checkpoint."""
     from ganzoo.store import checkpoint
 
-    place = _folder(folder, "checkpoints/index.json", text)
-    refused = _refused(lambda: _reported(place))
+    place = folder_of(folder, "checkpoints/index.json", text)
+    refused = _refused(lambda: report(place))
     refused += _refused(lambda: checkpoint.locate(place)) + _refused(lambda: checkpoint.locate(place, "best"))
     if not refused:
         assert checkpoint.locate(place, "best").resolve().parent == (place / "checkpoints").resolve()
@@ -373,8 +375,8 @@ def read_locked(text: str, folder: Path) -> None:
     """The report of the run, and the model that trains it again."""
     from ganzoo import config
 
-    place = _folder(folder, "locked.yaml", text)
-    refused = _refused(lambda: _reported(place))
+    place = folder_of(folder, "locked.yaml", text)
+    refused = _refused(lambda: report(place))
     refused += _refused(lambda: texts.check(config.load(place / "locked.yaml", (), texts.registry())))
     if refused:
         raise refused[0]
