@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.inference import Inference
 from ganzoo.parallel import distributed, launch
 from ganzoo.registry import Registry, plugins
+from ganzoo.report.facts import STATUS
 from ganzoo.run import callbacks, provenance, warm
 from ganzoo.run.events import RunInfo
 from ganzoo.run.interrupts import Interrupts
@@ -124,6 +126,18 @@ class Session:
             checkpoint.set_aside(self.folder, self.trainer.step)
             self.folder.write_yaml("locked.yaml", self.locked)
             self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))
+
+    def cut_short(self, reason: str) -> bool:
+        """Whether the run reached its last checkpoint, but was killed, or could not write, before it said so."""
+        return self.folder.read_json(STATUS).get("reason") != reason
+
+    def completed(self, reason: str) -> str:
+        """Do what a run that was cut short after its last checkpoint had still to do; the reason why it ended."""
+        self.tell("on_start", step=self.trainer.step)
+        if self.first:
+            self.index(self.folder.checkpoints / checkpoint.name(self.trainer.step))
+        self.tell("on_end", step=self.trainer.step, reason=reason)
+        return reason
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -377,12 +391,16 @@ class Session:
             return
         path = self.folder.checkpoints / checkpoint.name(self.trainer.step)
         checkpoint.save(path, self.header(), state)
+        self.index(path)
+        self.tell("on_checkpoint", step=self.trainer.step, path=path)
+
+    def index(self, path: Path) -> None:
+        """Say which checkpoint is the last and which the best, and delete those that are not kept."""
         self.folder.write_json(
             "checkpoints/index.json",
             {"last": path.name, "best": self.best_file, "value": self.best, "stopped": self.stopping.reason or None},
         )
         checkpoint.prune(self.folder, self.spec.train.keep, self.best_file)
-        self.tell("on_checkpoint", step=self.trainer.step, path=path)
 
     def header(self) -> dict[str, Any]:
         return {

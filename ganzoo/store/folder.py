@@ -41,12 +41,12 @@ class RunFolder:
         self.check_empty()
 
     def check_empty(self) -> None:
-        """Refuse a folder that holds anything.
+        """Refuse a folder that holds anything but what a killed process left of its first write.
 
         Raises:
             UserError: there is a run, or anything else, in it.
         """
-        if self.path.is_dir() and any(path.name != lock.WRITER for path in self.path.iterdir()):
+        if self.path.is_dir() and any(not _left(path.name) for path in self.path.iterdir()):
             if (self.path / "config.yaml").exists() and not any(self.checkpoints.glob("step_*.pt")):
                 message = f"{self.path} holds a run that was stopped before its first checkpoint"
                 raise UserError(Problem(message, hint="delete it, or give the new run another folder"))
@@ -84,6 +84,13 @@ class RunFolder:
     def write_json(self, name: str, content: Any) -> None:
         write_atomic(self.path / name, json.dumps(content, indent=2) + "\n")
 
+    def read_json(self, name: str) -> dict[str, Any]:
+        """What a file of this run holds; nothing, if there is none or it is no JSON."""
+        try:
+            return dict(json.loads((self.path / name).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
     def log(self, record: Mapping[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``."""
         append(self.metrics, json.dumps(record) + "\n")
@@ -107,3 +114,7 @@ class RunFolder:
             kept = [json.dumps(record) + "\n" for record in read_lines(path) if record.get("step", 0) <= step]
             if kept or path.exists():
                 write_atomic(path, "".join(kept))
+
+
+def _left(name: str) -> bool:
+    return name == lock.WRITER or (name.startswith(".") and name.endswith(".tmp"))

@@ -1,0 +1,196 @@
+"""Many hits, one after the other, and what was lost: nothing, one hopes."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.faults.jobs import JOBS, Job, images
+from tests.faults.trace import KINDS, Fault, Outcome, run
+
+ERROR = "error: "
+
+
+@dataclass
+class Hit:
+    """What was done, to what, and what became of it; `lost` says what is not as it should be."""
+
+    job: str
+    kind: str
+    at: int
+    of: int
+    call: str
+    path: str
+    code: int
+    said: str
+    lost: str
+
+
+class Campaign:
+    """Hits on jobs.
+
+    Args:
+        out: Where folders and ``hits.jsonl`` go.
+        seed: Of the choice of hits.
+        jobs: The commands that are hit.
+    """
+
+    def __init__(self, out: Path, seed: int = 0, jobs: Iterable[Job] = JOBS):
+        self.out, self.dice, self.jobs = out.resolve(), random.Random(seed), list(jobs)
+        self.calls: dict[str, int] = {}
+        self.out.mkdir(parents=True, exist_ok=True)
+
+    def prepare(self) -> None:
+        """Each job once without a hit: what it makes, and how many calls it has."""
+        for job in self.jobs:
+            before, straight = self.place(job, "before"), self.place(job, "straight")
+            images(self.out / "work")
+            job.before(self.out / "work")
+            shutil.move(self.out / "work", before)
+            found = run(job.work(self.copied(before)), self.out / "work")
+            if found.code:
+                raise RuntimeError(f"{job.name}, not hit: {found.said}")
+            self.calls[job.name] = len(found.calls)
+            shutil.move(self.out / "work", straight)
+            print(f"{job.name}: {len(found.calls)} calls", flush=True)
+
+    def place(self, job: Job, what: str) -> Path:
+        return self.out / f"{job.name.replace(' ', '-')}-{what}"
+
+    def copied(self, before: Path) -> Path:
+        """The folder of a job, anew, always at the same place."""
+        shutil.copytree(before, self.out / "work")
+        return self.out / "work"
+
+    def plan(self, hits: int) -> Iterator[tuple[Job, str, int]]:
+        """Every call of every job in turn while there are hits left, each by another kind; then at random."""
+        each = [(job, at) for job in self.jobs for at in range(self.calls[job.name])]
+        self.dice.shuffle(each)
+        for number in range(hits):
+            job, at = each[number % len(each)]
+            yield job, KINDS[number % len(KINDS)], at
+
+    def hit(self, job: Job, kind: str, at: int) -> Hit:
+        """Hit a job once, go on, and compare."""
+        work = self.copied(self.place(job, "before"))
+        found = run(job.work(work), work, Fault(kind, at, work / job.target))
+        call, path = found.calls[at] if at < len(found.calls) else ("", "")
+        lost = self.wrong(job, kind, found, work)
+        result = Hit(job.name, kind, at, self.calls[job.name], call, path, found.code, found.said[-2000:], lost)
+        if lost:
+            kept = self.out / f"lost-{job.name.replace(' ', '-')}-{kind.replace(' ', '-')}-{at}"
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.move(work, kept)
+        else:
+            shutil.rmtree(work)
+        return result
+
+    def wrong(self, job: Job, kind: str, found: Outcome, work: Path) -> str:
+        """What is not as it should be, right after the hit or after going on; nothing if all is well."""
+        if kind.startswith("kill"):
+            if found.code != -9:
+                return f"it was not killed but ended with {found.code}"
+        elif "Traceback" in found.said:
+            return "a traceback"
+        elif found.code not in (0, 2):
+            return f"exit code {found.code}"
+        elif found.code == 2 and found.said.count(ERROR) != 1:
+            return f"{found.said.count(ERROR)} messages"
+        straight = self.place(job, "straight") / job.target
+        target = work / job.target
+        if found.code == 0:
+            return job.same(target, straight) if target.exists() else "it says that all is well, and nothing is there"
+        if kind == "vanish":
+            if not job.resumes:
+                return ""
+            shutil.rmtree(target, ignore_errors=True)
+        if not job.resumes and target.exists() and not job.keeps and (half := job.same(target, straight)):
+            return f"what is there is not whole: {half}"
+        again = job.again(work)
+        if again.code and "is finished" not in again.said:
+            return f"going on ended with {again.code}: {again.said[-1500:]}"
+        return job.same(target, straight)
+
+
+def warm(jobs: Iterable[Job], out: Path) -> None:
+    """Do once what takes long and writes nothing, so that no process that is forked has to.
+
+    These are the imports, the making of the command line, and what the dry run of a model compiles for the meta device:
+    so small a model is tried out on the CPU.
+    """
+    import typer.main
+
+    from ganzoo.cli import app
+    from ganzoo.model import dry
+    from ganzoo.registry import plugins
+
+    plugins.installed()
+    made = typer.main.get_command(app.app)
+    typer.main.get_command = lambda _: made
+    dry.check = partial(dry.check, device="cpu")  # type: ignore[assignment]
+    names = out / "modules.json"
+    for job in jobs:
+        root = out / "warm"
+        images(root)
+        job.before(root)
+
+        def work(job: Job = job, root: Path = root) -> None:
+            try:
+                job.work(root)()
+            finally:
+                names.write_text(json.dumps(sorted(sys.modules)))
+
+        run(work, root)
+        shutil.rmtree(root)
+        for name in json.loads(names.read_text()):
+            try:
+                importlib.import_module(name)
+            except Exception:  # of what only exists where it runs
+                continue
+    names.unlink()
+
+
+def table(hits: Iterable[dict[str, Any]]) -> str:
+    """Hits by job and kind, as Markdown."""
+    hits = list(hits)
+    jobs = list(dict.fromkeys(hit["job"] for hit in hits))
+    counts = Counter((hit["job"], hit["kind"]) for hit in hits)
+    rows = [["hit", *KINDS, "all", "lost"]]
+    for job in [*jobs, "all"]:
+        of = [hit for hit in hits if job in (hit["job"], "all")]
+        each = [sum(n for (j, k), n in counts.items() if k == kind and job in (j, "all")) for kind in KINDS]
+        rows.append([job, *map(str, each), str(len(of)), str(sum(bool(hit["lost"]) for hit in of))])
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "| --- " * len(rows[0]) + "|", *lines[1:]])
+
+
+def campaign(out: Path, hits: int, seed: int = 0, jobs: Iterable[Job] = JOBS) -> list[dict[str, Any]]:
+    """So many hits; all that is known of each, which also lies in ``hits.jsonl``."""
+    chosen, begun = list(jobs), time.monotonic()
+    made = Campaign(out, seed, chosen)
+    warm(chosen, made.out)
+    gc.freeze()
+    made.prepare()
+    found = []
+    with (out / "hits.jsonl").open("a") as file:
+        for number, (job, kind, at) in enumerate(made.plan(hits), 1):
+            hit = made.hit(job, kind, at)
+            found.append(asdict(hit))
+            file.write(json.dumps(found[-1]) + "\n")
+            file.flush()
+            if hit.lost:
+                print(f"LOST: {hit.job}, {hit.kind} {hit.call} {hit.path} ({hit.at}): {hit.lost}", flush=True)
+            if number % 50 == 0:
+                print(f"{number} of {hits} hits, {time.monotonic() - begun:.0f} s", flush=True)
+    return found
