@@ -93,6 +93,7 @@ class Session:
             reports.append(f"not compiled: {names}, for a penalty differentiates what is computed twice")
         if self.first:
             header = f"# {self.spec.name}, as composed; locked.yaml has every default and fact filled\n"
+            self.folder.sweep()
             self.folder.write_yaml("config.yaml", self.spec.config, header)
             self.folder.write_yaml("locked.yaml", self.locked)
             self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))
@@ -121,8 +122,7 @@ class Session:
         if self.first:
             self.folder.cut_back(self.trainer.step)
             self.health.recall(self.folder.records())
-            for leftover in self.folder.path.rglob(".*.tmp"):  # of a write that was killed
-                leftover.unlink()
+            self.folder.sweep()
             checkpoint.set_aside(self.folder, self.trainer.step)
             self.folder.write_yaml("locked.yaml", self.locked)
             self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))

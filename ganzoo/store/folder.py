@@ -108,6 +108,11 @@ class RunFolder:
         """Every line of ``evaluations.jsonl``."""
         return read_lines(self.evaluations)
 
+    def sweep(self) -> None:
+        """Delete what writes that were killed left behind."""
+        for leftover in self.path.rglob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+
     def cut_back(self, step: int) -> None:
         """Forget what was logged after a step."""
         for path in (self.metrics, self.evaluations):

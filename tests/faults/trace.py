@@ -51,7 +51,7 @@ class Fault:
 
     ``kill before``, ``after`` or ``within`` a call (half of a write is done); ``full``, from that call on, which in
     ``full within`` is half done; ``read-only`` from that call on; ``broken``: that call alone fails with EIO;
-    ``vanish``: the folder is removed before it.
+    ``vanish``: the folder `vanishing`, or that of the call's file, is removed before it.
     """
 
     kind: str
@@ -169,12 +169,12 @@ class _Tracer:
         self.outcome.calls.append((name, os.path.relpath(path, self.root)))
         fault = self.fault
         if fault is not None and len(self.outcome.calls) - 1 == fault.at:
-            if self.hit(who, name, registers, fault):
+            if self.hit(who, name, path, registers, fault):
                 return
         self.refuse(who, name, path, registers)
         libc.ptrace(CONTINUE, who, None, None)
 
-    def hit(self, who: int, name: str, registers: Registers, fault: Fault) -> bool:
+    def hit(self, who: int, name: str, path: str, registers: Registers, fault: Fault) -> bool:
         """Do what is to be done at this call; whether the process was told to go on, or killed."""
         if name in ("write", "pwrite") and fault.kind.endswith("within"):
             registers.rdx //= 2
@@ -191,8 +191,8 @@ class _Tracer:
             libc.ptrace(CONTINUE, who, None, None)
             return True
         if fault.kind == "vanish":
-            assert fault.vanishing is not None
-            shutil.rmtree(fault.vanishing, ignore_errors=True)
+            folder = os.path.dirname(path)
+            shutil.rmtree(fault.vanishing or (path if folder == self.root else folder), ignore_errors=True)
         self.failing = {"vanish": None}.get(fault.kind, fault.kind)
         return False
 
