@@ -25,7 +25,7 @@ from ganzoo.run import callbacks, provenance, warm
 from ganzoo.run.events import RunInfo
 from ganzoo.run.interrupts import Interrupts
 from ganzoo.run.pictures import describe, picture
-from ganzoo.store import checkpoint
+from ganzoo.store import checkpoint, lock
 from ganzoo.store.folder import RunFolder
 from ganzoo.train import budget
 from ganzoo.train.health import PAGE, Health, diversity
@@ -98,6 +98,7 @@ class Session:
             self.folder.write_yaml("locked.yaml", self.locked)
             self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))
             provenance.keep_source(self.spec, self.folder.path)
+            lock.check_held(self.folder.path)
             for line in reports if self.console in self.own else ():
                 self.console.say(line)
 
@@ -201,6 +202,7 @@ class Session:
         except BaseException as error:
             self.tell("on_end", step=self.trainer.step, reason=f"failed: {error}")
             raise
+        lock.check_held(self.folder.path)
         self.tell("on_end", step=self.trainer.step, reason=reason)
         return reason
 
@@ -389,6 +391,7 @@ class Session:
         self.due = False
         if not self.first:
             return
+        lock.check_held(self.folder.path)
         path = self.folder.checkpoints / checkpoint.name(self.trainer.step)
         checkpoint.save(path, self.header(), state)
         self.index(path)
