@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ganzoo.store.files import append, read_lines, write_atomic
 from tests.faults.jobs import JOBS, Job, images, same_runs
 from tests.faults.trace import KINDS, Fault, Outcome, run
 
@@ -179,21 +180,29 @@ def table(hits: Iterable[dict[str, Any]]) -> str:
 
 
 def campaign(out: Path, hits: int, seed: int = 0, jobs: Iterable[Job] = JOBS) -> list[dict[str, Any]]:
-    """So many hits; all that is known of each, which also lies in ``hits.jsonl``."""
-    chosen, begun = list(jobs), time.monotonic()
+    """So many hits; all that is known of each, which also lies in ``hits.jsonl``.
+
+    In a folder that holds a part of them it goes on, and hits again where something was lost.
+    """
+    chosen, begun, log = list(jobs), time.monotonic(), out / "hits.jsonl"
+    found = [hit for hit in read_lines(log) if not hit["lost"]]
+    before = {(hit["job"], hit["kind"], hit["at"]) for hit in found}
+    for old in out.iterdir() if out.exists() else ():
+        if old.is_dir() and not old.name.startswith("lost-"):
+            shutil.rmtree(old)
     made = Campaign(out, seed, chosen)
     warm(chosen, made.out)
     gc.freeze()
     made.prepare()
-    found = []
-    with (out / "hits.jsonl").open("a") as file:
-        for number, (job, kind, at) in enumerate(made.plan(hits), 1):
-            hit = made.hit(job, kind, at)
-            found.append(asdict(hit))
-            file.write(json.dumps(found[-1]) + "\n")
-            file.flush()
-            if hit.lost:
-                print(f"LOST: {hit.job}, {hit.kind} {hit.call} {hit.path} ({hit.at}): {hit.lost}", flush=True)
-            if number % 50 == 0:
-                print(f"{number} of {hits} hits, {time.monotonic() - begun:.0f} s", flush=True)
+    write_atomic(log, "".join(json.dumps(hit) + "\n" for hit in found))
+    for job, kind, at in made.plan(hits):
+        if (job.name, kind, at) in before:
+            continue
+        hit = made.hit(job, kind, at)
+        found.append(asdict(hit))
+        append(log, json.dumps(found[-1]) + "\n")
+        if hit.lost:
+            print(f"LOST: {hit.job}, {hit.kind} {hit.call} {hit.path} ({hit.at}): {hit.lost}", flush=True)
+        if len(found) % 50 == 0:
+            print(f"{len(found)} of {hits} hits, {time.monotonic() - begun:.0f} s", flush=True)
     return found

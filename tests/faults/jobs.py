@@ -246,22 +246,23 @@ def same_run_and_name(found: Path, straight: Path) -> str:
 
 
 PUBLISH = "publish ROOT/run --out ROOT/shelf --licence CC0-1.0 --no-evaluate"
+LEDGER = "reproduce toy/claim --finished --record --out ROOT/runs --code ROOT/plugin.py"
 JOBS = [
     Job("train", "train ROOT/model.yaml --out ROOT/run --quiet", "run", True),
     Job("resume", "resume ROOT/run --quiet", "run", True, with_half_a_run),
-    Job("claim a folder", "train ROOT/model.yaml --quiet train.steps=2", "runs", same=same_run_and_name, keeps=True, upto=24),
+    Job(
+        "claim a folder",
+        "train ROOT/model.yaml --quiet train.steps=2",
+        "runs",
+        same=same_run_and_name,
+        keeps=True,
+        upto=24,
+    ),
     Job("pack as memmap", "data pack ROOT/images holdout=0.3 --out ROOT/packed", "packed"),
     Job("pack as shards", "data pack ROOT/images holdout=0.3 --out ROOT/packed --format shards", "packed"),
     Job("publish", PUBLISH, "shelf/model", False, with_a_run),
     Job("publish again", PUBLISH + " --replace --precision fp16", "shelf/model", False, with_a_published_run),
     Job("export", "export ROOT/run fake --out ROOT/fake.safetensors", "fake.safetensors", False, with_a_run),
     Job("sample", "sample ROOT/run -n 4 --out ROOT/samples.png", "samples.png", False, with_a_run),
-    Job(
-        "reproduce",
-        "reproduce toy/claim --finished --record --out ROOT/runs --code ROOT/plugin.py",
-        "reproduce/ledger.jsonl",
-        False,
-        with_a_claim,
-        same_lines,
-    ),
+    Job("reproduce", LEDGER, "reproduce/ledger.jsonl", False, with_a_claim, same_lines),
 ]

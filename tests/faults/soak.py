@@ -26,7 +26,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "wgan_gp/ring": {**SMALL, "players.D.repeat": 1},
     "gan/fashion_mnist_sample": SMALL,
 }
-EACH, WARM, TURNS = 250, 2000, 20  # steps between logs; of the beginning that count for nothing; turns at the end
+EACH, WARM, TURNS = 250, 5000, 20  # steps between logs; of the beginning that count for nothing; turns at the end
 
 
 def now() -> dict[str, float]:
@@ -73,12 +73,12 @@ def trained(name: str, folder: Path, steps: int, turn: Connection) -> None:
 
 
 def often(steps: int) -> dict[str, Any]:
-    """How long, and that everything that a run does between its steps happens a few times."""
-    often = {key: max(steps // 20, EACH) for key in ("checkpoint_every", "sample_every")}
-    total = steps + (TURNS + 2) * EACH
-    return {f"train.{key}": value for key, value in often.items()} | {
+    """How long, and that what a run does between its steps happens many times, twice while it warms up."""
+    return {
+        "train.checkpoint_every": WARM // 2,
+        "train.sample_every": WARM // 2,
         "train.log_every": EACH,
-        "train.steps": total,
+        "train.steps": steps + (TURNS + 2) * EACH,
         "evaluate": None,
         "plugins.tensorboard": False,
     }
@@ -123,10 +123,10 @@ def told(name: str, notes: list[dict[str, float]], spent: dict[str, list[float]]
     each = [1000 * (note["cpu"] - note["begun"]) / EACH for note in warm]
     tenth = max(len(each) // 10, 1)
     found["ms a step, first and last tenth"] = [median(each[:tenth]), median(each[-tenth:])]
-    found["ms a step, spread"] = quantiles(each, n=10)[:: 8] if len(each) > 9 else [min(each), max(each)]
+    found["ms a step, spread"] = quantiles(each, n=10)[::8] if len(each) > 9 else [min(each), max(each)]
     ratios = [a / b for a, b in zip(spent["old"], spent["new"], strict=True)]
     found["old to new, in turns"] = median(ratios)
-    found["old to new, spread"] = quantiles(ratios, n=4)[:: 2]
+    found["old to new, spread"] = quantiles(ratios, n=4)[::2]
     return found
 
 

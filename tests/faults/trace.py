@@ -22,11 +22,16 @@ TRACEME, CONTINUE, GETREGS, SETREGS, SYSCALL, SETOPTIONS = 0, 7, 12, 13, 24, 0x4
 OPTIONS = 1 << 20 | 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7
 WALL, SECCOMP_EVENT = 0x40000000, 7
 WRITES = {1: "write", 18: "pwrite", 20: "writev", 296: "pwritev", 77: "ftruncate", 74: "fsync", 75: "fdatasync"}
-PATHS = {76: ("truncate", 0), 83: ("mkdir", 0), 84: ("rmdir", 0), 85: ("creat", 0), 82: ("rename", 0), 87: ("unlink", 0)}
-PATHS |= {258: ("mkdir", 1), 263: ("unlink", 1), 264: ("rename", 1), 316: ("rename", 1), 86: ("link", 1), 88: ("link", 1)}
-OPENS = {2: ("open", 0), 257: ("open", 1)}  # and which argument is the path; the next one holds the flags
+PATHS = {  # the name, and which argument is the path
+    **{76: ("truncate", 0), 83: ("mkdir", 0), 84: ("rmdir", 0), 85: ("creat", 0), 82: ("rename", 0), 87: ("unlink", 0)},
+    **{258: ("mkdir", 1), 263: ("unlink", 1), 264: ("rename", 1), 316: ("rename", 1), 86: ("link", 1), 88: ("link", 1)},
+}
+OPENS = {2: ("open", 0), 257: ("open", 1)}  # the next argument holds the flags
 FOR_WRITING = 0o3 | os.O_CREAT | os.O_TRUNC
 KINDS = ("kill before", "kill after", "kill within", "full", "full within", "read-only", "broken", "vanish")
+
+REGISTERS = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax "
+REGISTERS += "rip cs eflags rsp ss fs_base gs_base ds es fs gs"
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -36,13 +41,7 @@ libc.ptrace.restype = ctypes.c_long
 class Registers(ctypes.Structure):
     """``struct user_regs_struct``."""
 
-    _fields_ = [
-        (name, ctypes.c_ulong)
-        for name in (
-            "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base "
-            "ds es fs gs"
-        ).split()
-    ]
+    _fields_ = [(name, ctypes.c_ulong) for name in REGISTERS.split()]
 
 
 @dataclass(frozen=True)
@@ -168,9 +167,9 @@ class _Tracer:
             return
         self.outcome.calls.append((name, os.path.relpath(path, self.root)))
         fault = self.fault
-        if fault is not None and len(self.outcome.calls) - 1 == fault.at:
-            if self.hit(who, name, path, registers, fault):
-                return
+        here = fault is not None and len(self.outcome.calls) - 1 == fault.at
+        if fault is not None and here and self.hit(who, name, path, registers, fault):
+            return
         self.refuse(who, name, path, registers)
         libc.ptrace(CONTINUE, who, None, None)
 
