@@ -147,8 +147,8 @@ class Report:
 
     @hookimpl
     def on_end(self, run: RunInfo, step: int, reason: str) -> None:
-        self.folder.write_json(STATUS, {"reason": reason, "step": step})
         self.write(run, f"{reason}; step {step}")
+        self.folder.write_json(STATUS, {"reason": reason, "step": step})  # last, as it says that nothing is left to do
 
     def write(self, run: RunInfo, status: str) -> None:
         from ganzoo.report.one import write

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,11 +20,12 @@ from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.inference import Inference
 from ganzoo.parallel import distributed, launch
 from ganzoo.registry import Registry, plugins
+from ganzoo.report.facts import STATUS
 from ganzoo.run import callbacks, provenance, warm
 from ganzoo.run.events import RunInfo
 from ganzoo.run.interrupts import Interrupts
 from ganzoo.run.pictures import describe, picture
-from ganzoo.store import checkpoint
+from ganzoo.store import checkpoint, lock
 from ganzoo.store.folder import RunFolder
 from ganzoo.train import budget
 from ganzoo.train.health import PAGE, Health, diversity
@@ -91,10 +93,12 @@ class Session:
             reports.append(f"not compiled: {names}, for a penalty differentiates what is computed twice")
         if self.first:
             header = f"# {self.spec.name}, as composed; locked.yaml has every default and fact filled\n"
+            self.folder.sweep()
             self.folder.write_yaml("config.yaml", self.spec.config, header)
             self.folder.write_yaml("locked.yaml", self.locked)
             self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))
             provenance.keep_source(self.spec, self.folder.path)
+            lock.check_held(self.folder.path)
             for line in reports if self.console in self.own else ():
                 self.console.say(line)
 
@@ -119,11 +123,22 @@ class Session:
         if self.first:
             self.folder.cut_back(self.trainer.step)
             self.health.recall(self.folder.records())
-            for leftover in self.folder.path.rglob(".*.tmp"):  # of a write that was killed
-                leftover.unlink()
+            self.folder.sweep()
             checkpoint.set_aside(self.folder, self.trainer.step)
             self.folder.write_yaml("locked.yaml", self.locked)
             self.folder.write_json("environment.json", provenance.environment(self.spec, self.trainer.device))
+
+    def cut_short(self, reason: str) -> bool:
+        """Whether the run reached its last checkpoint, but was killed, or could not write, before it said so."""
+        return self.folder.read_json(STATUS).get("reason") != reason
+
+    def completed(self, reason: str) -> str:
+        """Do what a run that was cut short after its last checkpoint had still to do; the reason why it ended."""
+        self.tell("on_start", step=self.trainer.step)
+        if self.first:
+            self.index(self.folder.checkpoints / checkpoint.name(self.trainer.step))
+        self.tell("on_end", step=self.trainer.step, reason=reason)
+        return reason
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -187,6 +202,7 @@ class Session:
         except BaseException as error:
             self.tell("on_end", step=self.trainer.step, reason=f"failed: {error}")
             raise
+        lock.check_held(self.folder.path)
         self.tell("on_end", step=self.trainer.step, reason=reason)
         return reason
 
@@ -376,14 +392,19 @@ class Session:
         self.due = False
         if not self.first:
             return
+        lock.check_held(self.folder.path)
         path = self.folder.checkpoints / checkpoint.name(self.trainer.step)
         checkpoint.save(path, self.header(), state)
+        self.index(path)
+        self.tell("on_checkpoint", step=self.trainer.step, path=path)
+
+    def index(self, path: Path) -> None:
+        """Say which checkpoint is the last and which the best, and delete those that are not kept."""
         self.folder.write_json(
             "checkpoints/index.json",
             {"last": path.name, "best": self.best_file, "value": self.best, "stopped": self.stopping.reason or None},
         )
         checkpoint.prune(self.folder, self.spec.train.keep, self.best_file)
-        self.tell("on_checkpoint", step=self.trainer.step, path=path)
 
     def header(self) -> dict[str, Any]:
         return {

@@ -126,6 +126,10 @@ def resume(
             )
         session = Session(blueprint, folder, registry, device, quiet)
         ended = stored.header["session"].get("stop", {}).get("reason")
+        complete = bool(ended) or stored.step >= session.trainer.total
+        if complete and steps is None and session.cut_short(ended or "finished"):
+            session.restore(stored)
+            return folder, session.completed(ended or "finished")
         if ended and steps is None:
             hint = "" if "phases" in plain else f"`--steps {session.trainer.total}` trains on"
             raise UserError(Problem(f"{run} is finished: it was {ended}", hint=hint))

@@ -41,12 +41,12 @@ class RunFolder:
         self.check_empty()
 
     def check_empty(self) -> None:
-        """Refuse a folder that holds anything.
+        """Refuse a folder that holds anything but what a killed process left of its first write.
 
         Raises:
             UserError: there is a run, or anything else, in it.
         """
-        if self.path.is_dir() and any(path.name != lock.WRITER for path in self.path.iterdir()):
+        if self.path.is_dir() and any(not _left(path.name) for path in self.path.iterdir()):
             if (self.path / "config.yaml").exists() and not any(self.checkpoints.glob("step_*.pt")):
                 message = f"{self.path} holds a run that was stopped before its first checkpoint"
                 raise UserError(Problem(message, hint="delete it, or give the new run another folder"))
@@ -84,6 +84,13 @@ class RunFolder:
     def write_json(self, name: str, content: Any) -> None:
         write_atomic(self.path / name, json.dumps(content, indent=2) + "\n")
 
+    def read_json(self, name: str) -> dict[str, Any]:
+        """What a file of this run holds; nothing, if there is none or it is no JSON."""
+        try:
+            return dict(json.loads((self.path / name).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
     def log(self, record: Mapping[str, Any]) -> None:
         """Append one line to ``metrics.jsonl``."""
         append(self.metrics, json.dumps(record) + "\n")
@@ -101,6 +108,11 @@ class RunFolder:
         """Every line of ``evaluations.jsonl``."""
         return _of_steps(self.evaluations)
 
+    def sweep(self) -> None:
+        """Delete what writes that were killed left behind."""
+        for leftover in self.path.rglob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+
     def cut_back(self, step: int) -> None:
         """Forget what was logged after a step."""
         for path in (self.metrics, self.evaluations):
@@ -112,3 +124,7 @@ class RunFolder:
 def _of_steps(path: Path) -> list[dict[str, Any]]:
     """The lines of a log; one whose step is no number was not written by a run."""
     return [record for record in read_lines(path) if isinstance(record.get("step", 0), int)]
+
+
+def _left(name: str) -> bool:
+    return name == lock.WRITER or (name.startswith(".") and name.endswith(".tmp"))

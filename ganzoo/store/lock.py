@@ -20,6 +20,7 @@ from ganzoo.errors import Problem, UserError
 from ganzoo.store.files import cannot_write
 
 WRITER = ".writer"  # in a run's folder; says which process writes there
+_held: dict[Path, BinaryIO] = {}  # by folder: what this process writes
 
 
 @contextmanager
@@ -76,9 +77,23 @@ def writing(folder: Path) -> Iterator[None]:
             stack.callback(_forget, folder / WRITER)
             file.truncate(0)
             file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
+            _held[folder] = file
+            stack.callback(_held.pop, folder)
         except OSError as error:
             raise cannot_write(folder, error) from error
         yield
+
+
+def check_held(folder: Path) -> None:
+    """Refuse to go on in a folder that this process began to write, and that is another one by now.
+
+    Raises:
+        UserError: it was deleted or moved, so what was in it is not there any more.
+    """
+    if (file := _held.get(folder)) is not None and not _is(folder / WRITER, file):
+        raise UserError(
+            Problem(f"{folder} was deleted or moved while it was written", hint="start again, or resume the moved one")
+        )
 
 
 def _forget(path: Path) -> None:

@@ -64,3 +64,24 @@ def test_training_and_going_on_hold_the_folder(tmp_path: Path, monkeypatch) -> N
         train(blueprint, tmp_path / "new", plugins.installed(), quiet=True)
     assert not list((tmp_path / "new").iterdir()), "nothing is left of a refused training"
     resume(folder.path, plugins.installed(), steps=6, quiet=True)
+
+
+def test_a_folder_that_was_deleted_or_replaced_while_it_is_written_is_noticed(tmp_path: Path) -> None:
+    with lock.writing(tmp_path / "run"):
+        lock.check_held(tmp_path / "run")
+        (tmp_path / "run").rename(tmp_path / "moved")
+        with pytest.raises(UserError, match="was deleted or moved while it was written"):
+            lock.check_held(tmp_path / "run")
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / lock.WRITER).touch()
+        with pytest.raises(UserError, match="was deleted or moved while it was written"):
+            lock.check_held(tmp_path / "run")
+    lock.check_held(tmp_path / "run")
+
+
+def test_what_a_first_write_that_was_killed_left_takes_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".config.yaml.1.tmp").touch()
+    (tmp_path / "run" / lock.WRITER).touch()
+    folder, reason = train(written(tmp_path, MODEL).blueprint, tmp_path / "run", plugins.installed(), quiet=True)
+    assert reason == "finished" and not list(folder.path.rglob(".*"))

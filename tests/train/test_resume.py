@@ -289,3 +289,18 @@ phases:
             other = again.players[player.name]
             assert (other.lr_scale, other.on) == (player.lr_scale, player.on)
     assert model.spec.phases["second"].players["D"].lr_scale == {"C": 5}
+
+
+def test_a_run_that_was_cut_short_after_its_last_checkpoint_is_completed(tmp_path: Path) -> None:
+    train(written(tmp_path, POINTS, train__steps=5).blueprint, tmp_path / "run", plugins.installed(), quiet=True)
+    folder = RunFolder(tmp_path / "run")
+    index, status = checkpoint.read_index(folder), folder.read_json("status.json")
+    assert index["last"] == "step_00000005.pt" and status == {"reason": "finished", "step": 5}
+    (folder.path / "status.json").unlink()
+    folder.write_json("checkpoints/index.json", {"last": "step_00000003.pt"})
+    before = logged(folder.path)
+    assert resume(folder.path, plugins.installed(), quiet=True)[1] == "finished"
+    assert checkpoint.read_index(folder) == index and folder.read_json("status.json") == status
+    assert logged(folder.path) == before
+    with pytest.raises(UserError, match="is finished: it has 5 steps"):
+        resume(folder.path, plugins.installed(), quiet=True)
