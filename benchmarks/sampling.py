@@ -16,7 +16,7 @@ from ganzoo.run.inputs import write
 from ganzoo.run.pictures import image_range
 
 COUNT = 512
-MOST = 1 / 0.95  # of the time a loop takes: 0.95 of its images a second
+MOST = 1.05  # of the time a loop takes, so 0.95 of its images a second
 MODEL = "zoo:dcgan/fashion_mnist_sample"
 
 

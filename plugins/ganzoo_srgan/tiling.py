@@ -70,14 +70,14 @@ def _windows(
     rows: tuple[int, int], columns: tuple[int, int], step: int, reach: int, size: tuple[int, int]
 ) -> Iterator[tuple[_Window, _Window]]:
     """Where an area is cut: pieces of `step` a side, each read with `reach` around it, as far as the image goes."""
-    sides = [
+    down, across = (
         [
             _Window(at, to := min(at + step, stop), max(at - reach, 0), min(to + reach, length))
             for at in range(start, stop, step)
         ]
         for (start, stop), length in zip((rows, columns), size, strict=True)
-    ]
-    return product(*sides)
+    )
+    return product(down, across)
 
 
 def _cut(
