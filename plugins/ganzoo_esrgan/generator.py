@@ -148,8 +148,9 @@ class RRDBNet(nn.Module):
         low, high = self.range
         first = self.head(self.gathered((x - low) / (high - low)))
         made = self.tail(first + self.after(self.blocks(first)))
-        height, width = (side * self.scale for side in x.shape[2:])
-        y = low * (self.base == "none") + (high - low) * made[:, :, :height, :width]
+        if self.unshuffle > 1:
+            made = made[:, :, : x.shape[2] * self.scale, : x.shape[3] * self.scale]
+        y = low * (self.base == "none") + (high - low) * made
         if self.base == "none":
             return y
         return y + interpolate(x, y.shape[2:], mode="bicubic", antialias=True, align_corners=False)
