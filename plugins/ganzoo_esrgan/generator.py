@@ -118,9 +118,7 @@ class RRDBNet(nn.Module):
         if tile <= 2 * margin:
             raise ValueError(f"tile is {tile}, but should be above {2 * margin}, twice the margin")
         if tile % unshuffle or margin % unshuffle:
-            raise ValueError(
-                f"tile is {tile} and margin {margin}, but both should be multiples of unshuffle {unshuffle}"
-            )
+            raise ValueError(f"tile is {tile}, margin {margin}, but should be multiples of unshuffle {unshuffle}")
         self.range, self.base, self.tile, self.margin = out_range or (0.0, 1.0), base, tile, margin
         self.residual, self.unshuffle = residual, unshuffle
         growth = growth or max(width // 2, 1)
@@ -150,10 +148,9 @@ class RRDBNet(nn.Module):
         low, high = self.range
         first = self.head(self.gathered((x - low) / (high - low)))
         made = self.tail(first + self.after(self.blocks(first)))
-        y = (
-            low * (self.base == "none")
-            + (high - low) * made[:, :, : x.shape[2] * self.scale, : x.shape[3] * self.scale]
-        )
+        if self.unshuffle > 1:
+            made = made[:, :, : x.shape[2] * self.scale, : x.shape[3] * self.scale]
+        y = low * (self.base == "none") + (high - low) * made
         if self.base == "none":
             return y
         return y + interpolate(x, y.shape[2:], mode="bicubic", antialias=True, align_corners=False)

@@ -88,7 +88,7 @@ class Inception(_Engine):
 
     def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse", quantise: bool = True):
         super().__init__(in_range, grey, quantise)
-        self.network = self.hold(_inception, INCEPTION, weights, _of_2015)
+        self.network = self.hold(_inception, INCEPTION, weights, of_2015)
         self.train(False)
 
     def forward(self, x: Tensor) -> Extracted:
@@ -139,8 +139,12 @@ class Vgg16(_Engine):
         return Features(nn.Sequential(*list(classifier.children())[:5])(x.flatten(1)))
 
 
-def _of_2015(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights that are not torchvision's, of a network that pools otherwise."""
+def of_2015(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they are, unless they are torchvision's, of a network that pools otherwise. Source: ganzoo's own.
+
+    Raises:
+        ValueError: they are torchvision's.
+    """
     if any(name.startswith("AuxLogits.") for name in tensors):
         how = "`python -m ganzoo_extractors.published inception` fetches it"
         raise ValueError(f"these are torchvision's weights; FID and KID are defined on the network of 2015; {how}")

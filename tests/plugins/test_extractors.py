@@ -16,6 +16,7 @@ from ganzoo_extractors import weights
 from ganzoo_extractors.efficientnet import EfficientNetLite0
 from ganzoo_extractors.export import accuracy, export
 from ganzoo_extractors.fashion import FashionCnn
+from ganzoo_extractors.published import of_2015
 
 from ganzoo import api
 from ganzoo.errors import UserError
@@ -114,13 +115,9 @@ def test_files_of_others_are_read_as_those_of_parts_are(tmp_path: Path) -> None:
         weights.fix(torch.nn.Linear(2, 2), lambda: weights.unpickled(tmp_path / "d.pth"))
 
 
-@pytest.mark.skipif(find_spec("torch_fidelity") is None, reason='needs pip install "ganzoo[fid]"')
-def test_torchvisions_inception_is_another_network(tmp_path: Path) -> None:
-    from ganzoo_extractors.published import Inception
-
-    torch.save({"AuxLogits.fc.bias": torch.zeros(1000), "fc.bias": torch.zeros(1000)}, tmp_path / "inception_v3.pth")
+def test_torchvisions_inception_is_another_network() -> None:
     with pytest.raises(ValueError, match="torchvision's weights; FID and KID are defined on the network of 2015"):
-        Inception((-1.0, 1.0), weights=str(tmp_path / "inception_v3.pth"))
+        of_2015({"AuxLogits.fc.bias": torch.zeros(1000), "fc.bias": torch.zeros(1000)})
 
 
 # -- in a model --------------------------------------------------------------------------------------------------------
