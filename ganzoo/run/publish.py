@@ -181,6 +181,11 @@ def write(
         if source := provenance.kept_source(run.path):
             shutil.copytree(source.parent, temporary / source.parent.name)
         write_atomic(temporary / published.CARD, card.text(made, run.spec))
+        wrote = {published.CONFIG, published.WEIGHTS, published.CARD}
+        wrote |= {published.RECORDS} if wanted else set()
+        wrote |= {published.PICTURE} if pictures else set()
+        if gone := wrote - {path.name for path in temporary.iterdir()}:
+            raise UserError(f"{temporary} was changed while it was written: {listed(sorted(gone))} is gone")
         if folder.exists():
             old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
             folder.rename(old)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ class NpyWriter:
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: Any = np.uint8):
         self.shape, self.dtype, self.count = tuple(shape), np.dtype(dtype), 0
+        self.path = path
         self._file = path.open("wb")
         self._file.write(header(0, self.shape, self.dtype))
 
@@ -35,7 +38,9 @@ class NpyWriter:
         self.count += len(rows)
 
     def close(self) -> None:
-        """The file is only readable after this."""
+        """The file is only readable after this. Raises FileNotFoundError where it was deleted in the meantime."""
         self._file.seek(0)
         self._file.write(header(self.count, self.shape, self.dtype))
         self._file.close()
+        if not self.path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))

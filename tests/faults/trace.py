@@ -191,7 +191,8 @@ class _Tracer:
             return True
         if fault.kind == "vanish":
             folder = os.path.dirname(path)
-            shutil.rmtree(fault.vanishing or (path if folder == self.root else folder), ignore_errors=True)
+            inside = folder.startswith(self.root + "/")
+            shutil.rmtree(fault.vanishing or (folder if inside else path), ignore_errors=True)
         self.failing = {"vanish": None}.get(fault.kind, fault.kind)
         return False
 
