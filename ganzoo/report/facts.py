@@ -290,7 +290,7 @@ def _is_line(record: Mapping[str, Any]) -> bool:
     """Whether a line of the log has the form that the pages take for granted."""
     return (
         isinstance(record.get("step"), int)
-        and isinstance(record.get("epoch", 0), int)
+        and isinstance(record.get("epoch", 0), int | float)
         and isinstance(record.get("seconds", 0), int | float)
         and isinstance(record.get("evaluation", {}), Mapping)
     )
