@@ -177,3 +177,9 @@ def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
         texts.read_config("extends: " + "x" * 3000, tmp_path)
     with pytest.raises(UserError, match="there is no model 'xxx"):
         texts.read_overrides(("x" * 3000,))
+
+
+def test_a_table_of_captions_with_a_long_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="names 1 images that are not there") as error:
+        files.read_caption(b"image,caption\n" + b"a" * 3000 + b".png,x\n", tmp_path)
+    assert len(str(error.value)) < 600
