@@ -170,3 +170,16 @@ def test_a_locked_model_of_another_form(change: dict[str, object], tmp_path: Pat
     (place / "locked.yaml").write_text(yaml.safe_dump({**tree, **change}))
     with pytest.raises(UserError, match=r"locked\.yaml"):
         runs.report(place)
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no file 'xxx"):
+        texts.read_config("extends: " + "x" * 3000, tmp_path)
+    with pytest.raises(UserError, match="there is no model 'xxx"):
+        texts.read_overrides(("x" * 3000,))
+
+
+def test_a_table_of_captions_with_a_long_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="names 1 images that are not there") as error:
+        files.read_caption(b"image,caption\n" + b"a" * 3000 + b".png,x\n", tmp_path)
+    assert len(str(error.value)) < 600

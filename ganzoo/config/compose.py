@@ -65,9 +65,9 @@ def find(model: str | Path, registry: Registry) -> tuple[str, Path]:
         UserError: there is none.
     """
     text = str(model)
-    if text.endswith((".yaml", ".yml")) or Path(text).is_file():
+    if text.endswith((".yaml", ".yml")) or _is_file(Path(text)):
         path = Path(text)
-        if not path.is_file():
+        if not _is_file(path):
             hint = _hint(text.rsplit(".", 1)[0], registry)
             raise UserError(Problem(f"there is no file {text}", hint="" if hint == LIST else hint))
         for _, folder in registry.folders:
@@ -75,7 +75,7 @@ def find(model: str | Path, registry: Registry) -> tuple[str, Path]:
                 return path.resolve().relative_to(folder).with_suffix("").as_posix(), path
         return path.stem, path
     name = text if "/" in text else f"{text}/{text}"
-    found = [path for _, folder in registry.folders if (path := folder / f"{name}.yaml").is_file()]
+    found = [path for _, folder in registry.folders if _is_file(path := folder / f"{name}.yaml")]
     if not found:
         raise UserError(Problem(f"there is no model '{text}'", hint=_hint(name, registry)))
     if len(found) > 1:
@@ -153,12 +153,20 @@ def _base(item: Node, path: Path, registry: Registry) -> Path:
     name = item.value if item.value.endswith((".yaml", ".yml")) else f"{item.value}.yaml"
     candidates = [path.parent / name, *(folder / name for _, folder in registry.folders)]
     for candidate in candidates:
-        if candidate.is_file():
+        if _is_file(candidate):
             return candidate
     known = {p.relative_to(f).as_posix() for _, f in registry.folders for p in f.glob("**/*.yaml")}
     known |= {p.name for p in path.parent.glob("*.yaml")} - {path.name}
     hint = did_you_mean(name, known) or "give a model's name, or a path from this file's folder"
     raise UserError(Problem(f"there is no file '{item.value}'", item.origin, "extends", hint))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; a name that is too long for one names none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def pairs(overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, Node]]:

@@ -243,7 +243,9 @@ def read(path: str | Path) -> Facts:
     phases = config.get("phases")
     train = config.get("train") or {}
     try:
-        steps = sum(int(phase["steps"]) for phase in phases.values()) if phases else int(train.get("steps") or 0) or None
+        steps = (
+            sum(int(phase["steps"]) for phase in phases.values()) if phases else int(train.get("steps") or 0) or None
+        )
     except (KeyError, TypeError, ValueError, OverflowError):
         raise UserError(f"{folder.path / 'locked.yaml'} does not say how many steps there are") from None
     if train.get("budget") is not None:
@@ -290,7 +292,7 @@ def _is_line(record: Mapping[str, Any]) -> bool:
     """Whether a line of the log has the form that the pages take for granted."""
     return (
         isinstance(record.get("step"), int)
-        and isinstance(record.get("epoch", 0), int)
+        and isinstance(record.get("epoch", 0), int | float)
         and isinstance(record.get("seconds", 0), int | float)
         and isinstance(record.get("evaluation", {}), Mapping)
     )

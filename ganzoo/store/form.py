@@ -14,8 +14,8 @@ def check_header(header: Any) -> None:
     Raises:
         ValueError: the header is another one.
     """
-    config = _mapping(header, "a header").get("config")
-    locked = _mapping(_mapping(config, "a model").get("locked"), "what was locked")
+    config = _mapping(_mapping(header, "a header").get("config"), "a model")
+    locked = _mapping(config.get("locked"), "what was locked")
     if not isinstance(header.get("name"), str):
         raise ValueError("it has no name")
     for section in ("parts", "flow"):

@@ -112,7 +112,8 @@ class Captions(ImageFolder):
                     found.setdefault((row["image"] or "").strip(), []).append(row["caption"].strip())
         absent = sorted(set(found) - files)
         if absent:
-            raise UserError(f"{printable(table)} names {len(absent)} images that are not there: {some(absent, 3)}")
+            short = [name if len(name) <= 200 else f"{name[:199]}…" for name in absent]
+            raise UserError(f"{printable(table)} names {len(absent)} images that are not there: {some(short, 3)}")
         if not found:
             raise UserError(f"{printable(table)} holds no captions")
         return found

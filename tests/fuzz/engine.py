@@ -12,6 +12,7 @@ import signal
 import struct
 import tempfile
 import time
+import traceback
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -126,6 +127,8 @@ def _child(target: Target, result: Result, seconds: float, most: int) -> None:
                 with listening():
                     _judge_all(target, result, seconds, most, shared, Path(folder), found.fileno())
                 status = 0
+            except BaseException:  # of the fuzzer itself
+                traceback.print_exc()
             finally:
                 os._exit(status)
         status = _watch(pid, shared)

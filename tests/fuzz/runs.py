@@ -172,7 +172,7 @@ def _exchanged(source: bytes, random: Random) -> bytes:
     elif how == 3:
         members.append(members[one])
     elif how == 4:
-        members[one] = random.choice(("../../x", "/etc/x", "a/data.pkl", "", "archive/data/0")), members[one][1]
+        members[one] = random.choice(("../../x", "/etc/x", "a/data.pkl", "x", "archive/data/0")), members[one][1]
     elif how == 5:
         members[one] = members[one][0], bytes(random.choice((1 << 10, 1 << 24)))
     else:
