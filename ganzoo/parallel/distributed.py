@@ -88,9 +88,9 @@ def _join(backend: str, timeout: timedelta) -> None:
         dist.init_process_group(backend, timeout=timeout)
         return
     # torchrun keeps one store, and in it the addresses of the processes that are gone: these have keys of their own
-    store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=timeout)
+    store, rank, size = next(dist.rendezvous("env://", timeout=timeout))
     own = dist.PrefixStore(f"ganzoo/start/{count}", store)
-    dist.init_process_group(backend, timeout=timeout, store=own, rank=launch.rank(), world_size=launch.world())
+    dist.init_process_group(backend, timeout=timeout, store=own, rank=rank, world_size=size)
 
 
 def stop() -> None:

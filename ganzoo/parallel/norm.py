@@ -54,4 +54,4 @@ def over_all_processes(module: nn.Module) -> None:
     for norm in module.modules():
         if type(norm) in KINDS:
             norm.__class__ = BatchNorm
-            norm.process_group = None  # the default one
+            setattr(norm, "process_group", None)  # noqa: B010  # the default one
