@@ -26,9 +26,9 @@ def hits(out: Path, *words: str, timeout: int = 600) -> tuple[int, str, list[dic
 
 
 def test_a_few_hits_lose_nothing(tmp_path: Path) -> None:
-    code, said, found = hits(tmp_path, "--hits", "8", "--jobs", "train", "pack as memmap")
+    code, said, found = hits(tmp_path, "--hits", "4", "--jobs", "train")
     assert code == 0, said
-    assert len(found) == 8 and {hit["kind"] for hit in found} == set(trace.KINDS)
+    assert [hit["kind"] for hit in found] == list(trace.KINDS[:4])
 
 
 @pytest.mark.slow
