@@ -81,7 +81,7 @@ def apart(name: str, seconds: float, given: argparse.Namespace) -> str | None:
 
 def run(given: argparse.Namespace, section: Section = apart) -> dict[str, Any]:
     """All sections in turn; what one leaves of its time is shared by those that follow."""
-    began = time.monotonic()
+    began = given.began
     chosen = {name: SECTIONS[name] for name in given.only}
     results: dict[str, Any] = {"about": {}, "seconds": 0.0, "sections": {}}
     shares = [share for share, _, _ in chosen.values()]
@@ -155,6 +155,7 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=list(SECTIONS), default=list(SECTIONS), metavar="SECTION")
     parser.add_argument("--section", choices=list(SECTIONS), help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=60.0, help=argparse.SUPPRESS)
+    parser.set_defaults(began=time.monotonic())  # before torch is imported, which takes seconds
     return parser.parse_args(words)
 
 
