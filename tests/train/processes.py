@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -54,7 +55,8 @@ def together(function: Callable[..., Any], *args: Any, processes: int = 2) -> li
     for process in started:
         process.start()
     try:
-        found = dict(results.get(timeout=180) for _ in started)
+        got = dict(results.get(timeout=180) for _ in started)
+        found = {rank: pickle.loads(said) for rank, said in got.items()}
     finally:
         for process in started:
             process.join(10)
@@ -74,10 +76,11 @@ def _joined(results: Any, rank: int, processes: int, port: int, function: Callab
     torch.set_num_threads(1)
     try:
         distributed.start("cpu", 120)
-        results.put((rank, function(*args)))
+        # as bytes: a tensor itself would be fetched from this process, which may be gone by then
+        results.put((rank, pickle.dumps(function(*args))))
         distributed.stop()
     except BaseException as error:
-        results.put((rank, error))
+        results.put((rank, pickle.dumps(error)))
 
 
 def state(run: Path, averages: bool = True) -> dict[str, torch.Tensor]:
