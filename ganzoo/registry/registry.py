@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ganzoo.errors import Problem, UserError, choices, listed, similar
+from ganzoo.errors import Problem, UserError, choices, listed, similar, printable
 from ganzoo.registry.components import KINDS, Entry, Layout, Plugin
 from ganzoo.registry.zoo import Zoo
 
@@ -24,7 +24,7 @@ class Failure:
     error: Exception
 
     def __str__(self) -> str:
-        return f"{self.plugin} failed to {self.stage}: {type(self.error).__name__}: {self.error}"
+        return printable(f"{self.plugin} failed to {self.stage}: {type(self.error).__name__}: {self.error}")
 
 
 @dataclass
