@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ganzoo.errors import Problem, UserError, choices, listed, similar, printable
+from ganzoo.errors import Problem, UserError, choices, listed, printable, similar
 from ganzoo.registry.components import KINDS, Entry, Layout, Plugin
 from ganzoo.registry.zoo import Zoo
 
