@@ -30,6 +30,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "sgan/fashion_mnist_sample": ("asked", 200, 0.865, 0.02),
     "srgan/photos": ("psnr", 30, 34.40, 0.05),
     "srgan/srresnet_photos": ("psnr", 30, 35.22, 0.05),
+    "stackgan/openmoji": ("caption", 100, 0.38, 0.05),
     "stargan/fashion_mnist_sample": ("asked", 100, 0.69, 0.03),
     "stylegan2/fashion_mnist_sample": ("class_coverage.total_variation", 100, 0.4792, 0.03),
 }

@@ -23,7 +23,7 @@ def play(visitor: Visitor, desk: Desk) -> None:
     kinds = {control.kind: control for control in reversed(desk.controls(value))}
     if "text" in kinds and desk.captions():
         before = visitor.source("picture-0")
-        visitor.page.locator("#captions label").nth(2).click()
+        visitor.page.locator("#captions label").nth(1).click()
         visitor.changed("picture-0", before)
     if "image" in kinds and kinds["image"].keeps_size:
         found = [image for row in range(0, 100, 4) if (image := desk.example(kinds["image"], row)) is not None]
