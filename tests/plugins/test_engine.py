@@ -374,7 +374,9 @@ def saved(extractor: Any, folder: Path) -> Path:
     return folder / "weights.pth"
 
 
-@pytest.mark.parametrize(("extractor", "name"), [(Inception, "inception-v3-compat"), (Vgg16, "vgg16")])
+@pytest.mark.parametrize(
+    ("extractor", "name"), [(Inception, "inception-v3-compat"), pytest.param(Vgg16, "vgg16", marks=pytest.mark.slow)]
+)
 def test_published_extractors_are_the_engines(extractor: Any, name: str, tmp_path) -> None:
     """Same features and logits from the same file of (random) weights, for any range; gradients reach the images."""
     path = saved(extractor, tmp_path)
