@@ -87,13 +87,13 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
 
 
 def append(path: Path, text: str) -> None:
-    """Add lines to a text file; where they do not fit, the file is as it was.
+    """Add lines to a text file; where they do not fit, the file is as it was, or still not there.
 
     Raises:
         NoSpace: the disk is full.
         UserError: it cannot be written.
     """
-    data, before = text.encode(), None
+    data, before, new = text.encode(), None, not path.exists()
     try:
         with path.open("ab", buffering=0) as file:
             before = file.tell()
@@ -102,7 +102,9 @@ def append(path: Path, text: str) -> None:
                 written += file.write(data[written:])
     except OSError as error:
         with suppress(OSError):
-            if before is not None:
+            if new:
+                path.unlink()
+            elif before is not None:
                 os.truncate(path, before)
         raise cannot_write(path, error, len(data)) from error
 

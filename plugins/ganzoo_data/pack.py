@@ -66,12 +66,15 @@ def write_folder(
     place = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
         place.mkdir(parents=True)
+        begun = place / ".begun"
+        begun.touch()
         index: dict[str, Any] = {"layout": layout, "version": VERSION, "splits": {}}
         for name, part in splits.items():
             rows = Counted(part)
             more = write(place, name, rows)
             index["splits"][name] = rows.described() | more
         (place / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+        begun.unlink()  # which fails if the folder was deleted, and made anew by what was written after that
         os.rename(place, folder)
     except OSError as error:
         written = sum(file.stat().st_size for file in place.glob("*"))

@@ -66,7 +66,8 @@ def read_all(listing: Listing, recipe: Recipe, memory: float) -> Decoded:
             advice = "make room, set GANZOO_CACHE to another folder, or raise `memory:`"
             raise UserError(f"the decoded images cannot be written to {path.parent}: {error}; {advice}") from error
         kept = _kept(path, mapped)
-        assert kept is not None
+        if kept is None:
+            raise UserError(f"the decoded images were deleted from {path.parent} while they were written; start again")
         return kept
     begin = time.monotonic()
     rows = np.empty((len(listing.files), *recipe.shape), np.uint8)

@@ -130,6 +130,24 @@ def test_packing_is_all_or_nothing(make: Any, images: Path, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("make", BOTH)
+def test_what_was_deleted_while_it_was_packed_is_not_called_packed(
+    make: Any, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = pack.Counted.described
+
+    def deleted(self: pack.Counted) -> dict[str, Any]:
+        (place,) = tmp_path.glob(".out.*.tmp")
+        shutil.rmtree(place)
+        place.mkdir()
+        return described(self)
+
+    monkeypatch.setattr(pack.Counted, "described", deleted)
+    with pytest.raises(UserError, match="out cannot be written: No such file"):
+        make.pack(folder.ImageFolder(str(images)), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+@pytest.mark.parametrize("make", BOTH)
 def test_a_folder_that_is_not_packed_says_so(make: Any, images: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no (folder|shards).*gone.*give data.root=FOLDER"):
         len(make(str(tmp_path / "gone")))

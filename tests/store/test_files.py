@@ -45,22 +45,23 @@ except NoSpace as error:
 
 
 def test_lines_that_do_not_fit_are_not_left_half_written(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
+    path, new = tmp_path / "metrics.jsonl", tmp_path / "ledger.jsonl"
     files.append(path, "{}\n")
     code = (
         FULL
         + f"""
 from ganzoo.errors import NoSpace
 from ganzoo.store import files
-try:
-    files.append(Path({str(path)!r}), "x" * 300_000)
-except NoSpace as error:
-    print(error)
+for name in ({str(path)!r}, {str(new)!r}):
+    try:
+        files.append(Path(name), "x" * 300_000)
+    except NoSpace as error:
+        print(error)
 """
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert f"{path} cannot be written: the disk is full (it needs 300 kB or more, " in done.stdout, done.stderr
-    assert path.read_text() == "{}\n"
+    assert path.read_text() == "{}\n" and not new.exists()
 
 
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, NoSpace), (errno.EACCES, UserError)])
