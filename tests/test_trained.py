@@ -27,6 +27,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "discogan/mixtures": ("map.near", 500, 0.902, 0.01),
     "lapgan/fashion_mnist_sample": ("class_coverage.total_variation", 100, 0.242, 0.03),
     "mgan/ring": ("modes.high_quality", 500, 0.806, 0.01),
+    "pix2pix/openmoji": ("error", 30, 0.114, 0.005),
     "sgan/fashion_mnist_sample": ("asked", 200, 0.865, 0.02),
     "srgan/photos": ("psnr", 30, 34.40, 0.05),
     "srgan/srresnet_photos": ("psnr", 30, 35.22, 0.05),
