@@ -109,5 +109,9 @@ def _fitted(image: Image.Image, recipe: Recipe) -> Image.Image:
         return image.resize(size, FILTER)
     if recipe.fit == "crop":
         return ImageOps.fit(image, size, FILTER)
+    scale = min(recipe.width / image.width, recipe.height / image.height)
+    inside = round(image.width * scale), round(image.height * scale)
+    if 0 in inside:  # a strip so narrow that nothing of it would be left
+        image = image.resize((max(inside[0], 1), max(inside[1], 1)), FILTER)
     white = {1: 255, 3: (255, 255, 255), 4: (255, 255, 255, 0)}[recipe.channels]
     return ImageOps.pad(image, size, FILTER, white)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from ganzoo_data import decode, folder, listing, npy, store
 from ganzoo_data.paired import PairedFolders
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -90,6 +90,7 @@ def test_images_stand_upright(tmp_path: Path, orientation: int, suffix: str) -> 
     st.sampled_from(["crop", "stretch", "pad"]), st.sampled_from(["L", "RGB", "RGBA", "P", "LA", "1"]),
     st.sampled_from([1, 3, 4]), st.sampled_from([".png", ".jpg"]),
 )  # fmt: skip
+@example(1, 2, 1, 1, "pad", "L", 1, ".png")
 def test_any_image_fits(tmp_path: Path, h: int, w: int, height: int, width: int, fit, mode, channels, suffix) -> None:
     target = "RGB" if suffix == ".jpg" else mode
     path = save(tmp_path / f"x{suffix}", coloured(60, 60, 60, h, w), target)
