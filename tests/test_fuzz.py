@@ -100,6 +100,7 @@ def test_a_campaign_finds_exceptions_messages_and_deaths_and_goes_on_after_them(
     assert json.loads(result.line())["count"] == 40
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_or_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oracle, "MEMORY", 16 << 20)
     assert [kind for kind, _ in engine.campaign(_target("m"), 0, count=1).findings] == ["memory"]
