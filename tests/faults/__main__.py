@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--jobs", nargs="*", default=[job.name for job in JOBS], choices=[job.name for job in JOBS])
     given = parser.parse_args()
     if not trace.AVAILABLE:
-        sys.exit("system calls are only hit on Linux on x86-64")
+        sys.exit("system calls are only hit on Linux on x86-64, where ptrace is allowed")
     import torch
 
     torch.set_num_threads(1)

@@ -12,7 +12,9 @@ import pytest
 
 from tests.faults import trace
 
-pytestmark = pytest.mark.skipif(not trace.AVAILABLE, reason="system calls are only hit on Linux on x86-64")
+pytestmark = pytest.mark.skipif(
+    not trace.AVAILABLE, reason="system calls are only hit on Linux on x86-64, where ptrace is allowed"
+)
 ROOT = Path(__file__).parents[2]
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from errno import EIO, ENOSPC, EROFS
 from pathlib import Path
 
-AVAILABLE = sys.platform == "linux" and platform.machine() == "x86_64"
 TRACEME, CONTINUE, GETREGS, SETREGS, SYSCALL, SETOPTIONS = 0, 7, 12, 13, 24, 0x4200
 # EXITKILL; TRACESYSGOOD, FORK, VFORK, CLONE, EXEC, SECCOMP
 OPTIONS = 1 << 20 | 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7
@@ -36,6 +35,19 @@ REGISTERS += "rip cs eflags rsp ss fs_base gs_base ds es fs gs"
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 libc.ptrace.restype = ctypes.c_long
+
+
+def _allowed() -> bool:
+    """Whether a process may be traced here, which containers can forbid."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return False
+    pid = os.fork()
+    if pid == 0:
+        os._exit(bool(libc.ptrace(TRACEME, 0, None, None)))
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+AVAILABLE = _allowed()
 
 
 class Registers(ctypes.Structure):
