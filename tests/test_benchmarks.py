@@ -99,6 +99,7 @@ def test_levers_run_on_networks_that_may_be_rewritten() -> None:
         assert models.trainer(model, *overrides, code="layers.py").advance()
 
 
+@pytest.mark.slow
 def test_rewrite_data_and_growth_run(monkeypatch: pytest.MonkeyPatch) -> None:
     _rows(rewrite.rows(1, only="conv3x3(up)"))
     assert len(_rows(data.rows(1))) == 3

@@ -90,6 +90,7 @@ def test_nearest_neighbours_are_found_among_the_rows_that_were_trained_on() -> N
     assert not math.isfinite(lost.values)
 
 
+@pytest.mark.slow
 def test_encoders_are_compared_in_a_run_with_more_rows_to_train_on_than_held_out(tmp_path) -> None:
     overrides = {**full("bigan/fashion_mnist_sample").spec.about.small, **TINY}
     overrides |= {"train.steps": 1, "evaluate.n": 150, "train.batch": 64}

@@ -73,6 +73,7 @@ distributed.stop()
 """
 
 
+@pytest.mark.slow
 def test_two_processes_see_the_batch_of_one(tmp_path: Path) -> None:
     torch.manual_seed(0)
     torch.save((torch.randn(6, 4), torch.randn(6, 5), torch.randn(4, 5)), tmp_path / "rows.pt")
