@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
@@ -123,17 +123,22 @@ def worst(kind: str, a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
     return max((float((a[k] - b[k]).norm() / a[k].norm().clamp(min=least)) for k in a if a[k].numel()), default=0.0)
 
 
+def _deterministic(names: tuple[str, ...], work: Callable[[str, Setting], Row], on: Setting) -> Iterator[Row]:
+    """A row for each model, computed by deterministic algorithms."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        for name in names:
+            yield on.attempt(name, lambda name=name: work(name, on))
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 # -- a run and its resumption ------------------------------------------------------------------------------------------
 
 
 def exact_resume(on: Setting) -> Iterator[Row]:
     """A run of some steps, and the same run gone on with from a checkpoint in its middle: equal to the bit."""
-    torch.use_deterministic_algorithms(True)
-    try:
-        for name in RESUMED:
-            yield on.attempt(name, lambda name=name: _resumed(name, on))
-    finally:
-        torch.use_deterministic_algorithms(False)
+    return _deterministic(RESUMED, _resumed, on)
 
 
 def _resumed(name: str, on: Setting) -> Row:
@@ -221,12 +226,7 @@ def one_process(on: Setting) -> Iterator[Row]:
 
     What is logged travels in single precision, so losses may differ by its rounding.
     """
-    torch.use_deterministic_algorithms(True)
-    try:
-        for name in GROUPED:
-            yield on.attempt(name, lambda name=name: _grouped(name, on))
-    finally:
-        torch.use_deterministic_algorithms(False)
+    return _deterministic(GROUPED, _grouped, on)
 
 
 def _grouped(name: str, on: Setting) -> Row:
@@ -245,12 +245,7 @@ def _grouped(name: str, on: Setting) -> Row:
 
 def captured(on: Setting) -> Iterator[Row]:
     """Twelve steps with ``train.graphs`` and without, on the device: the same losses and weights within 1e-4."""
-    torch.use_deterministic_algorithms(True)
-    try:
-        for name in GRAPHED:
-            yield on.attempt(name, lambda name=name: _captured(name, on))
-    finally:
-        torch.use_deterministic_algorithms(False)
+    return _deterministic(GRAPHED, _captured, on)
 
 
 def _captured(name: str, on: Setting) -> Row:

@@ -11,40 +11,33 @@ def register(zoo):
     zoo.op("degrade", "ganzoo_esrgan.degrade:Degrade")
     zoo.op("jpeg", "ganzoo_esrgan.jpeg:Jpeg")
     zoo.prior("factor", "ganzoo_esrgan.anchor:Factor")
-    zoo.weights(
-        "basicsr_rrdb",
-        "generator.rrdb",
-        keys=[r"conv_first\.weight", r"body\.0\.rdb1\.conv1\.weight", r"conv_hr\.weight", r"conv_last\.weight"],
-        renames={
-            r"conv_first\.(\w+)": r"head.\1",
-            r"body\.(\d+)\.rdb([123])\.conv([1-5])\.(\w+)": dense,
-            r"conv_body\.(\w+)": r"after.\1",
-            r"conv_up([12])\.(\w+)": doubling,
-            r"conv_hr\.(\w+)": from_end(3),
-            r"conv_last\.(\w+)": from_end(1),
-        },
-        convert="ganzoo_esrgan.published:generator",
-        back="ganzoo_esrgan.published:plain_of_four",
-        names="ganzoo_esrgan.published:last",
-        source="XPixelGroup/BasicSR",
-    )
-    zoo.weights(
-        "esrgan",
-        "generator.rrdb",
-        keys=[r"conv_first\.weight", r"RRDB_trunk\.0\.RDB1\.conv1\.weight", r"HRconv\.weight", r"conv_last\.weight"],
-        renames={
-            r"conv_first\.(\w+)": r"head.\1",
-            r"RRDB_trunk\.(\d+)\.RDB([123])\.conv([1-5])\.(\w+)": dense,
-            r"trunk_conv\.(\w+)": r"after.\1",
-            r"upconv([12])\.(\w+)": doubling,
-            r"HRconv\.(\w+)": from_end(3),
-            r"conv_last\.(\w+)": from_end(1),
-        },
-        convert="ganzoo_esrgan.published:generator",
-        back="ganzoo_esrgan.published:plain_of_four",
-        names="ganzoo_esrgan.published:last",
-        source="xinntao/ESRGAN",
-    )
+    later = {
+        "basicsr_rrdb": ("XPixelGroup/BasicSR", "body", "rdb", "conv_body", "conv_up", "conv_hr"),
+        "esrgan": ("xinntao/ESRGAN", "RRDB_trunk", "RDB", "trunk_conv", "upconv", "HRconv"),
+    }
+    for name, (source, body, block, after, up, hr) in later.items():
+        zoo.weights(
+            name,
+            "generator.rrdb",
+            keys=[
+                r"conv_first\.weight",
+                rf"{body}\.0\.{block}1\.conv1\.weight",
+                rf"{hr}\.weight",
+                r"conv_last\.weight",
+            ],
+            renames={
+                r"conv_first\.(\w+)": r"head.\1",
+                rf"{body}\.(\d+)\.{block}([123])\.conv([1-5])\.(\w+)": dense,
+                rf"{after}\.(\w+)": r"after.\1",
+                rf"{up}([12])\.(\w+)": doubling,
+                rf"{hr}\.(\w+)": from_end(3),
+                r"conv_last\.(\w+)": from_end(1),
+            },
+            convert="ganzoo_esrgan.published:generator",
+            back="ganzoo_esrgan.published:plain_of_four",
+            names="ganzoo_esrgan.published:last",
+            source=source,
+        )
     zoo.weights(
         "esrgan_first",
         "generator.rrdb",
