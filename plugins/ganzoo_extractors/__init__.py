@@ -10,6 +10,7 @@ def register(zoo):
     zoo.extractor("fashion_cnn", "ganzoo_extractors.fashion:FashionCnn", takes=grey, default=True)
     zoo.extractor("efficientnet_lite0", "ganzoo_extractors.efficientnet:EfficientNetLite0", takes=colour, default=True)
     zoo.extractor("inception", "ganzoo_extractors.published:Inception", takes=colour)
+    zoo.extractor("inception_v3", "ganzoo_extractors.published:InceptionV3", takes=colour)
     zoo.extractor("vgg19", "ganzoo_extractors.vgg19:Vgg19")
     zoo.extractor("efficientnet_maps", "ganzoo_extractors.efficientnet_maps:EfficientNetMaps")
     zoo.extractor("vgg16", "ganzoo_extractors.published:Vgg16", takes=colour)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -18,6 +20,9 @@ INCEPTION = Published(
     "inception",
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
     "6726825d",
+)
+TORCHVISION = Published(
+    "inception_v3", "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth", "0cc3c7bd"
 )
 VGG16 = Published("vgg16", "https://download.pytorch.org/models/vgg16-397923af.pth", "397923af")
 VGG19 = Published("vgg19", "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", "dcbb9e9d")
@@ -43,14 +48,7 @@ class _Engine(ColourExtractor):
         path: str | None,
         check: Callable[[dict[str, Tensor]], dict[str, Tensor]] = dict,
     ) -> nn.Module:
-        """The network with its weights, which is given no others first."""
-        file = published.find(path)
-        self.sha256 = digest(file)
-        with torch.device("meta"):
-            network = make()
-        if not torch.empty(0).is_meta:
-            network.to_empty(device="cpu")
-        fix(network, lambda: check(unpickled(file)))
+        network, self.sha256 = held(make, published.find(path), check)
         return network
 
     def pixels(self, x: Tensor) -> Tensor:
@@ -100,6 +98,45 @@ class Inception(_Engine):
         return Extracted(features, features @ cast(Tensor, last.weight).T)
 
 
+class InceptionV3(ColourExtractor):
+    """torchvision's Inception, for what was measured or trained on it: ``B 3 H W -> features B 2048, logits B 1000``.
+
+    Its FID is no FID of other papers, which is that of `Inception`: it pools otherwise, and its weights are others.
+    Images are resized to 299x299, bilinear with antialiasing, and lie in [-1, 1]. The weights (104 MB) are where
+    ``torch.hub`` keeps them; ``python -m ganzoo_extractors.published inception_v3`` fetches them. Always in evaluation
+    mode; gradients reach the images; the weights are constants.
+
+    Paper: arXiv:1512.00567. Source: torchvision.
+
+    Args:
+        in_range: The values of black and white in the images.
+        weights: Their file, if it is not at ``$TORCH_HOME/hub/checkpoints/inception_v3_google-0cc3c7bd.pth``.
+        grey: What becomes of grey images: refused, or their channel repeated three times, which every record says.
+
+    Raises:
+        ValueError: `in_range` is not known, the weights are absent or do not fit, or (when
+            called) images that are not coloured.
+    """
+
+    side = 299
+
+    def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse"):
+        super().__init__(in_range, grey)
+        from torchvision.models import inception_v3
+
+        self.protocol["resized"] = f"to {self.side}x{self.side}, bilinear, antialiased"
+        make = partial(inception_v3, weights=None, aux_logits=False, init_weights=False)
+        self.network, self.sha256 = held(make, TORCHVISION.find(weights), without_head)
+        self.classifier = self.network.fc
+        self.network.fc = nn.Identity()
+        self.train(False)
+
+    def forward(self, x: Tensor) -> Extracted:
+        small = nn.functional.interpolate(self.colour(x), (self.side, self.side), mode="bilinear", antialias=True)
+        features = self.network(2 * small - 1)
+        return Extracted(features, self.classifier(features))
+
+
 class Vgg16(_Engine):
     """The network of improved precision and recall: ``B 3 H W -> features B 4096``.
 
@@ -139,6 +176,30 @@ class Vgg16(_Engine):
         return Features(nn.Sequential(*list(classifier.children())[:5])(x.flatten(1)))
 
 
+def held(
+    make: Callable[[], nn.Module], file: Path, check: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+) -> tuple[nn.Module, str]:
+    """A network with a file's weights, which is given no others first, and their sha256. Source: ganzoo's own.
+
+    Raises:
+        ValueError: the weights do not fit.
+    """
+    with torch.device("meta"):
+        network = make()
+    if not torch.empty(0).is_meta:
+        network.to_empty(device="cpu")
+    fix(network, lambda: check(unpickled(file)))
+    return network, digest(file)
+
+
+def without_head(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's weights without those of the auxiliary classifier, which only its training uses.
+
+    Source: torchvision.
+    """
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith("AuxLogits.")}
+
+
 def of_2015(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights as they are, unless they are torchvision's, of a network that pools otherwise. Source: ganzoo's own.
 
@@ -146,7 +207,7 @@ def of_2015(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         ValueError: they are torchvision's.
     """
     if any(name.startswith("AuxLogits.") for name in tensors):
-        how = "`python -m ganzoo_extractors.published inception` fetches it"
+        how = "`python -m ganzoo_extractors.published inception` fetches it, and extractor.inception_v3 takes these"
         raise ValueError(f"these are torchvision's weights; FID and KID are defined on the network of 2015; {how}")
     return tensors
 
@@ -166,7 +227,7 @@ def _inception() -> nn.Module:
 
 def main() -> None:
     """Fetch the published weights of one extractor. Source: ganzoo's own."""
-    known = {published.extractor: published for published in (INCEPTION, VGG16, VGG19)}
+    known = {published.extractor: published for published in (INCEPTION, TORCHVISION, VGG16, VGG19)}
     parser = argparse.ArgumentParser(prog="python -m ganzoo_extractors.published", description=main.__doc__)
     parser.add_argument("extractor", choices=known)
     published = known[parser.parse_args().extractor]

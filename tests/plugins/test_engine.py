@@ -15,7 +15,7 @@ import torch
 from ganzoo_data.fashion_sample import FashionMnistSample
 from ganzoo_data.made_up import Random
 from ganzoo_extractors.fashion import FashionCnn
-from ganzoo_extractors.published import INCEPTION, VGG16, Inception, Vgg16, _inception
+from ganzoo_extractors.published import INCEPTION, MEAN, STD, VGG16, Inception, InceptionV3, Vgg16, _inception
 from ganzoo_metrics.fid import Fid
 from ganzoo_metrics.inception_score import InceptionScore
 from ganzoo_metrics.kid import Kid
@@ -493,3 +493,28 @@ def test_fetching_checks_what_came(tmp_path, monkeypatch, capsys) -> None:
     with pytest.raises(SystemExit):
         published.main()
     assert "cannot be fetched: no route" in capsys.readouterr().err
+
+
+def test_torchvisions_inception_is_torchvisions(tmp_path) -> None:
+    """Same features and logits as torchvision's network with its own preparation, from one file; gradients arrive."""
+    from torchvision.models import inception_v3
+
+    with torch.device("meta"):
+        skeleton = inception_v3(weights=None, init_weights=False)
+    found = {k: torch.zeros(v.shape) if v.is_meta and v.ndim < 2 else v for k, v in weights(skeleton).items()}
+    found |= {k: torch.full(v.shape, 1.5) for k, v in found.items() if k.endswith("bn.weight")}
+    found |= {k: torch.ones(v.shape) for k, v in found.items() if k.endswith("running_var")}
+    torch.save(found, tmp_path / "weights.pth")
+    theirs = inception_v3(weights=None, init_weights=False, transform_input=True).eval()
+    theirs.load_state_dict(found)
+    images = torch.rand(2, 3, 299, 299, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    wanted = theirs((images - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None])
+    ours = InceptionV3((0.0, 1.0), weights=str(tmp_path / "weights.pth"))
+    given = ours(images)
+    assert given.features.shape == (2, 2048)
+    assert torch.allclose(given.logits / wanted.abs().max(), wanted / wanted.abs().max(), atol=5e-5)
+    assert wanted.std() > 0.1 * wanted.abs().mean()
+    given.features.sum().backward()
+    assert images.grad is not None and images.grad.abs().max() > 0
+    assert ours(images[:, :, ::4, ::4]).features.shape == (2, 2048)
+    assert len(ours.sha256) == 64 and not ours.state_dict() and not list(ours.parameters())
