@@ -122,13 +122,12 @@ class InceptionV3(ColourExtractor):
 
     def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse"):
         super().__init__(in_range, grey)
-        from torchvision.models import inception_v3
+        from torchvision.models import inception_v3  # type: ignore[import-untyped]
 
         self.protocol["resized"] = f"to {self.side}x{self.side}, bilinear, antialiased"
         make = partial(inception_v3, weights=None, aux_logits=False, init_weights=False)
         self.network, self.sha256 = held(make, TORCHVISION.find(weights), without_head)
-        self.classifier = self.network.fc
-        self.network.fc = nn.Identity()
+        self.classifier, self.network.fc = cast(nn.Linear, self.network.fc), nn.Identity()
         self.train(False)
 
     def forward(self, x: Tensor) -> Extracted:
@@ -162,7 +161,7 @@ class Vgg16(_Engine):
 
     def __init__(self, in_range: Range, weights: str | None = None, grey: Grey = "refuse", quantise: bool = True):
         super().__init__(in_range, grey, quantise)
-        from torchvision.models import vgg16  # type: ignore[import-untyped]
+        from torchvision.models import vgg16
 
         self.network = self.hold(vgg16, VGG16, weights)
         self.train(False)
