@@ -59,6 +59,11 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     if name == "data.image_folder":
         fill(folder, {"cat": 3, "dog": 2})
         return {"root": str(folder)}
+    if name == "data.attributes":
+        fill(folder / "images", {".": 4})
+        rows = "".join(f"{image.name},1,0\n" for image in (folder / "images").glob("*.png"))
+        (folder / "table.csv").write_text(f"image,smiling,glasses\n{rows}")
+        return {"root": str(folder / "images"), "table": "../table.csv"}
     if name in ("data.paired_folders", "data.unpaired_folders"):
         fill(folder, {"A": 3, "B": 3})
         return {"root": str(folder), "a": "A", "b": "B"}

@@ -28,6 +28,7 @@ class Field:
         classes: The names of a label's classes.
         frequencies: How often each class occurs; labels that are not given are drawn from it.
         blocks: How the numbers of a vector belong together: 1 stands alone, k are a choice among k, one-hot.
+        names: What the numbers of a vector are called; each is from 0 to 1, and they can be given by name.
         encoder: The component that made a text's embeddings from captions, and makes those of captions that are given.
     """
 
@@ -38,6 +39,7 @@ class Field:
     frequencies: tuple[float, ...] = ()
     encoder: str | None = None
     blocks: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
     def batch(self, n: int, device: torch.device | str = "cpu", generator: torch.Generator | None = None) -> Any:
         """A made-up batch of this field: right in type, shape and range, meaningless otherwise."""
@@ -82,6 +84,29 @@ class Field:
             near = choices(text.lower(), names)
             raise UserError(f"there is no class '{text}'" + (f" ({near})" if near else ""))
         return names[text.lower()]
+
+    def vector(self, text: str) -> torch.Tensor:
+        """A vector whose numbers have names, as ``Smiling,Eyeglasses=0.5``: 1 or what is said, and 0 for the others.
+
+        Raises:
+            UserError: there is no such name, or what is said is no number from 0 to 1.
+        """
+        import torch
+
+        known, row = {name.lower(): index for index, name in enumerate(self.names)}, torch.zeros(1, *self.shape)
+        for piece in filter(None, (piece.strip() for piece in text.split(","))):
+            name, _, value = piece.partition("=")
+            if name.strip().lower() not in known:
+                near = choices(name.strip(), self.names)
+                raise UserError(f"there is no '{name.strip()}'" + (near and f" ({near})"))
+            try:
+                number = float(value or 1)
+            except ValueError:
+                number = -1.0
+            if not 0 <= number <= 1:
+                raise UserError(f"{piece}: write a number from 0 to 1")
+            row[0, known[name.strip().lower()]] = number
+        return row
 
     def labels(self, name: str, numbers: torch.Tensor) -> torch.Tensor:
         """Numbers of classes as they are computed with.

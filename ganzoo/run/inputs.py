@@ -23,7 +23,7 @@ ROWS = 2**22  # numbers of an image that are made into bytes at once
 
 
 def parse(name: str, text: str, field: Field | None, resize: bool = False) -> Any:
-    """One input as given on a command line: a tensor, a label, captions, or a list of (file stem, image tensor).
+    """One input as given on a command line: a tensor, a label, words, or a list of (file stem, image tensor).
 
     Raises:
         UserError: it cannot be read as what the field is.
@@ -39,6 +39,8 @@ def parse(name: str, text: str, field: Field | None, resize: bool = False) -> An
     if field.kind == "text":
         return _captions(name, text)
     if field.kind == "vector":
+        if field.names and path.suffix not in (".npy", ".pt"):
+            return text.split(";")
         raise UserError(f"{name}={text}: there is no such .npy or .pt file")
     files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES) if path.is_dir() else [path]
     if not files:

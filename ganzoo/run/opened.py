@@ -413,9 +413,11 @@ class Run:
             if field is not None and field.kind == "label":
                 return field.labels(name, item)
             return item.float() if item.is_floating_point() else item
-        if field is None or field.kind not in ("label", "text"):
+        if field is None or (field.kind not in ("label", "text") and not field.names):
             raise UserError(f"{name} should be a tensor")
         items = item if isinstance(item, list | tuple) else [item] * n
+        if field.names:
+            return torch.cat([field.vector(str(i)) for i in items])
         if field.kind == "text":
             return embedded(name, field, [str(i) for i in items], self.registry)
         return torch.tensor([field.label(str(i)) for i in items])

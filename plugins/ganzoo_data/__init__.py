@@ -66,6 +66,7 @@ def register(zoo):
     zoo.data("mnist", "ganzoo_data.idx_sets:Mnist", fields=labelled)
     zoo.data("cifar10", "ganzoo_data.cifar:Cifar10", fields=labelled)
     zoo.data("image_folder", "ganzoo_data.folder:ImageFolder", fields=_folder, reads="folder")
+    zoo.data("attributes", "ganzoo_data.attributes:Attributes", fields=["real", "attributes"])
     zoo.data("packed", "ganzoo_data.packed:Packed", fields=_packed, packs="memmap")
     zoo.data("webdataset", "ganzoo_data.shards:Shards", fields=_shards, packs="shards")
     zoo.data("openmoji", "ganzoo_data.openmoji:OpenMoji", fields=_named(("real", "label")), bundled=True, **EMOJI)

@@ -18,9 +18,9 @@ KEYS = {
     "image": ("shape", "range"),
     "label": ("classes", "frequencies"),
     "text": ("shape", "range", "encoder"),
-    "vector": ("shape", "range", "blocks"),
+    "vector": ("shape", "range", "blocks", "names"),
 }
-EVERY = ("kind", "shape", "range", "classes", "frequencies", "encoder", "blocks")
+EVERY = ("kind", "shape", "range", "classes", "frequencies", "encoder", "blocks", "names")
 
 
 class Random(ImageSet):
@@ -31,7 +31,8 @@ class Random(ImageSet):
 
     Args:
         fields: What to make: name -> ``{kind: image|label|text|vector, shape: [C, H, W], range: [low, high],
-            classes: K or names, frequencies: [...], blocks: [...]}``, where what is empty counts as not given; one
+            classes: K or names, frequencies: [...], blocks: [...],
+            names: [...]}``, where what is empty counts as not given; one
             image field `real` of 3x32x32 if there are none.
         count: Rows of each split.
         seed: Seed of the drawing; the splits differ, and so does every field.
@@ -106,7 +107,10 @@ def _field(name: str, spec: Any, range: tuple[float, float]) -> Field:
     blocks = tuple(spec.get("blocks") or ())
     if not all(isinstance(n, int) and n > 0 for n in blocks) or (blocks and sum(blocks) != math.prod(shape)):
         raise ValueError(f"{where}: blocks is {list(blocks)}, but should be sizes that add up to {math.prod(shape)}")
-    return Field(kind, tuple(shape), bounds, encoder=spec.get("encoder"), blocks=blocks)
+    names = tuple(map(str, spec.get("names") or ()))
+    if names and (len(names) != math.prod(shape) or len(set(names)) != len(names)):
+        raise ValueError(f"{where}: names is {list(names)}, but should be {math.prod(shape)} different ones")
+    return Field(kind, tuple(shape), bounds, encoder=spec.get("encoder"), blocks=blocks, names=names)
 
 
 def _label(where: str, spec: Mapping[str, Any]) -> Field:

@@ -1,0 +1,122 @@
+"""Folders of images whose attributes are in a table, as a user has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from ganzoo_data.attributes import Attributes
+from ganzoo_data.packed import Packed
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ganzoo import api
+from ganzoo.data.fields import Field
+from ganzoo.errors import UserError
+from tests.plugins.images import fill
+from tests.zoo import written
+
+NAMES = ("Blond_Hair", "Eyeglasses", "Smiling")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    fill(tmp_path / "faces", {".": 4})
+    return tmp_path / "faces"
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.png"))
+
+
+def celeba(folder: Path, rows: dict[str, str]) -> None:
+    lines = [str(len(rows)), " ".join(NAMES), *(f"{name}  {values}" for name, values in rows.items())]
+    (folder.parent / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_celebas_own_table(folder: Path) -> None:
+    a, b, c, d = files(folder)
+    celeba(folder, {c: "-1  1 -1", a: " 1 -1  1", b: "-1 -1 -1", "000009.jpg": " 1  1  1"})
+    data = Attributes(folder, "../list_attr_celeba.txt")
+    assert data.fields["attributes"].names == NAMES and data.fields["attributes"].range == (0.0, 1.0)
+    assert len(data) == 3, "an image without a row is left out, and a row without an image"
+    assert data.arrays["attributes"].tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]], f"of {a}, {b}, {c}"
+    assert d not in data.given.rows
+
+
+def test_a_table_of_commas_in_chosen_columns(folder: Path) -> None:
+    a, b, *_ = files(folder)
+    table = f"image,{','.join(NAMES)}\n{a},yes,0.25,no\nelsewhere/{b},1,0,1\n\n"
+    (folder / "attributes.csv").write_text(table)
+    with pytest.raises(UserError, match=r"no attribute 'Smilling' \(did you mean 'Smiling'\?\)"):
+        _ = Attributes(folder, names=("Smilling",)).fields
+    (folder / "elsewhere").mkdir()
+    (folder / b).rename(folder / "elsewhere" / b)
+    data = Attributes(folder, names=("Smiling", "Eyeglasses"))
+    assert data.fields["attributes"].names == ("Smiling", "Eyeglasses")
+    assert sorted(data.arrays["attributes"].tolist()) == [[0, 0.25], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no table"),
+        ("image,a,b\n{0},1\n", r"line 2: 1 values for 2 attributes"),
+        ("image,a\n\n{0},maybe\n", r"line 3: 'maybe' is no attribute; write 1 or 0 \(or -1\)"),
+        ("image,a\n{0},2\n", r"line 2: '2' is no attribute"),
+        ("image,a\n{0},nan\n", r"line 2: 'nan' is no attribute"),
+        ("image,a,a\n{0},1,1\n", r"names an attribute twice: a"),
+        ("image\n{0}\n", r"names no attribute"),
+        ("image,a\nother.png,1\n", r"none of the 1 images of .*attributes\.csv, such as other\.png, is in .*faces"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(text: str, message: str, folder: Path) -> None:
+    (folder / "attributes.csv").write_text(text.format(*files(folder)))
+    with pytest.raises(UserError, match=message):
+        _ = Attributes(folder).arrays
+
+
+def test_an_absent_table_and_an_absent_folder(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"attributes.csv cannot be read: No such file.*data.table=FILE"):
+        _ = Attributes(folder).fields
+    with pytest.raises(UserError, match=r"there is no folder .*; give data.root=FOLDER, or state names"):
+        _ = Attributes(tmp_path / "nowhere").fields
+    stated = Attributes(tmp_path / "nowhere", names=NAMES, size=8, channels=3)
+    assert stated.fields["attributes"].shape == (3,)
+    with pytest.raises(ValueError, match="each once"):
+        Attributes(folder, names=("a", "a"))
+
+
+def test_trained_on_sampled_by_name_and_packed(folder: Path, tmp_path: Path) -> None:
+    celeba(folder, dict(zip(files(folder), ["1 -1 1", "-1 1 1", "-1 -1 -1", "1 1 1"], strict=True)))
+    model = written(
+        tmp_path,
+        f"""
+        extends: base/unconditional.yaml
+        data: {{use: data.attributes, root: "{folder}", table: ../list_attr_celeba.txt, size: 8, channels: 1}}
+        parts: {{Z: {{size: 4}}, G: {{use: generator.mlp, hidden: [8]}}, D: {{use: discriminator.mlp, hidden: [8]}}}}
+        flow: {{fake: "G(join(z, attributes))"}}
+        train: {{batch: 2, steps: 2}}
+        """,
+    )
+    run = model.train(tmp_path / "run", quiet=True)
+    every, by_name = run.sample(3, attributes="eyeglasses, Smiling=0.5"), torch.tensor([[0, 1, 0.5]]).repeat(3, 1)
+    assert torch.equal(every, run.sample(3, attributes=by_name)), "a vector by name is that vector"
+    assert not torch.equal(every, run.sample(3, attributes="Blond_Hair"))
+    in_turn = run.sample(3, attributes=["Smiling", "Blond_Hair", "eyeglasses, Smiling=0.5"])
+    assert torch.equal(in_turn[2], every[2])
+    with pytest.raises(UserError, match=r"there is no 'glasses' \(did you mean 'Eyeglasses'\?\)"):
+        run.sample(3, attributes="glasses")
+    api.pack(str(tmp_path / "model.yaml"), tmp_path / "packed")
+    packed = Packed(tmp_path / "packed")
+    assert packed.fields["attributes"].names == NAMES
+    assert sorted(packed.arrays["attributes"].tolist()) == [[0, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 1]]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.25, 1.0]), min_size=3, max_size=3))
+def test_a_vector_is_what_its_words_say(values: list[float]) -> None:
+    field = Field("vector", (3,), (0.0, 1.0), names=NAMES)
+    words = ",".join(f"{name.lower()}={value}" for name, value in zip(NAMES, values, strict=True))
+    assert field.vector(words).tolist() == [values]
+    assert Field.from_json(field.to_json()) == field
