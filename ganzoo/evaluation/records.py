@@ -60,5 +60,13 @@ def deviation(values: Sequence[float]) -> float:
 
 def in_words(protocol: Mapping[str, Any]) -> str:
     """The main part of a protocol."""
-    real = f" against {protocol['n_real']} of {protocol['real']} ({protocol['split']})" if "n_real" in protocol else ""
-    return f"{protocol.get('n_fake')} samples{real}, seed {protocol.get('seed')}"
+    real = against(protocol)
+    return f"{protocol.get('n_fake')} samples{real and f' against {real}'}, seed {protocol.get('seed')}"
+
+
+def against(protocol: Mapping[str, Any]) -> str:
+    """Which real samples a metric compared with, as far as it says so."""
+    if "n_real" not in protocol:
+        return ""
+    field, split = (str(protocol[key]) if key in protocol else "" for key in ("real", "split"))
+    return f"{protocol['n_real']}{field and f' of {field}'}{split and f' ({split})'}"

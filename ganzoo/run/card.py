@@ -9,6 +9,7 @@ from typing import Any
 
 from ganzoo.config.spec import Spec
 from ganzoo.config.static import Graph
+from ganzoo.evaluation.records import against
 from ganzoo.store import published
 from ganzoo.store.files import dump_yaml
 from ganzoo.store.published import Published
@@ -124,9 +125,14 @@ def _table(made: Published) -> str:
     rows = ["| number | value | samples | real | seed |", "| --- | --- | --- | --- | --- |"]
     for record in made.records:
         protocol = record["protocol"]
-        real = f"{protocol['n_real']} of {protocol['real']}, {protocol['split']}" if "n_real" in protocol else ""
         for name, value in record["values"].items():
-            cells = [f"`{name}`", f"{value:.5g}", protocol.get("n_fake", ""), real, protocol.get("seed", "")]
+            cells = [
+                f"`{name}`",
+                f"{value:.5g}",
+                protocol.get("n_fake", ""),
+                against(protocol),
+                protocol.get("seed", ""),
+            ]
             rows.append(f"| {' | '.join(map(str, cells))} |")
     if len(rows) == 2:
         return "Nothing was measured."

@@ -6,7 +6,7 @@ import ganzoo
 @ganzoo.hookimpl
 def register(zoo):
     zoo.data("voxel_folder", "ganzoo_gan3d.folder:VoxelFolder", fields=["real"])
-    zoo.data("solids", "ganzoo_gan3d.solids:Solids", fields=["real", "label"], bundled=True)
+    zoo.data("solids", "ganzoo_gan3d.solids:Solids", fields=["real", "label"], bundled=True, licence="CC0-1.0")
     zoo.generator("gan3d", "ganzoo_gan3d.networks:Generator")
     zoo.discriminator("gan3d", "ganzoo_gan3d.networks:Discriminator")
     zoo.metric("solids", "ganzoo_gan3d.measures:SolidShapes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import ganzoo
 from ganzoo.cli.app import app
 from ganzoo.errors import UserError
+from ganzoo.evaluation import records
 from ganzoo.run import card, publish
 from ganzoo.store import published
 from ganzoo.store.published import Published
@@ -185,6 +187,20 @@ def test_the_card_says_what_to_give(model: str, said: str, tmp_path: Path) -> No
         "trained": {"seconds": 1, "device": "cpu", "torch": "2"},
     }
     assert said in card.text(Published(tmp_path, header), loaded.spec)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [
+        ({}, ""),
+        ({"n_real": 67}, "67"),  # a metric that brings its own rows
+        ({"n_real": 67, "field": "real", "split": "test"}, "67 (test)"),
+        ({"n_real": 2000, "real": "real", "split": "test"}, "2000 of real (test)"),
+    ],
+)
+def test_what_was_compared_with_is_said_as_far_as_a_metric_says_it(protocol: dict[str, Any], said: str) -> None:
+    assert records.against(protocol) == said
+    assert records.in_words({"n_fake": 9, "seed": 0} | protocol) == f"9 samples{said and f' against {said}'}, seed 0"
 
 
 @pytest.mark.parametrize("what", ["cut", "other", "json", "newer", "nan"])
