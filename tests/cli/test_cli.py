@@ -252,6 +252,7 @@ def register(zoo):
 
 def test_help_names_every_command(ganzoo) -> None:
     out = ganzoo("--help").out
+    assert ganzoo("-h").out == out
     for command in (
         "list",
         "show",
