@@ -83,7 +83,9 @@ def registry() -> Registry:
 
 
 def test_an_argument_that_is_not_made_up_is_asked_for_by_name(registry: Registry) -> None:
-    says = "generator.widths needs 'widths: list[int]', which is not made up here: conforms('generator.widths', widths=…)"
+    says = (
+        "generator.widths needs 'widths: list[int]', which is not made up here: conforms('generator.widths', widths=…)"
+    )
     with pytest.raises(AssertionError, match=re.escape(says)):
         testing.conforms("generator.widths", registry)
     testing.conforms("generator.widths", registry, widths=[5, 6])
@@ -96,7 +98,7 @@ def test_an_op_for_images_may_leave_the_refusal_of_points_to_einops(registry: Re
 def test_any_other_failure_is_a_broken_promise_that_names_the_shape(registry: Registry) -> None:
     with pytest.raises(AssertionError, match=r"op.rows fails at points with IndexError.*\n.*ValueError that names"):
         testing.conforms("op.rows", registry)
-    with pytest.raises(AssertionError, match="encoder.wrong fails at 1x28x28 with RuntimeError"):
+    with pytest.raises(AssertionError, match=r"encoder.wrong fails at 1x28x28 with RuntimeError"):
         testing.conforms("encoder.wrong", registry)
 
 
