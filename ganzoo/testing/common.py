@@ -56,6 +56,12 @@ def failing(entry: Entry, example: Example) -> Iterator[None]:
 
 
 def finite(output: Any, what: str) -> None:
+    """Every tensor of an output is finite.
+
+    Raises:
+        AssertionError: one is not.
+    """
+
     def look(tensor: Tensor) -> Tensor:
         assert torch.isfinite(tensor.float()).all(), f"{what} is not finite"
         return tensor
