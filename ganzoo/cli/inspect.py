@@ -114,7 +114,10 @@ def plugins(as_json: Json = False, code: Code = None) -> None:
     registry = load_registry(code)
     added = _added(registry)
     if as_json:
-        rows = [{**plugin._asdict(), **what, "problem": None} for plugin, what in added.items()]
+        rows = [
+            {**plugin._asdict(), **{word.replace(" ", "_"): count for word, count in what.items()}, "problem": None}
+            for plugin, what in added.items()
+        ]
         rows += [{**f.plugin._asdict(), "components": 0, "problem": str(f)} for f in registry.failures]
         print_json(rows)
         return

@@ -13,7 +13,7 @@ from ganzoo.registry.components import KINDS, Entry, Layout, Plugin, Renamed, _f
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.v[0-9]+)?")
 _LAZY = re.compile(r"[\w.]+:[\w.]+")
-FACTS: dict[str, tuple[str, ...]] = {  # what a plugin may say of a component without its being imported
+STATED: dict[str, tuple[str, ...]] = {  # what a plugin may state of a component, by its kind
     "data": ("fields", "bundled", "licence", "credit", "reads", "packs"),
     "encoder": ("reads",),
     "extractor": ("takes", "default"),
@@ -53,7 +53,7 @@ class Zoo:
         if not isinstance(target, str) and not callable(target):
             raise ValueError(f"{kind}.{name}: {target!r} is neither a class or function nor 'package.module:Class'")
         for fact in facts:
-            if fact not in (known := FACTS.get(kind, ())):
+            if fact not in (known := STATED.get(kind, ())):
                 hint = choices(fact, known) or "a component of this kind has none"
                 raise ValueError(f"{kind}.{name}: there is no fact '{fact}' ({hint})")
         entry = Entry(kind, name, target, self._plugin, facts)
