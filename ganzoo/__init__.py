@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.registry.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from ganzoo.api import load, make, open, pack, resume
+    from ganzoo.api import load, make, open, pack, publish, resume
     from ganzoo.bounds import Fraction, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
     from ganzoo.contract import Measured, Scales, first, ignores
     from ganzoo.data.fields import Field

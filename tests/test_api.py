@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import linecache
 import re
@@ -43,6 +44,14 @@ def test_the_public_names_complete_without_torch() -> None:
     for name in listed:
         assert getattr(ganzoo, name) is not None
     assert set(ganzoo.__all__) <= set(listed)
+
+
+def test_type_checkers_see_every_public_name() -> None:
+    tree = ast.parse(Path(ganzoo.__file__).read_text())
+    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
+    lines = [line for line in guarded.body if isinstance(line, ast.ImportFrom)]
+    assert {line.module: tuple(name.name for name in line.names) for line in lines} == ganzoo._HOMES
+    assert {*ganzoo._LAZY, "hookimpl"} == set(ganzoo.__all__)
 
 
 def test_what_is_shown_is_short(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -87,6 +89,38 @@ def test_every_kind_hook_fact_and_parameter_name_is_documented() -> None:
     contract = text.split("## The names of `forward`'s parameters")[1].split("\n## ")[0]
     for name in Example().inputs(torch.Generator()):
         assert f"`{name}`" in contract, name
+
+
+def test_the_table_of_hooks_has_what_each_is_given() -> None:
+    text = PLUGINS.read_text()
+    for name, hook in vars(hookspecs.RunHooks).items():
+        if name.startswith("on_"):
+            (row,) = re.findall(rf"^\| `{name}` \|.*\| (.*) \|$", text, re.M)
+            given = set(inspect.signature(hook).parameters) - {"self"}
+            assert given <= set(re.findall(r"`(\w+)`", row)), name
+
+
+def test_dotted_names_in_the_documents_are_there() -> None:
+    texts = "\n".join(path.read_text() for path in (README, ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md")))
+    found = set(re.findall(r"(?<![\w/.:\"-])ganzoo(?:_[a-z0-9]+)*(?:\.[A-Za-z_]\w*)+", texts))
+    assert "ganzoo.parallel.draw" in found and "ganzoo.data.arrays.Arrays" in found
+    gone = [name for name in sorted(found) if not name.startswith("ganzoo_acme") and not _is_there(name)]
+    assert not {name for name in gone if not name.endswith((".yaml", ".json"))}
+
+
+def _is_there(name: str) -> bool:
+    """Whether a dotted name can be imported, its last pieces as attributes."""
+    module, _, rest = name.partition(".")
+    found = importlib.import_module(module)
+    for piece in rest.split("."):
+        module = f"{module}.{piece}"
+        if not hasattr(found, piece):
+            try:
+                importlib.import_module(module)
+            except ImportError:
+                return False
+        found = getattr(found, piece)
+    return True
 
 
 def test_every_setting_is_documented() -> None:

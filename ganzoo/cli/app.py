@@ -39,6 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     help="A modular zoo of generative adversarial networks, composed from YAML and extended by plugins.",
 )
 app.command("list")(inspect.list_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Annotated, Any
@@ -14,7 +15,8 @@ from ganzoo.cli.options import Code, Json, print_json
 from ganzoo.config import compose
 from ganzoo.errors import UserError
 from ganzoo.evaluation.records import short
-from ganzoo.registry import Entry, Registry
+from ganzoo.registry import Entry, Plugin, Registry
+from ganzoo.registry.hookspecs import RunHooks
 from ganzoo.store import names
 
 MOST = 4  # numbers of a trained model on its line
@@ -110,15 +112,39 @@ def _failures(registry: Registry) -> None:
 def plugins(as_json: Json = False, code: Code = None) -> None:
     """List plugins, what they add, and what is wrong with them."""
     registry = load_registry(code)
-    counts = {plugin: sum(entry.plugin == plugin for entry in registry) for plugin in registry.plugins}
+    added = _added(registry)
     if as_json:
-        rows = [{**plugin._asdict(), "components": number, "problem": None} for plugin, number in counts.items()]
+        rows = [
+            {**plugin._asdict(), **{word.replace(" ", "_"): count for word, count in what.items()}, "problem": None}
+            for plugin, what in added.items()
+        ]
         rows += [{**f.plugin._asdict(), "components": 0, "problem": str(f)} for f in registry.failures]
         print_json(rows)
         return
-    for plugin, number in counts.items():
-        print(f"{plugin.name:<20} {plugin.dist} {plugin.version:<10} {number} components")
+    for plugin, what in added.items():
+        counted = [f"{count} {word if count > 1 else word[:-1]}" for word, count in what.items() if count]
+        print(f"{plugin.name:<20} {plugin.dist} {plugin.version:<10} {', '.join(counted) or 'nothing'}")
+    for layout in registry.layouts:
+        if layout.target not in registry.entries:
+            message = f"the layout {layout.name} is for {layout.target}, which no plugin adds"
+            typer.echo(f"warning: {layout.plugin}: {message}", err=True)
     _failures(registry)
+
+
+def _added(registry: Registry) -> dict[Plugin, dict[str, int]]:
+    """How many of each kind of thing every plugin adds."""
+    added = {
+        "components": Counter(entry.plugin for entry in registry),
+        "models": Counter[Plugin](),
+        "trained models": Counter(plugin for _, _, plugin in names.trained(registry)),
+        "layouts": Counter(layout.plugin for layout in registry.layouts),
+        "run hooks": Counter[Plugin](),
+    }
+    for plugin, folder in registry.folders:
+        added["models"][plugin] += len(compose.models(Registry(folders=[(plugin, folder)])))
+    for plugin, module in zip(registry.plugins, registry.modules, strict=True):
+        added["run hooks"][plugin] = sum(hasattr(module, hook) for hook in vars(RunHooks) if hook.startswith("on_"))
+    return {plugin: {word: counts[plugin] for word, counts in added.items()} for plugin in registry.plugins}
 
 
 def show(

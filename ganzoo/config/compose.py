@@ -150,11 +150,21 @@ def _merged(node: Node, path: Path, registry: Registry, chain: tuple[Path, ...],
 
 
 def _base(item: Node, path: Path, registry: Registry) -> Path:
+    """The file that a model extends: beside it, then in the folder of models that it is in, then in any plugin's.
+
+    Raises:
+        UserError: there is none, or two other plugins have one.
+    """
     name = item.value if item.value.endswith((".yaml", ".yml")) else f"{item.value}.yaml"
-    candidates = [path.parent / name, *(folder / name for _, folder in registry.folders)]
-    for candidate in candidates:
-        if _is_file(candidate):
-            return candidate
+    folders = list(dict.fromkeys(folder for _, folder in registry.folders))
+    own = [folder for folder in folders if path.resolve().is_relative_to(folder)]
+    near = next(filter(_is_file, [path.parent / name, *(folder / name for folder in own)]), None)
+    found = [near] if near is not None else [place for folder in folders if _is_file(place := folder / name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        files = " and ".join(map(str, found))
+        raise UserError(Problem(f"two plugins have '{item.value}': {files}", item.origin, "extends", "give the path"))
     known = {p.relative_to(f).as_posix() for _, f in registry.folders for p in f.glob("**/*.yaml")}
     known |= {p.name for p in path.parent.glob("*.yaml")} - {path.name}
     hint = did_you_mean(name, known) or "give a model's name, or a path from this file's folder"

@@ -62,6 +62,7 @@ class NodeReader:
         return found
 
     def word(self, tree: Node, key: str, default: str) -> str:
+        """A setting that is one name, or its default."""
         node = tree.get(key)
         if node is None or node.missing:
             return default
@@ -71,6 +72,7 @@ class NodeReader:
         return node.value
 
     def names(self, tree: Node, key: str) -> list[str]:
+        """A setting that is a list of names; empty where it is not given."""
         node = tree.get(key)
         if node is None or node.value is None or node.missing:
             return []
@@ -118,6 +120,7 @@ class NodeReader:
         )
 
     def value(self, cls: type, name: str, node: Node | None, path: str, **more: Any) -> Any:
+        """An expression as an equation of class `cls`, with what `more` adds to it; None if it is no good."""
         if node is None or node.missing:
             return None
         if not isinstance(node.value, str):
@@ -136,6 +139,7 @@ class NodeReader:
         return {key: value for key, value in found.items() if value is not None}
 
     def values(self, node: Node | None, path: str) -> list[Value]:
+        """A list of expressions, each named by its own text."""
         if node is None or node.value is None or node.missing:
             return []
         if not isinstance(node.value, list):

@@ -22,6 +22,7 @@ class PlayerReader(NodeReader):
     """Reads ``players:`` and ``phases:``."""
 
     def phases(self, tree: Node, train: schema.Train) -> dict[str, Phase]:
+        """Every phase; a model without ``phases:`` has one, ``train``, in which all play."""
         players = self.entries(tree, "players")
         if not players:
             where = tree.get("players") or tree
@@ -36,6 +37,7 @@ class PlayerReader(NodeReader):
         return {key: self.phase(key, node, players, tree) for key, node in stated.items()}
 
     def phase(self, name: str, node: Node, players: Mapping[str, Node], tree: Node) -> Phase:
+        """One phase: its steps, and the players that it names, or all, with the phase's keys merged over theirs."""
         path = f"phases.{name}"
         settings = typecheck.read(schema.PhaseSettings, node, path, self.problems, ignore=("players",))
         stated = self.entries(tree, "phases", name, "players")
@@ -56,6 +58,7 @@ class PlayerReader(NodeReader):
         return Phase(name, settings.steps if settings.steps is not None else 1, found, node.origin)
 
     def player(self, name: str, node: Node, path: str, tree: Node, others: Mapping[str, Node]) -> Player | None:
+        """One player with its terms and how it trains; None if it minimises nothing."""
         components = ("minimize", "optimizer", "schedule", "after", "ema")
         settings = typecheck.read(schema.PlayerSettings, node, path, self.problems, ignore=components)
         if not isinstance(node.value, dict):
@@ -150,6 +153,7 @@ class PlayerReader(NodeReader):
                 self.problem(message, decay, f"{path}.ema.decay")
 
     def term(self, name: str, node: Node, path: str, player: str, others: Mapping[str, Node]) -> Term | None:
+        """One entry of ``minimize:``, an expression, or a mapping with ``of``; None if it is no good."""
         if not isinstance(node.value, dict):
             return self.value(Term, name, node, path, player=player)  # reports what is wrong with it
         settings = typecheck.read(schema.TermSettings, node, path, self.problems)

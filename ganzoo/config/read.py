@@ -31,6 +31,7 @@ class Reader(PlayerReader):
     """Reads one tree; `problems` grows, and nothing is raised before all is read."""
 
     def spec(self, name: str, tree: Node) -> Spec:
+        """The whole model. What cannot be read is left out, and noted among the problems."""
         habits.answer(tree, self.problems)
         for key, node in tree.value.items():
             if key not in schema.TOP and not node.reported:
@@ -107,6 +108,7 @@ class Reader(PlayerReader):
         return typecheck.read(schema.Train, node, "train", self.problems, ("steps",) if phases else ())
 
     def stop(self, tree: Node) -> schema.Stop | None:
+        """When to end early; None if the model does not say, or not by which value."""
         node = tree.get("stop")
         if node is None or node.value is None or node.missing:
             return None
@@ -120,6 +122,7 @@ class Reader(PlayerReader):
         return stop if isinstance(stop.watch, str) else None
 
     def update(self, tree: Node) -> bool:
+        """Whether all players take their gradients before any of them steps."""
         word = self.word(tree, "update", "alternating")
         if word not in ("alternating", "simultaneous"):
             node = tree.get("update")
@@ -129,6 +132,7 @@ class Reader(PlayerReader):
         return word == "simultaneous"
 
     def part(self, name: str, node: Node, others: Mapping[str, Node]) -> Part | None:
+        """One part, with its settings and what is put on it; None if it names no component."""
         path = f"parts.{name}"
         if name in RESERVED:
             self.problem(f"'{name}' stands for {RESERVED[name]}", node, path, "choose another name")

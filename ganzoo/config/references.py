@@ -66,6 +66,7 @@ class _Sizes:
         self.tree, self.known, self.computed = tree, dict[int, int](), 0
 
     def of(self, node: Node, path: Path_) -> int:
+        """The characters of a node, with those of all that it refers to."""
         if id(node) in self.known:
             return self.known[id(node)]
         self.known[id(node)] = 1
@@ -80,11 +81,13 @@ class _Sizes:
         return self.known[id(node)]
 
     def referred(self, text: str, path: Path_) -> int:
+        """What the references in a text stand for, in characters."""
         found = _PLAIN.findall(text)
         self.computed += text.count("${") - text.count("${oc.env:") - len(found)
         return sum(_EACH + self.target(name, path) for name in found)
 
     def target(self, name: str, path: Path_) -> int:
+        """The characters that one reference stands for; 0 where there is nothing of its name."""
         dots = len(name) - len(name.lstrip("."))
         above = path[: len(path) - dots] if dots else ()
         steps = (*above, *filter(None, name[dots:].replace("[", ".").replace("]", "").split(".")))

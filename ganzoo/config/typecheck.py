@@ -193,8 +193,11 @@ def describe(annotation: Any) -> str:
         return " or ".join(repr(v) for v in get_args(annotation))
     if get_origin(annotation) is Annotated:
         return f"{describe(_unbounded(annotation))} {_range(annotation)}".rstrip()
-    if isinstance(annotation, type) and not get_args(annotation):
+    origin, args = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and not args:
         return annotation.__name__
+    if args and origin in (tuple, *_LISTS, *_DICTS):
+        return f"{origin.__name__}[{', '.join('...' if a is Ellipsis else describe(a) for a in args)}]"
     return str(annotation).replace("typing.", "")
 
 

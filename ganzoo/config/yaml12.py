@@ -175,6 +175,7 @@ class _Builder:
         self.problems.append(Problem(message, self.origin(tree), ".".join(path), hint))
 
     def build(self, tree: Any, path: Path_) -> Node:
+        """One node with all below it; what may not stand in a model file is noted, and left missing."""
         origin = self.origin(tree)
         name = tree.tag.removeprefix("tag:yaml.org,2002:")
         if name not in ("map", "seq", "null", "bool", "int", "float", "str"):
@@ -199,6 +200,7 @@ class _Builder:
             self.above.discard(id(tree))
 
     def mapping(self, tree: yaml.MappingNode, path: Path_) -> dict[str, Node]:
+        """The entries of a mapping, each at the line of its key."""
         found: dict[str, Node] = {}
         for key_node, value_node in self.joined_pairs(tree.value, path) if tree.flow_style else tree.value:
             if not isinstance(key_node, yaml.ScalarNode):
@@ -220,6 +222,7 @@ class _Builder:
     # together, and say so.
 
     def joined_pairs(self, pairs: list[tuple[yaml.Node, yaml.Node]], path: Path_) -> list[tuple[yaml.Node, yaml.Node]]:
+        """The pairs of a mapping in flow style, those put together that an unquoted comma tore apart."""
         result, rest = [], list(pairs)
         while rest:
             key, value = rest.pop(0)
@@ -232,6 +235,7 @@ class _Builder:
         return result
 
     def joined_items(self, items: list[yaml.Node], path: Path_) -> list[yaml.Node]:
+        """The same for the items of a list."""
         result, rest = [], list(items)
         while rest:
             item = rest.pop(0)
@@ -243,6 +247,7 @@ class _Builder:
         return result
 
     def join(self, first: yaml.Node, pieces: list[str], path: Path_) -> yaml.ScalarNode:
+        """The text that was torn apart, whole again, and a problem that says so."""
         text = ", ".join([first.value, *pieces])
         message = f"an unquoted comma inside brackets tears `{text}` apart"
         self.problem(message, first, path, "quote it, or use block style")

@@ -76,6 +76,7 @@ class Desk(Offer):
         self._altered: tuple[dict[str, Any], Run] = ({}, run)
 
     def controls(self, value: str) -> list[Control]:
+        """What the page offers for a value, made once, for a model's parts are run for it."""
         if value not in self._controls:
             with COMPUTING:
                 self._controls[value] = super().controls(value)

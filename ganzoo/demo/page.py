@@ -244,41 +244,46 @@ def _caption(desk: Desk, control: Control, give: Callable[[Settings, list[Any]],
     return Setting([box], [start], give, [box.submit, box.change])
 
 
+def _chooser(name: str, start: Image.Image | None) -> gr.Image:
+    """A box that takes an image as it is, at its own size."""
+    return gr.Image(
+        start,
+        type="pil",
+        image_mode=None,
+        sources=["upload", "clipboard"],
+        label=name,
+        interactive=True,
+        elem_id="image",
+    )
+
+
+def _editor(control: Control, start: Image.Image | None) -> gr.ImageEditor:
+    """A canvas to draw on, or to paint a mask on."""
+    said = f"{control.name}: paint what is missing" if control.mask else f"{control.name}: draw, or upload"
+    brush = gr.Brush(EDITOR // 16, default_color="#ffffff") if control.mask else gr.Brush(8, default_color="#000000")
+    _, height, width = control.shape
+    canvas = _larger(start or Image.new("RGB", (width, height), "white"))
+    return gr.ImageEditor(
+        canvas,
+        type="pil",
+        sources=[],
+        label=said,
+        layers=False,
+        transforms=(),
+        canvas_size=canvas.size,
+        brush=brush,
+        format="png",
+        interactive=True,
+        elem_id="image",
+    )
+
+
 def _image(desk: Desk, control: Control) -> Setting:
     """An image to upload or to draw on; of what is made larger, only to upload."""
     name, ways = control.name, (control.name, *control.others)
     start = desk.example(control)
     row = gr.State(0)
-    if control.keeps_size:
-        box = gr.Image(
-            start,
-            type="pil",
-            image_mode=None,
-            sources=["upload", "clipboard"],
-            label=name,
-            interactive=True,
-            elem_id="image",
-        )
-    else:
-        said = f"{name}: paint what is missing" if control.mask else f"{name}: draw, or upload"
-        brush = (
-            gr.Brush(EDITOR // 16, default_color="#ffffff") if control.mask else gr.Brush(8, default_color="#000000")
-        )
-        _, height, width = control.shape
-        canvas = _larger(start or Image.new("RGB", (width, height), "white"))
-        box = gr.ImageEditor(
-            canvas,
-            type="pil",
-            sources=[],
-            label=said,
-            layers=False,
-            transforms=(),
-            canvas_size=canvas.size,
-            brush=brush,
-            format="png",
-            interactive=True,
-            elem_id="image",
-        )
+    box = _chooser(name, start) if control.keeps_size else _editor(control, start)
     _guarded(box)
     way = gr.Radio(ways, value=name, label="the image is", interactive=True, visible=len(ways) > 1, elem_id="way")
     with gr.Row():
@@ -287,7 +292,7 @@ def _image(desk: Desk, control: Control) -> Setting:
             upload = gr.UploadButton("Upload", size="sm", elem_id="upload")
             upload.upload(uploaded, upload, box, api_visibility="private")
             blank = gr.Button("Empty", size="sm", elem_id="blank")
-            white = Image.new("RGB", canvas.size, "white")
+            white = Image.new("RGB", box.canvas_size, "white")
             blank.click(lambda: white, None, box, api_visibility="private")
 
     def another(now: int, way: str) -> tuple[int, Any]:

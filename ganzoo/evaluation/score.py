@@ -19,7 +19,7 @@ from ganzoo.model import build, factory
 from ganzoo.model.blueprint import Blueprint, reading
 from ganzoo.model.calls import forward_of
 from ganzoo.model.inference import Inference
-from ganzoo.registry import Registry
+from ganzoo.registry import Entry, Registry
 from ganzoo.store.checkpoint import Checkpoint
 
 
@@ -103,40 +103,47 @@ def _written(name: str, run: Trained) -> dict[str, Any]:
     found: dict[str, Any] = {f"parts.{part}": use}
     parameters = (forward_of(entry.load()) or {}).values()
     wanted = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
-    arguments = []
+    written = []
     for key in wanted:
         if key == "extractor":
             expression, extractor = _extractor(run)
             found |= {path: {**extractor[path], **like} for path in extractor}
-        elif key == "fake":
-            expression = spec.sample
-        elif key == "real":
-            if all(run.fields[name].kind == "label" for name in inputs):
-                message = (
-                    f"{entry.id} compares each sample with the image that it should be, and {spec.sample} has none"
-                )
-                raise UserError(Problem(message, hint="it is for models that make an image from another"))
-            if len(targets) != 1:
-                hint = f"say which: evaluate.values.NAME='NAME({spec.sample}, …)' parts.NAME={entry.id}"
-                raise UserError(Problem(f"{entry.id} needs one image of {', '.join(targets)}", hint=hint))
-            expression = targets[0]
-        elif key in run.fields:
-            expression = key
-            if run.fields[key].kind == "label" and key not in Graph(spec).needs([spec.sample]):
-                hint = "it is for models that are asked for a class"
-                raise UserError(Problem(f"{entry.id} needs {key}, which {spec.sample} does not depend on", hint=hint))
         else:
-            same = [field for field, f in run.fields.items() if f.kind == key]
-            if len(same) != 1:
-                call = f"{entry.name}({', '.join(wanted)})"
-                example = f"evaluate.values.{entry.name}='{call}' parts.{entry.name}={entry.id}"
-                hint = "" if key == "label" else f"write {example}, with what these are here"
-                message = f"{entry.id} needs {key}, and nothing of that name is there"
-                raise UserError(Problem(message, hint=hint))
-            expression = same[0]
-        arguments.append(expression)
-    found[f"evaluate.values.{_key(name)}"] = f"{part}({', '.join(arguments)})"
+            expression = _argument(key, f"{entry.name}({', '.join(wanted)})", entry, run, targets)
+        written.append(expression)
+    found[f"evaluate.values.{_key(name)}"] = f"{part}({', '.join(written)})"
     return found
+
+
+def _argument(key: str, call: str, entry: Entry, run: Trained, targets: list[str]) -> str:
+    """What stands for one parameter of a metric: the samples, the images that they should be, or a data field.
+
+    Raises:
+        UserError: nothing is there for it, or several things are.
+    """
+    sample, fields = run.spec.sample, run.fields
+    needed = Graph(run.spec).needs([sample])
+    if key == "fake":
+        return sample
+    if key == "real":
+        if all(fields[name].kind == "label" for name in needed if name in fields):
+            message = f"{entry.id} compares each sample with the image that it should be, and {sample} has none"
+            raise UserError(Problem(message, hint="it is for models that make an image from another"))
+        if len(targets) != 1:
+            hint = f"say which: evaluate.values.NAME='NAME({sample}, …)' parts.NAME={entry.id}"
+            raise UserError(Problem(f"{entry.id} needs one image of {', '.join(targets)}", hint=hint))
+        return targets[0]
+    if key in fields:
+        if fields[key].kind == "label" and key not in needed:
+            hint = "it is for models that are asked for a class"
+            raise UserError(Problem(f"{entry.id} needs {key}, which {sample} does not depend on", hint=hint))
+        return key
+    same = [field for field, f in fields.items() if f.kind == key]
+    if len(same) != 1:
+        example = f"evaluate.values.{entry.name}='{call}' parts.{entry.name}={entry.id}"
+        hint = "" if key == "label" else f"write {example}, with what these are here"
+        raise UserError(Problem(f"{entry.id} needs {key}, and nothing of that name is there", hint=hint))
+    return same[0]
 
 
 def _key(metric: str) -> str:

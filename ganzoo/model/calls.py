@@ -46,6 +46,7 @@ def zipped(run: Callable[..., Any], whole_args: list[bool], whole_names: set[str
 
 
 def full_precision(run: Callable[..., Any], autocast: str | None) -> Callable[..., Any]:
+    """The same call outside autocast, on single precision, where there is autocast."""
     if autocast is None:
         return run
 
@@ -116,6 +117,7 @@ def takes_tensor(annotation: Any) -> bool:
 
 
 def mentions(annotation: Any, wanted: Any) -> bool:
+    """Whether an annotation is, or holds, the type that is wanted."""
     if isinstance(annotation, str):
         return wanted.__name__ in annotation
     if annotation is Callable or get_origin(annotation) is Callable:  # its own arguments do not count

@@ -34,6 +34,12 @@ class Facts:
         self.building: list[str] = []
 
     def fill(self) -> None:
+        """Build every part, once, on the device of the blueprint.
+
+        Raises:
+            UserError: with every problem found.
+            EvaluationError: the meta device failed, so that another has to be tried.
+        """
         problems: list[Problem] = []
         for name, part in self.spec.parts.items():
             if part.kind == "metric" and self.blueprint.reference is None:
@@ -51,6 +57,7 @@ class Facts:
             raise UserError(problems)
 
     def part(self, name: str) -> Any:
+        """A part by name, built with its facts when it is first asked for."""
         blueprint = self.blueprint
         if name not in blueprint.parts:
             part = self.spec.parts[name]
@@ -112,6 +119,11 @@ class Facts:
         return found
 
     def fact(self, name: str, part: Part, maker: Callable[..., Any]) -> Any:
+        """One fact for a part.
+
+        Raises:
+            Unknown: it cannot be read from the model.
+        """
         if name == "data":
             return self.blueprint.data
         if name == "reference":

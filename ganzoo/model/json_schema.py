@@ -16,6 +16,7 @@ from typing import Any, get_type_hints
 from ganzoo.config import json_types, schema
 from ganzoo.config.json_types import EXPRESSION, REFERENCE, Schema
 from ganzoo.config.limits import DEVICES
+from ganzoo.config.meanings import MEANINGS
 from ganzoo.config.read import PART_KINDS, PART_SETTINGS, PUT_KINDS
 from ganzoo.errors import UserError
 from ganzoo.model import docs
@@ -27,92 +28,6 @@ FREE: Schema = {"type": "string", "pattern": REFERENCE, "patternErrorMessage": "
 NAMES: Schema = {"type": "array", "items": {"type": "string"}}
 _NAME = r"^[A-Za-z_]\w*$"
 
-_SAID = {
-    "about": "What this file says of itself; it does not hold for files that extend it.",
-    "about.small": "Overrides under which tests can step the model in seconds.",
-    "about.parameters": "The trainable parameters of parts, which are asserted.",
-    "extends": "The model, path, or list of them, over which this file is merged.",
-    "requires": "Distributions that must be installed, such as `ganzoo-acme>=0.2`.",
-    "data": "Where the data comes from; its fields are names for expressions.",
-    "parts": "Components of this model, under names that expressions use.",
-    "flow": "What each named value is: `name: expression`, computed at most once a turn.",
-    "players": "Who trains what, in this order, and which terms each minimises.",
-    "phases": "Stretches of training in which given players play, each with its steps.",
-    "share": "Values that are computed once a step for all players.",
-    "update": "simultaneous: take the gradients of all players before any of them steps.",
-    "show": "What sample pictures hold: expressions, or values with a score, a number and rows.",
-    "sample": "The named value that `ganzoo sample` makes.",
-    "log": "Further values to watch, `name: expression`, one number each.",
-    "evaluate": "Metrics, `values: {name: metric(fake)}`, and how they are measured.",
-    "stop": "What ends a run before its last step.",
-    "optimizer": "The optimizer of every player; a player's own is merged over it.",
-    "schedule": "A factor on the learning rate, or on several hyperparameters by name.",
-    "train": "How long, how much at once, where, and what is kept.",
-    "plugins": "Options of plugins that follow the run, such as loggers; false leaves one out.",
-    "locked": "Written by a run: versions, and what its data is.",
-    "train.steps": "Steps to train; a model with phases gives each its own.",
-    "train.batch": "Samples a step.",
-    "train.seed": "The seed of weights, noise and the order of the data.",
-    "train.budget": "A time such as 60s, 1.5m or 2h; the first 50 steps tell how many steps fit.",
-    "train.precision": "fp32, bf16 (autocast; losses and penalties stay in fp32), or whichever measures faster.",
-    "train.compile": "torch.compile, for networks that no penalty differentiates twice.",
-    "train.graphs": "Forward and backward passes as CUDA graphs; auto: of small models, where they can be captured.",
-    "train.rewrite": "Compute pairs such as upsampling and convolution as one layer; the same up to rounding.",
-    "train.accumulate": "Cut each batch into this many parts.",
-    "train.sync_batch_norm": "Batch statistics over all processes.",
-    "train.device": "auto, cpu, cuda, cuda:1, mps or xpu.",
-    "train.timeout": "With several processes: one that is not heard of for so long counts as lost.",
-    "train.log_every": "Log the means of all terms each so many steps.",
-    "train.sample_every": "Make a sample picture each so many steps.",
-    "train.checkpoint_every": "Write a checkpoint each so many steps.",
-    "train.on_collapse": "stop: end the run as soon as something begins to look wrong.",
-    "train.keep": "Which checkpoints stay.",
-    "train.keep.last": "The newest so many.",
-    "train.keep.every": "One each so many steps.",
-    "train.keep.best": "The best by a term, an entry of log: or a metric, such as fid.",
-    "train.keep.mode": "Whether less or more is better; metrics know.",
-    "players.*.trains": "The parts it trains; the part of its own name if not given.",
-    "players.*.minimize": "Its terms: `name: expression`, or `name: {of: expression, weight: 5, every: 16}`.",
-    "players.*.optimizer": "Its own settings, merged over the model's optimizer.",
-    "players.*.schedule": "Its own settings, merged over the model's schedule.",
-    "players.*.repeat": "Turns a step, each with a new batch and new noise.",
-    "players.*.every": "Plays at every k-th step only.",
-    "players.*.batch": "A batch size of its own.",
-    "players.*.after": "Constraints after each of its steps.",
-    "players.*.ema": "The decay of an average of its parts, which samples use.",
-    "players.*.ema.decay": "How much of the average stays at each step.",
-    "players.*.ema.start": "The step from which on it averages.",
-    "players.*.clip": "The largest norm of its gradient.",
-    "term.of": "What is minimised.",
-    "term.weight": "A factor, or a schedule of one.",
-    "term.every": "Computed at every k-th step only, and multiplied by k.",
-    "phases.*.steps": "How long the phase is.",
-    "phases.*.players": "Who plays: all, if none is named; keys are merged over the player of that name.",
-    "show.values": "One column a value, or a grid of one value.",
-    "show.score": "One number a sample, written below it.",
-    "show.n": "How many samples.",
-    "show.across": "Images in a row.",
-    "show.rows": "A label that is the same along each row.",
-    "evaluate.every": "Measure each so many steps.",
-    "evaluate.n": "On how many samples.",
-    "evaluate.seed": "Of the samples' noise, whatever the run's own is.",
-    "evaluate.split": "Which split of the data they are measured against.",
-    "evaluate.against": "Other data that they are measured against.",
-    "evaluate.values": "What is measured: `name: metric(fake)`.",
-    "stop.watch": "A term, an entry of log: or a metric.",
-    "stop.above": "End when it is above this.",
-    "stop.below": "End when it is below this.",
-    "stop.patience": "End after so many values in a row, none better than the best before them.",
-    "stop.mode": "Whether less or more is better.",
-    "part.with": "What is put on the part when it is built, in order.",
-    "part.like": "The data field that its output resembles.",
-    "part.init": "What to start from: RUN, RUN:part, a file of published weights, FILE or FILE:key.",
-    "part.match": "How `init: FILE` is read: the name of a layout, or `shapes`.",
-    "part.eval_bn": "Statistics of batch norms in sampling: running, those of the batch, or of 16 batches made afresh.",
-    "part.eval_dropout": "Keep dropping when sampling.",
-    "lr_scale": "Factors on the learning rate of single parts: `{Q: 5}`.",
-    "on": "The parts that it acts on; all that the player trains if not given.",
-}
 _AT_LEAST = {
     **dict.fromkeys(("steps", "batch", "accumulate", "log_every", "sample_every", "checkpoint_every"), 1),
     **dict.fromkeys(("last", "every", "n", "across", "repeat", "patience"), 1),
@@ -214,7 +129,7 @@ def _settings(cls: type, path: str, given: dict[str, Schema] | None = None) -> S
 
 
 def _said(made: Schema, path: str) -> Schema:
-    text = _SAID.get(path, "")
+    text = MEANINGS.get(path, "")
     if "$ref" in made:  # beside which nothing else counts
         return {"allOf": [made], "description": text} if text else made
     return {**made, "description": text} if text else made

@@ -72,6 +72,7 @@ class _StandIns(MetaPathFinder):
         self.modules = {name: self.module(name, known) for name, known in answers.items()}
 
     def module(self, name: str, known: dict[str, Any]) -> ModuleType:
+        """A stand-in for a module, which knows a few names; any other brings the real one in."""
         made = ModuleType(name)
         vars(made).update(known, __path__=[])
 

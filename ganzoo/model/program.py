@@ -101,6 +101,7 @@ class Program:
         return get
 
     def compile(self, expr: Expr) -> Getter:
+        """An expression as a function of a turn."""
         match expr:
             case Const(value=constant):
                 return lambda turn: constant

@@ -59,6 +59,7 @@ class Shared:
         self.detached: dict[str, Any] = {}
 
     def get(self, name: str, compute: Getter, player: str, with_graph: bool) -> Any:
+        """A shared value, computed when a player of the step first asks; detached, unless wanted `with_graph`."""
         if name not in self.turn.cache:
             self.turn.player = player  # who is named if it fails
             with self.enter(name), draw.using(self.turn.draws):

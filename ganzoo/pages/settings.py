@@ -8,6 +8,7 @@ import re
 from typing import Any, get_type_hints
 
 from ganzoo.config import schema
+from ganzoo.config.meanings import MEANINGS
 from ganzoo.config.spec import Part
 from ganzoo.config.typecheck import describe
 from ganzoo.pages.docstring import markdown
@@ -36,54 +37,6 @@ _SHORT = {
     "players.NAME.ema": "`ema: 0.999` is short for `ema: {decay: 0.999}`.",
     "show": "`show: [fake]` is short for `show: {values: [fake]}`.",
 }
-_SAID = {
-    "train.steps": "how many steps, where no phases say it",
-    "train.batch": "rows of a batch, of all processes together",
-    "train.seed": "what everything random depends on",
-    "train.device": "`auto`, `cpu`, `cuda`, `cuda:1`, …",
-    "train.log_every": "steps from one log to the next",
-    "train.sample_every": "steps from one sample picture to the next",
-    "train.checkpoint_every": "steps from one checkpoint to the next",
-    "train.keep": "which checkpoints stay",
-    "train.keep.last": "how many of the newest",
-    "train.keep.every": "one every so many steps",
-    "train.keep.best": "the best by a term (`G.adversarial`), a metric (`modes.hit`) or an entry of `log:`",
-    "train.keep.mode": "whether less or more is better; if not given, `max` for metrics of which more is better",
-    "players.NAME.schedule": "merged over the model's own",
-    "players.NAME.minimize.NAME.of": "the expression",
-    "players.NAME.minimize.NAME.weight": "a number, or a schedule",
-    "players.NAME.minimize.NAME.every": "computed at every k-th step only, and then multiplied by k",
-    "players.NAME.ema.decay": "how much of the average stays at each step",
-    "players.NAME.ema.start": "the step from which on it averages",
-    "phases.NAME.steps": "how many steps",
-    "phases.NAME.players": "who plays, with keys that are merged over the player's own; all, if none is named",
-    "show.values": "the columns: names or expressions",
-    "show.score": "an expression with a number for each row, written below it",
-    "show.n": "how many rows are drawn",
-    "show.across": "images in a row of a grid",
-    "show.rows": "a label that is the same along each row",
-    "evaluate.every": "steps from one evaluation to the next",
-    "evaluate.n": "how many samples",
-    "evaluate.seed": "what their noise depends on",
-    "evaluate.split": "the rows of the data that they are measured against",
-    "evaluate.against": "another data component to measure against",
-    "evaluate.values": "the metrics: `name: metric(fake, real)`",
-    "stop.watch": "a name that is logged or evaluated",
-    "stop.above": "the run ends when it is above",
-    "stop.below": "the run ends when it is below",
-    "stop.patience": "the run ends after so many values without a better one",
-    "stop.mode": "whether less or more is better",
-    "about.title": "the model in a line",
-    "about.paper": "`arXiv:NNNN.NNNNN`, or an address",
-    "about.code": "the authors' code, or what was followed",
-    "about.reproduces": "the table or figure of the paper",
-    "about.expected": "what the paper reports there",
-    "about.budget": "how long training takes",
-    "about.scaled": "what is smaller than in the paper",
-    "about.differs": "what is not as in the paper",
-    "about.parameters": "the numbers of parameters of parts, which a test holds",
-    "about.small": "overrides with which tests step the model in seconds",
-}
 PART_KEYS = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout")
 
 
@@ -108,32 +61,8 @@ def _top(meanings: dict[str, str]) -> list[str]:
     for key in schema.TOP:
         below = [path for path in WHERE if path.split(".")[0] == key]
         link = ", ".join(f"[{path}](#{_anchor(path)})" for path in (["parts.NAME"] if key == "parts" else below))
-        rows.append(f"| `{key}` | {' '.join(x for x in (_KEYS.get(key, meanings.get(key, '')), link) if x)} |")
+        rows.append(f"| `{key}` | {' '.join(x for x in (MEANINGS[key], link) if x)} |")
     return rows
-
-
-_KEYS = {
-    "about": "What the file says of itself.",
-    "extends": "The model that this one is merged over, or a list of them.",
-    "requires": "Distributions that must be installed: `[ganzoo-acme>=0.2]`.",
-    "data": "One component of the kind `data`, whose fields are names for expressions.",
-    "parts": "Components under names.",
-    "flow": "Named values: `name: expression`.",
-    "players": "Who trains what, in the order in which they play.",
-    "phases": "Stretches of steps in which given players play; without it there is one.",
-    "share": "Values that are computed once a step.",
-    "update": "`alternating`, or `simultaneous`: the gradients of all players before any of them steps.",
-    "show": "What sample pictures hold.",
-    "sample": "The value that `ganzoo sample` makes; `fake` if not given.",
-    "log": "Values to watch: `name: expression`, one number each.",
-    "evaluate": "Metrics, and when they are computed.",
-    "stop": "What ends a run early.",
-    "optimizer": "The optimizer of all players.",
-    "schedule": "A schedule of the learning rate, or of each of several numbers by name.",
-    "train": "Steps, batch, seed, precision, what is logged and kept.",
-    "plugins": "Options of loggers: `{tensorboard: false}`.",
-    "locked": "What `ganzoo` wrote into `locked.yaml` of a run; not for writing by hand.",
-}
 
 
 def _part(meanings: dict[str, str]) -> list[str]:
@@ -161,11 +90,18 @@ def _table(cls: type, path: str, meanings: dict[str, str]) -> list[str]:
             made = field.default_factory()
             missing, default = False, dataclasses.asdict(made) if dataclasses.is_dataclass(made) else made  # type: ignore[arg-type]
         key = f"{path}.{field.name}"
-        said = _SAID.get(key) or meanings.get(key) or (meanings.get(field.name, "") if path == "players.NAME" else "")
+        said = _said(key, meanings, nested=dataclasses.is_dataclass(hints[field.name]))
         written = "required" if missing else _shown(default)
         kind = "" if hints[field.name] is Any else describe(hints[field.name])
         rows.append(f"| `{field.name}` | {markdown(kind)} | {written} | {said} |")
     return rows
+
+
+def _said(key: str, meanings: dict[str, str], nested: bool) -> str:
+    """What a key means: by ``configs.md``, which has room for examples, or else in a sentence."""
+    bare = key.removeprefix("players.NAME.") if key.startswith("players.NAME.") and key.count(".") == 2 else key
+    general = key.replace("players.NAME.minimize.NAME.", "term.").replace("NAME", "*")
+    return ("" if nested else meanings.get(bare, "")) or MEANINGS.get(general, "")
 
 
 def _shown(value: Any) -> str:

@@ -166,6 +166,11 @@ def _named(item: Any) -> Iterator[str]:
 
 
 def run(config_file: Path, pages: Path, out: Path) -> int:
+    """Let MkDocs make the site; how many pages it has.
+
+    Raises:
+        UserError: it complains of anything, a link that leads nowhere among them.
+    """
     from mkdocs.commands.build import build as build_site
     from mkdocs.config import load_config
     from mkdocs.exceptions import MkDocsException

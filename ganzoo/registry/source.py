@@ -50,6 +50,7 @@ class _Collected:
         self.after: list[str] = []
 
     def add(self, target: Any) -> None:
+        """A class or function, after all that its text reads."""
         name = target.__name__
         if name in self.pieces:
             return

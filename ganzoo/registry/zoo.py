@@ -13,6 +13,11 @@ from ganzoo.registry.components import KINDS, Entry, Layout, Plugin, Renamed, _f
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.v[0-9]+)?")
 _LAZY = re.compile(r"[\w.]+:[\w.]+")
+STATED: dict[str, tuple[str, ...]] = {  # what a plugin may state of a component, by its kind
+    "data": ("fields", "bundled", "licence", "credit", "reads", "packs"),
+    "encoder": ("reads",),
+    "extractor": ("takes", "default"),
+}
 
 
 class Zoo:
@@ -32,11 +37,12 @@ class Zoo:
         names of the values that it gives, ``bundled=True`` if its files ship inside the package, ``licence``, an SPDX
         name without which nothing that was trained on it is published, and ``credit``, ``reads="folder"`` if its
         argument `root` may be any folder, and ``packs="FORMAT"`` if it has a static ``pack(data, folder)``.
-        Of an `extractor`: ``takes``, the shapes of its images, such as ``[(3, None, None)]`` for colour of any size,
-        and ``default=True`` if it may be chosen for them where none is named.
+        Of an `encoder`: ``reads="captions"`` if it turns a list of strings into rows. Of an `extractor`: ``takes``, the
+        shapes of its images, such as ``[(3, None, None)]`` for colour of any size, and ``default=True`` if it may be
+        chosen for them where none is named.
 
         Raises:
-            ValueError: an unknown kind, a malformed name, a target that is no factory, or a name given twice.
+            ValueError: an unknown kind or fact, a malformed name, a target that is no factory, or a name given twice.
         """
         if kind not in KINDS:
             raise ValueError(f"there is no kind '{kind}' ({choices(kind, KINDS) or 'kinds: ' + ', '.join(KINDS)})")
@@ -46,6 +52,10 @@ class Zoo:
             raise ValueError(f"{kind}.{name}: '{target}' should read 'package.module:Class'")
         if not isinstance(target, str) and not callable(target):
             raise ValueError(f"{kind}.{name}: {target!r} is neither a class or function nor 'package.module:Class'")
+        for fact in facts:
+            if fact not in (known := STATED.get(kind, ())):
+                hint = choices(fact, known) or "a component of this kind has none"
+                raise ValueError(f"{kind}.{name}: there is no fact '{fact}' ({hint})")
         entry = Entry(kind, name, target, self._plugin, facts)
         if entry.id in self.entries:
             raise ValueError(f"{entry.id} is registered twice")

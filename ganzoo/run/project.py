@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from ganzoo.run.opened import Run
 
 DRAWS = 1024  # of which the first point is the mean
-RATE, UP, DOWN = (
-    0.2,
-    0.05,
-    0.25,
-)  # learning rate in standard deviations of a coordinate; parts of the steps it changes in
+RATE = 0.2  # learning rate, in standard deviations of a coordinate
+UP, DOWN = 0.05, 0.25  # the parts of the steps in which it rises and falls
 JITTER, STILL = 0.05, 0.75  # noise on the point, in deviations from the mean; the part of the steps after which none is
 
 
@@ -83,8 +80,12 @@ def project(
         rows = {name: tensor[start : start + chunk] for name, tensor in given.items()}
         some = targets[start : start + chunk].to(inference.device)
         drawn = {name: tensor[torch.arange(DRAWS) % len(tensor)] for name, tensor in rows.items()}
-        around = inference.compute([run.spec.flow[value]], DRAWS, (seed, "project"), drawn)[0]
-        pieces.append(_descend(inference, run, value, first(around), some, rows, steps, (seed, "sample", index), judge))
+        around = first(inference.compute([run.spec.flow[value]], DRAWS, (seed, "project"), drawn)[0])
+        key = (seed, "sample", index)
+        image = _maker(run, inference, value, rows, len(some), key)
+        noise = torch.Generator().manual_seed(draw.seed_of(*key, "project"))
+        with inference.evaluating(seed), torch.enable_grad():
+            pieces.append(_descend(image, around.to(inference.device), some, steps, noise, judge))
     return Projected(*(torch.cat(found).cpu() for found in zip(*pieces, strict=True)))
 
 
@@ -104,54 +105,56 @@ def vector(run: Run) -> str:
     )
 
 
+def _maker(
+    run: Run, inference: Inference, value: str, rows: Mapping[str, Tensor], n: int, key: tuple[Any, ...]
+) -> Callable[[Tensor], Tensor]:
+    """The images that the model makes of `n` points of a value, all else that it draws held as it is for this key."""
+    sample = run.spec.flow[run.spec.sample]
+    make, least = inference.program.value(sample), inference.together([sample])
+    fixed = {name: tensor.to(inference.device) for name, tensor in rows.items()}
+
+    def image(point: Tensor) -> Tensor:
+        draws = draw.Draws(key, inference.device, least=least)
+        with draw.using(draws):
+            return first(make(inference.turn({**fixed, value: point}, None, n, key, draws)))
+
+    return image
+
+
 def _descend(
-    inference: Inference,
-    run: Run,
-    value: str,
-    around: Tensor,
-    targets: Tensor,
-    rows: Mapping[str, Tensor],
-    steps: int,
-    key: tuple[Any, ...],
-    judge: Any,
+    image: Callable[[Tensor], Tensor], around: Tensor, targets: Tensor, steps: int, noise: torch.Generator, judge: Any
 ) -> Projected:
-    around = around.to(inference.device)
+    """Adam from the mean of `around`, vectors that the model drew, towards the targets; the schedules are StyleGAN2's.
+
+    Raises:
+        UserError: the model's images have another size than the targets.
+    """
     mean = around.mean(0)
     distance = (around - mean).square().flatten(1).sum(1).mean().sqrt()
     rate = RATE * float(distance) / math.sqrt(mean.numel())
-    make = inference.program.value(run.spec.flow[run.spec.sample])
-    noise = torch.Generator().manual_seed(draw.seed_of(*key, "project"))
-    n = len(targets)
-
-    def image(point: Tensor) -> Tensor:
-        draws = draw.Draws(key, inference.device, least=inference.together([run.spec.flow[run.spec.sample]]))
-        fixed = {name: tensor.to(inference.device) for name, tensor in rows.items()}
-        with draw.using(draws):
-            return first(make(inference.turn({**fixed, value: point}, None, n, key, draws)))
 
     def errors(made: Tensor) -> Tensor:
         return (made - targets).square().flatten(1).mean(1)
 
-    with inference.evaluating(key[0]), torch.enable_grad():
-        point = mean.repeat(n, *[1] * mean.dim()).requires_grad_()
-        optimizer = torch.optim.Adam([point], lr=rate)
-        wanted = first(judge(targets)).detach() if judge is not None else None
-        for step in range(steps):
-            part = step / steps
-            fall = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - part) / DOWN))
-            optimizer.param_groups[0]["lr"] = rate * fall * min(1.0, (step + 1) / (UP * steps))
-            size = JITTER * distance * max(0.0, 1 - part / STILL) ** 2
-            made = image(point + size * torch.randn(point.shape, generator=noise).to(point.device))
-            if made.shape != targets.shape:
-                sizes = ["x".join(map(str, tensor.shape[1:])) for tensor in (made, targets)]
-                raise UserError(f"the model makes images of {sizes[0]}, and is given {sizes[1]}")
-            loss = errors(made).sum()
-            if judge is not None and wanted is not None:
-                apart = (first(judge(made)) - wanted).square().sum(1)
-                loss = loss + (apart / wanted.square().sum(1)).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        with torch.no_grad():
-            made = image(point)
-            return Projected(made, point.detach(), errors(made))
+    point = mean.repeat(len(targets), *[1] * mean.dim()).requires_grad_()
+    optimizer = torch.optim.Adam([point], lr=rate)
+    wanted = first(judge(targets)).detach() if judge is not None else None
+    for step in range(steps):
+        part = step / steps
+        fall = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - part) / DOWN))
+        optimizer.param_groups[0]["lr"] = rate * fall * min(1.0, (step + 1) / (UP * steps))
+        size = JITTER * distance * max(0.0, 1 - part / STILL) ** 2
+        made = image(point + size * torch.randn(point.shape, generator=noise).to(point.device))
+        if made.shape != targets.shape:
+            sizes = ["x".join(map(str, tensor.shape[1:])) for tensor in (made, targets)]
+            raise UserError(f"the model makes images of {sizes[0]}, and is given {sizes[1]}")
+        loss = errors(made).sum()
+        if wanted is not None:
+            apart = (first(judge(made)) - wanted).square().sum(1)
+            loss = loss + (apart / wanted.square().sum(1)).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        made = image(point)
+        return Projected(made, point.detach(), errors(made))

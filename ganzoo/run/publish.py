@@ -162,37 +162,20 @@ def write(
         raise cannot_write(folder, error) from error
     try:
         made = published.write(temporary, ready.header, ready.tensors)
+        wrote = {published.CONFIG, published.WEIGHTS, published.CARD}
         wanted = [*run.spec.metrics, *metrics] if metrics is not None else []
         if wanted:
             say(f"measuring {', '.join(wanted)} of {run.name}")
-            try:
-                records = type(run)(temporary, run.registry, device=str(run.device)).evaluate(wanted, n=n)
-            except UserError as error:
-                hint = "--no-evaluate (metrics=None) publishes without numbers"
-                raise UserError(Problem(p.message, p.origin, p.path, p.hint or hint) for p in error.problems) from None
-            of = provenance.subject(run.name, run.config, run.step) | {"weights": made.header["weights"]["sha256"]}
-            lines = (json.dumps({**of, **asdict(record)}) + "\n" for record in records)
-            write_atomic(temporary / published.RECORDS, "".join(lines))
-        pictures = sorted(RunFolder(run.checkpoint.path.resolve().parent.parent).samples.glob("step_*.png"))
-        if pictures:
-            with Image.open(pictures[-1]) as picture, atomic(temporary / published.PICTURE) as file:
-                picture.thumbnail(LARGEST)
-                picture.save(file, format="PNG", optimize=True)
+            _measure(made, run, wanted, n)
+            wrote.add(published.RECORDS)
+        if _newest_picture(run, temporary / published.PICTURE):
+            wrote.add(published.PICTURE)
         if source := provenance.kept_source(run.path):
             shutil.copytree(source.parent, temporary / source.parent.name)
         write_atomic(temporary / published.CARD, card.text(made, run.spec))
-        wrote = {published.CONFIG, published.WEIGHTS, published.CARD}
-        wrote |= {published.RECORDS} if wanted else set()
-        wrote |= {published.PICTURE} if pictures else set()
         if gone := wrote - {path.name for path in temporary.iterdir()}:
             raise UserError(f"{temporary} was changed while it was written: {listed(sorted(gone))} is gone")
-        if folder.exists():
-            old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-            folder.rename(old)
-            temporary.rename(folder)
-            shutil.rmtree(old)
-        else:
-            temporary.rename(folder)
+        _put_in_place(temporary, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
     finally:
@@ -201,6 +184,44 @@ def write(
             with suppress(OSError):  # of a folder that holds something
                 folder.parent.rmdir()
     return Published.at(folder)
+
+
+def _measure(made: Published, run: Run, wanted: Sequence[str], n: int | None) -> None:
+    """Measure the weights that were written, and write the records beside them.
+
+    Raises:
+        UserError: something cannot be measured.
+    """
+    try:
+        records = type(run)(made.path, run.registry, device=str(run.device)).evaluate(wanted, n=n)
+    except UserError as error:
+        hint = "--no-evaluate (metrics=None) publishes without numbers"
+        raise UserError(Problem(p.message, p.origin, p.path, p.hint or hint) for p in error.problems) from None
+    of = provenance.subject(run.name, run.config, run.step) | {"weights": made.header["weights"]["sha256"]}
+    lines = (json.dumps({**of, **asdict(record)}) + "\n" for record in records)
+    write_atomic(made.path / published.RECORDS, "".join(lines))
+
+
+def _newest_picture(run: Run, out: Path) -> bool:
+    """Write the newest sample picture of the run's folder, made smaller; False where there is none."""
+    pictures = sorted(RunFolder(run.checkpoint.path.resolve().parent.parent).samples.glob("step_*.png"))
+    if not pictures:
+        return False
+    with Image.open(pictures[-1]) as picture, atomic(out) as file:
+        picture.thumbnail(LARGEST)
+        picture.save(file, format="PNG", optimize=True)
+    return True
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    """Rename a folder that is complete; an older one there goes once the new one stands."""
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    folder.rename(old)
+    temporary.rename(folder)
+    shutil.rmtree(old)
 
 
 def check_free(folder: Path, name: str, replace: bool) -> None:

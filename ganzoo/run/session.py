@@ -153,37 +153,10 @@ class Session:
             return self.trained()
 
     def trained(self) -> str:
-        settings, reason = self.spec.train, "finished"
+        """Train to the end, and tell the hooks why it ended, whatever happens; the reason."""
         try:
             self.tell("on_start", step=self.trainer.step)
-            self.clock, self.counted = time.monotonic(), self.trainer.step
-            if self.trainer.step == 0:
-                self.aside(self.pictures)
-            while self.trainer.advance():
-                if settings.budget is not None:
-                    self.fit(settings.budget)
-                    if self.trainer.step == 0:
-                        continue
-                step, last = self.trainer.step, self.trainer.step == self.trainer.total
-                if step % settings.log_every == 0 or last:
-                    self.log()
-                ends = last or bool(self.stopping.reason)
-                if step % settings.sample_every == 0 or ends:
-                    self.aside(self.pictures)
-                if self.spec.metrics and (step % self.spec.evaluate.every == 0 or ends):
-                    self.aside(self.evaluation)
-                if self.stopping.reason and not ends and step % settings.sample_every:
-                    self.aside(self.pictures)
-                if self.due or step % settings.checkpoint_every == 0 or last or self.stopping.reason:
-                    self.aside(self.checkpoint)
-                if self.stopping.reason and not last:
-                    reason = self.stopping.reason
-                    break
-                if not last and self.interrupts.stop(step):
-                    reason = "interrupted"
-                    if step % settings.checkpoint_every:
-                        self.checkpoint()
-                    break
+            reason = self.loop()
         except Diverged as error:
             what = "collapsed" if isinstance(error, Collapsed) else "diverged"
             self.tell("on_end", step=self.trainer.step, reason=f"{what}: {error}")
@@ -205,6 +178,42 @@ class Session:
         lock.check_held(self.folder.path)
         self.tell("on_end", step=self.trainer.step, reason=reason)
         return reason
+
+    def loop(self) -> str:
+        """Step after step, each followed by what is due; why the last was the last."""
+        settings = self.spec.train
+        self.clock, self.counted = time.monotonic(), self.trainer.step
+        if self.trainer.step == 0:
+            self.aside(self.pictures)
+        while self.trainer.advance():
+            if settings.budget is not None:
+                self.fit(settings.budget)
+                if self.trainer.step == 0:
+                    continue
+            step, last = self.trainer.step, self.trainer.step == self.trainer.total
+            self.after_step(step, last)
+            if self.stopping.reason and not last:
+                return self.stopping.reason
+            if not last and self.interrupts.stop(step):
+                if step % settings.checkpoint_every:
+                    self.checkpoint()
+                return "interrupted"
+        return "finished"
+
+    def after_step(self, step: int, last: bool) -> None:
+        """Log, pictures, metrics and a checkpoint, where they are due; all of them where the run ends."""
+        settings = self.spec.train
+        if step % settings.log_every == 0 or last:
+            self.log()
+        ends = last or bool(self.stopping.reason)
+        if step % settings.sample_every == 0 or ends:
+            self.aside(self.pictures)
+        if self.spec.metrics and (step % self.spec.evaluate.every == 0 or ends):
+            self.aside(self.evaluation)
+        if self.stopping.reason and not ends and step % settings.sample_every:  # a metric has just ended it
+            self.aside(self.pictures)
+        if self.due or step % settings.checkpoint_every == 0 or last or self.stopping.reason:
+            self.aside(self.checkpoint)
 
     def fit(self, allowed: str | float) -> None:
         """Fix the number of steps once enough of them were timed; from there the run is like any other.
@@ -407,6 +416,7 @@ class Session:
         checkpoint.prune(self.folder, self.spec.train.keep, self.best_file)
 
     def header(self) -> dict[str, Any]:
+        """What a checkpoint says beside its tensors: all that opening it and going on from it need."""
         return {
             "name": self.spec.name,
             "config": self.locked,
@@ -423,6 +433,7 @@ class Session:
         }
 
     def explained(self, error: Diverged) -> Diverged:
+        """The error with what is left of the run and what to try."""
         files = checkpoint.every(self.folder)
         kept = f"the last good checkpoint is {files[-1]}" if files else "there is no checkpoint from before that"
         if isinstance(error, Collapsed):

@@ -97,15 +97,7 @@ def resume(
         Lost: another process is gone.
     """
     run = names.resolve(run, registry)
-    stored = checkpoint.load(checkpoint.locate(run))
-    folder = RunFolder(run)
-    if folder.path.is_file():
-        folder = RunFolder(stored.path.resolve().parent.parent)
-        if not folder.metrics.exists():
-            raise UserError(f"{run} does not lie in a run folder, so there is no run to go on with")
-    if "session" not in stored.header:
-        hint = "start a new run from its weights: `ganzoo train MODEL parts.NAME.init=FOLDER`"
-        raise UserError(Problem(f"{run} is a published model, which holds nothing to go on from", hint=hint))
+    folder, stored = _to_go_on_from(run)
     plain = stored.header["config"]
     if steps is not None:
         if "phases" in plain:
@@ -130,18 +122,46 @@ def resume(
         if complete and steps is None and session.cut_short(ended or "finished"):
             session.restore(stored)
             return folder, session.completed(ended or "finished")
-        if ended and steps is None:
-            hint = "" if "phases" in plain else f"`--steps {session.trainer.total}` trains on"
-            raise UserError(Problem(f"{run} is finished: it was {ended}", hint=hint))
-        if stored.step >= session.trainer.total:
-            wanted = f", and --steps {steps} is no more than that" if steps else ""
-            hint = "" if "phases" in plain else f"`--steps {2 * stored.step}` trains on"
-            raise UserError(Problem(f"{run} is finished: it has {stored.step} steps{wanted}", hint=hint))
+        _check_unfinished(run, stored, session.trainer.total, steps)
         session.restore(stored)
         if session.first and not quiet:
             for line in _differences(stored.header["environment"], provenance.environment(spec, device)):
                 session.console.say(line)
         return folder, session.run()
+
+
+def _to_go_on_from(run: Path) -> tuple[RunFolder, checkpoint.Checkpoint]:
+    """The run folder that a run, or a checkpoint in one, stands for, and the checkpoint.
+
+    Raises:
+        UserError: it cannot be read, lies in no run folder, or holds weights alone.
+    """
+    stored = checkpoint.load(checkpoint.locate(run))
+    folder = RunFolder(run)
+    if folder.path.is_file():
+        folder = RunFolder(stored.path.resolve().parent.parent)
+        if not folder.metrics.exists():
+            raise UserError(f"{run} does not lie in a run folder, so there is no run to go on with")
+    if "session" not in stored.header:
+        hint = "start a new run from its weights: `ganzoo train MODEL parts.NAME.init=FOLDER`"
+        raise UserError(Problem(f"{run} is a published model, which holds nothing to go on from", hint=hint))
+    return folder, stored
+
+
+def _check_unfinished(run: Path, stored: checkpoint.Checkpoint, total: int, steps: int | None) -> None:
+    """Refuse a run that was stopped, unless more `steps` are asked for, and one that has its `total` steps.
+
+    Raises:
+        UserError: it is finished; the message says what trains on.
+    """
+    ended, in_phases = stored.header["session"].get("stop", {}).get("reason"), "phases" in stored.header["config"]
+    if ended and steps is None:
+        hint = "" if in_phases else f"`--steps {total}` trains on"
+        raise UserError(Problem(f"{run} is finished: it was {ended}", hint=hint))
+    if stored.step >= total:
+        wanted = f", and --steps {steps} is no more than that" if steps else ""
+        hint = "" if in_phases else f"`--steps {2 * stored.step}` trains on"
+        raise UserError(Problem(f"{run} is finished: it has {stored.step} steps{wanted}", hint=hint))
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

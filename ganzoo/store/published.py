@@ -48,6 +48,11 @@ class Published:
 
     @classmethod
     def at(cls, path: Path) -> Published:
+        """The published model in a folder.
+
+        Raises:
+            UserError: there is none, or its ``config.json`` is damaged or newer than this ganzoo.
+        """
         try:
             header = from_json((path / CONFIG).read_text(encoding="utf-8"))
             form.check_header(header)

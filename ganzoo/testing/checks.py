@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from einops import EinopsError
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from ganzoo.config.typecheck import coerce
+from ganzoo.errors import listed
 from ganzoo.model.factory import EMPTY, arguments
 from ganzoo.registry import Entry
 from ganzoo.testing import data, losses, networks
-from ganzoo.testing.common import drawing, finite, seeded
-from ganzoo.testing.inputs import EXAMPLES, Example, arrange, build, parameters_of
+from ganzoo.testing.common import drawing, failing, finite, refusal, seeded
+from ganzoo.testing.inputs import EXAMPLES, Example, arrange, build, lacks, parameters_of
 
 RESERVED = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout", "lr_scale")
 
@@ -35,6 +37,8 @@ def check_component(entry: Entry, args: Mapping[str, Any]) -> None:
         _defaults(entry, factory)
     taken = set(arguments(factory)) & set(RESERVED)
     assert not taken, f"the argument names {sorted(taken)} are the model file's own"
+    if not foreign:
+        _given(entry, factory, args)
     check = {
         "generator": networks.network,
         "discriminator": networks.network,
@@ -77,6 +81,16 @@ def _defaults(entry: Entry, factory: Callable[..., Any]) -> None:
                 ) from None
 
 
+def _given(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
+    """Every argument without a default is given, or made up here."""
+    made_up = {"params", "steps", "optimizer"} if entry.kind in ("optimizer", "schedule") else set()
+    if entry.kind in ("generator", "discriminator", "encoder", "extractor", "prior", "op"):
+        made_up = set(Example().facts())
+    asked = [a for a in arguments(factory).values() if a.default is EMPTY and a.name not in {*args, *made_up}]
+    example = f"conforms({entry.id!r}, {', '.join(f'{a.name}=…' for a in asked)})"
+    assert not asked, f"{entry.id} needs '{listed(map(str, asked))}', which is not made up here: {example}"
+
+
 def _prior(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     """Right batch, reproducible, and the same for any number of processes."""
     prior = build(factory, Example(), args)
@@ -99,24 +113,26 @@ def _prior(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -
 
 def _op(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     """Finite on images, on points, or on both; what it refuses it refuses naming sizes."""
-    accepted = 0
+    accepted, refused = 0, ""
     for example in (Example(), Example(points=True)):
+        if lacks(factory, example):
+            continue
         try:
             op = build(factory, example, args)
-        except ValueError:  # it is not for points, or not for images
+        except ValueError as error:  # it is not for points, or not for images
+            refused = str(error)
             continue
         given = example.inputs(seeded())
-        parameters = parameters_of(op)
-        starred = [p for p in parameters.values() if p.kind is p.VAR_POSITIONAL]
-        call = (lambda: op(given["x"], given["x"])) if starred else (lambda: op(**arrange(op, given)))  # noqa: B023
-        try:
-            with drawing():
-                finite(call(), entry.id)
-        except ValueError as error:
-            assert any(ch.isdigit() for ch in str(error)), f"{entry.id} refuses {example} without naming sizes: {error}"
-            continue
+        starred = any(p.kind is p.VAR_POSITIONAL for p in parameters_of(op).values())
+        with failing(entry, example), drawing():
+            try:
+                output = op(given["x"], given["x"]) if starred else op(**arrange(op, given))
+            except (ValueError, EinopsError) as error:  # einops names the shape that it was given
+                refused = refusal(entry, example, error)
+                continue
+            finite(output, entry.id)
         accepted += 1
-    assert accepted, f"{entry.id} accepts no example at all"
+    assert accepted, f"{entry.id} accepts no example at all: {refused}"
 
 
 def _augment(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:

@@ -49,6 +49,7 @@ def _of_images(source: Any) -> bool:
 
 
 def metric(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
+    """It gives finite numbers by names, a protocol that can be stored, and says which direction is better."""
     metric = factory(**args)
     taken = parameters_of(metric)
     of_images = "extractor" in taken or any(_of_images(value) for value in args.values()) or "in_range" in args

@@ -80,6 +80,7 @@ class Example:
             "mu": normal(16),
             "logvar": normal(16),
             "code": torch.eye(self.classes)[torch.arange(self.batch) % self.classes].to(device),
+            "logit": torch.randn(self.batch, generator=generator).to(device),
             "n": self.batch,
             "step": 1,
         }
@@ -103,6 +104,12 @@ def small(factory: Callable[..., Any]) -> dict[str, Any]:
             if isinstance(default, tuple) == isinstance(value, tuple) and default:
                 found[name] = value
     return found
+
+
+def lacks(factory: Callable[..., Any], example: Example) -> bool:
+    """Whether the factory asks for a fact that this example has not: a size in pixels, where there are points."""
+    facts = example.facts()
+    return any(a.is_fact and a.default is EMPTY and a.name not in facts for a in arguments(factory).values())
 
 
 def build(factory: Callable[..., Any], example: Example, args: Mapping[str, Any]) -> Any:
@@ -155,7 +162,7 @@ def arrange(call: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs a call needs, by the names of its parameters.
 
     Raises:
-        AssertionError: a parameter without a default has a name that is not in the contract.
+        AssertionError: a parameter without a default has a name for which nothing is given.
     """
     found = {}
     for name, parameter in parameters_of(call).items():
@@ -165,7 +172,8 @@ def arrange(call: Any, given: Mapping[str, Any]) -> dict[str, Any]:
             found[name] = given[name]
         else:
             assert parameter.default is not EMPTY, (
-                f"parameter '{name}' is not in the contract (docs/plugins.md lists the names), and has no default"
+                f"parameter '{name}' has no default, and there is no input of that name here "
+                f"(docs/plugins.md says what each is): {', '.join(sorted(given))}"
             )
     return found
 

@@ -36,6 +36,7 @@ def adversarial(entry: Entry, factory: Callable[..., Any], args: Mapping[str, An
 
 
 def loss(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
+    """A finite scalar with a gradient, for images and for points."""
     loss = factory(**args)
     for example in (Example(), Example(points=True), Example(1, (8, 12))):
         given = example.inputs(seeded())
@@ -84,6 +85,8 @@ def regularizer(entry: Entry, factory: Callable[..., Any], args: Mapping[str, An
 
 
 def attach(entry: Entry, tool: Any) -> None:
+    """Put on a network, it leaves the output's shape, lets gradients reach all, and rests in evaluation mode."""
+
     class Judge(nn.Module):
         def __init__(self) -> None:
             super().__init__()

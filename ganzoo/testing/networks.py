@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,26 +14,25 @@ from torch import Tensor
 from ganzoo.contract import first
 from ganzoo.model.factory import arguments
 from ganzoo.registry import Entry
-from ganzoo.testing.common import drawing, finite, made, same, seeded, tensors
-from ganzoo.testing.inputs import EXAMPLES, Example, arrange, build
+from ganzoo.testing.common import drawing, failing, finite, made, refusal, same, seeded, tensors
+from ganzoo.testing.inputs import EXAMPLES, Example, arrange, build, lacks
 
 
 def network(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     """Builds from facts at any channel count and size it accepts, trains, is deterministic, is stored and restored."""
-    accepted = 0
+    accepted, refused = 0, ""
     for example in EXAMPLES:
-        facts = example.facts()
-        asked = [name for name, a in arguments(factory).items() if a.is_fact and a.default is inspect.Parameter.empty]
-        if any(name not in facts for name in asked):
-            continue  # images asked for, points at hand
+        if lacks(factory, example):
+            continue
         try:
             part = made(factory, example, args)
         except ValueError as error:
-            assert any(ch.isdigit() for ch in str(error)), f"{entry.id} refuses {example} without naming sizes: {error}"
+            refused = refusal(entry, example, error)
             continue
         accepted += 1
-        _one_network(entry, factory, args, example, part)
-    assert accepted, f"{entry.id} accepts no example at all"
+        with failing(entry, example):
+            _one_network(entry, factory, args, example, part)
+    assert accepted, f"{entry.id} accepts no example at all: {refused}"
 
 
 def _one_network(entry: Entry, factory: Any, args: Mapping[str, Any], example: Example, part: Any) -> None:
@@ -101,7 +99,7 @@ def _outputs(entry: Entry, output: Any, example: Example, where: str) -> None:
 
 def extractor(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]) -> None:
     """Fixed, deterministic, row by row, independent of the data's range; other shapes are refused naming sizes."""
-    accepted, refusal = 0, ""
+    accepted, refused = 0, ""
     for example in EXAMPLES:
         if example.points:
             continue
@@ -110,12 +108,11 @@ def extractor(entry: Entry, factory: Callable[..., Any], args: Mapping[str, Any]
             with torch.no_grad():
                 output = part(example.inputs(seeded())["x"])
         except ValueError as error:
-            assert any(ch.isdigit() for ch in str(error)), f"{entry.id} refuses {example} without naming sizes: {error}"
-            refusal = str(error)
+            refused = refusal(entry, example, error)
             continue
         accepted += 1
         _one_extractor(entry, factory, args, example, part, output)
-    assert accepted, f"{entry.id} accepts no example at all: {refusal}"
+    assert accepted, f"{entry.id} accepts no example at all: {refused}"
 
 
 def _one_extractor(

@@ -85,6 +85,7 @@ class Health:
                 yield self.fooled(player, name, values)
 
     def gradient(self, player: str, value: float, step: int) -> Iterator[Sign]:
+        """Whether a player's gradient is gone, or far above its running median."""
         zero = f"the gradient of {player} is exactly 0: {player} does not learn"
         wins = "Its terms do not depend on what it trains, or its opponent is so sure that nothing is left of them"
         yield Sign(f"{player} zero", value == 0, 1, f"{zero}. {wins}: lower the opponent's learning rate. More: {PAGE}")
@@ -96,6 +97,7 @@ class Health:
         past.append(value)
 
     def right(self, player: str, term: str, values: Mapping[str, float], step: int) -> Iterator[Sign]:
+        """Whether a discriminator wins, loses, explodes, has never learnt, or has real and fake exchanged."""
         right, margin = values[f"{term}.right"], values[f"{term}.margin"]
         if right <= 0.99:
             self.started.pop(term, None)
@@ -135,6 +137,7 @@ class Health:
         yield Sign(f"{term} never", self.unseparated[term] >= 8 and step >= 5 * LASTING, 0, text)
 
     def fooled(self, player: str, name: str, values: Mapping[str, float]) -> Sign:
+        """Whether nearly all samples are taken for real."""
         sure = any(value > 0.99 for key, value in values.items() if key.endswith(".right"))
         text = (
             f"{player} wins: nearly all its samples are taken for real ({name}), so it learns nothing new. Let the "
@@ -144,12 +147,14 @@ class Health:
         return Sign(f"{name} all", values[name] > 0.99 and not sure, LASTING, text)
 
     def constant(self, player: str, term: str, value: float, adversarial: bool) -> Sign:
+        """Whether a term has stopped changing."""
         name = f"{player}.{term}"
         same = value == self.last.get(name) and (value != 0 or adversarial)  # a penalty may well stay 0
         text = f"{name} has been exactly {value:.6g} for {LASTING} steps: nothing that it depends on changes"
         return Sign(f"{name} constant", same, LASTING, f"{text}. More: {PAGE}")
 
     def diversity(self, value: float) -> Iterator[Sign]:
+        """Whether samples are nearly all alike, or far more apart than the data."""
         measured = f"their distances are {value:.2g} times those in the data"
         text = (
             f"the samples are nearly all alike: {measured}. This is collapse, or learning has not begun: weaken the "

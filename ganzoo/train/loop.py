@@ -246,6 +246,7 @@ class Trainer:
         self.seed_with("global", self.step, self.rank)
 
     def seed_with(self, *key: Any) -> None:
+        """Seed the global generators of Python, NumPy and torch from a key."""
         seed = draw.seed_of(self.train.seed, *key)
         random.seed(seed)
         np.random.seed(seed % 2**32)

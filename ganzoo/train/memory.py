@@ -58,6 +58,7 @@ class Saved:
         self.at_peak: dict[str, int] = {}
 
     def pack(self, tensor: torch.Tensor) -> _Kept:
+        """Count the storage of a tensor that autograd keeps, once, for the part that computes now."""
         storage = tensor.untyped_storage()
         key = storage.data_ptr()
         if key and key not in self.constants:

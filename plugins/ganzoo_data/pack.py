@@ -60,7 +60,7 @@ def write_folder(
     if folder.exists() or folder.is_symlink():
         raise UserError(f"{printable(folder)} exists; give another folder with --out")
     if not hasattr(data, "chunks"):
-        raise UserError(f"{type(data).__name__} cannot be packed: it has no `chunks`, as ganzoo.data.Arrays has")
+        raise UserError(f"{type(data).__name__} cannot be packed: it has no `chunks`, as ganzoo.data.arrays.Arrays has")
     held = data.held_out()
     splits = {getattr(data, "split", "train"): data} | ({"test": held} if held is not None else {})
     place = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")

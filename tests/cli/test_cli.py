@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -64,6 +65,20 @@ def test_plugins_lists_ours(ganzoo) -> None:
     rows = json.loads(ganzoo("plugins", "--json").out)
     assert {row["name"] for row in rows} >= {"dcgan", "tensorboard"}
     assert not [row for row in rows if row["problem"]]
+
+
+def test_plugins_says_what_each_adds_and_which_layout_has_no_component(ganzoo, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import ganzoo\n\n\n@ganzoo.hookimpl\ndef register(zoo):\n"
+        "    zoo.loss('mine', 'mine:Loss')\n    zoo.weights('theirs', 'generator.absent', keys=['a'])\n\n\n"
+        "@ganzoo.hookimpl\ndef on_end(run):\n    pass\n"
+    )
+    result = ganzoo("plugins", "--code", str(tmp_path / "mine.py"))
+    assert re.search(r"^mine +mine.py local +1 component, 1 layout, 1 run hook$", result.out, re.M)
+    assert (
+        "mine.py local (plugin 'mine'): the layout theirs is for generator.absent, which no plugin adds" in result.err
+    )
+    assert re.search(r"^models +ganzoo .*\d+ models$", result.out, re.M)
 
 
 def test_show_a_component_and_a_model(ganzoo) -> None:
@@ -252,6 +267,7 @@ def register(zoo):
 
 def test_help_names_every_command(ganzoo) -> None:
     out = ganzoo("--help").out
+    assert ganzoo("-h").out == out
     for command in (
         "list",
         "show",

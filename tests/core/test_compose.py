@@ -124,6 +124,21 @@ def test_two_plugins_with_one_model(models: Models, tmp_path: Path) -> None:
         compose.find("m", registry)
 
 
+def test_a_plugin_that_ships_a_base_of_the_same_name_changes_no_model_of_another(tmp_path: Path) -> None:
+    registry = Registry()
+    for name, steps in (("ours", 1), ("theirs", 2)):
+        (tmp_path / name).mkdir()
+        models = Models(tmp_path / name)
+        models.write(base__b=f"train: {{steps: {steps}}}", **{f"m{steps}__m": "extends: base/b.yaml"})
+        registry = extended(registry, {}, models.folder)
+    for name, steps in (("m1/m", 1), ("m2/m", 2)):
+        _, tree = compose.compose(name, [], registry, [])
+        assert tree.plain()["train"]["steps"] == steps
+    (tmp_path / "mine.yaml").write_text("extends: base/b\n")
+    with pytest.raises(UserError, match=r"mine.yaml:1: extends: two plugins have 'base/b': .*\(give the path\)"):
+        compose.compose(tmp_path / "mine.yaml", [], registry, [])
+
+
 def test_the_title_is_the_first_comment(models: Models) -> None:
     models.write(m__m="# A GAN, arXiv:1\ntrain: {}", m__n="train: {}")
     assert compose.title(models.folder / "m/m.yaml") == "A GAN, arXiv:1"

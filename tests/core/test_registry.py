@@ -44,8 +44,8 @@ def refused(registry: Registry, use: str, *kinds: str) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_a_method(kind: str) -> None:
     zoo = Zoo(ACME)
-    getattr(zoo, kind)("net", Net, fields=["x"])
-    assert zoo.entries[f"{kind}.net"] == Entry(kind, "net", Net, ACME, {"fields": ["x"]})
+    getattr(zoo, kind)("net", Net)
+    assert zoo.entries[f"{kind}.net"] == Entry(kind, "net", Net, ACME)
 
 
 @pytest.mark.parametrize("name", ["net", "net2", "a_b", "net.v2", "x"])
@@ -76,6 +76,17 @@ def test_an_unknown_kind_or_method_has_a_suggestion() -> None:
         Zoo(ACME).add("genrator", "net", Net)
     with pytest.raises(AttributeError, match=re.escape("no zoo.genrator (did you mean 'generator'")):
         Zoo(ACME).genrator("net", Net)
+
+
+def test_a_fact_that_nobody_reads_is_refused() -> None:
+    zoo = Zoo(ACME)
+    zoo.data("set", Net, fields=["x"], licence="MIT")
+    assert zoo.entries["data.set"].facts == {"fields": ["x"], "licence": "MIT"}
+    with pytest.raises(ValueError, match=r"data.more: there is no fact 'license' \(did you mean 'licence'\?\)"):
+        zoo.data("more", Net, license="MIT")
+    with pytest.raises(ValueError, match=r"loss.near: there is no fact 'fields' \(a component of this kind has none\)"):
+        zoo.loss("near", Net, fields=["x"])
+    assert list(zoo.entries) == ["data.set"]
 
 
 def test_one_plugin_gives_a_name_once() -> None:

@@ -152,6 +152,8 @@ def test_long_values_are_cut_in_messages() -> None:
         (int, "int"),
         (Mode | None, "'relu' or 'leaky_relu' or 'tanh' or null"),
         (tuple[int, ...], "tuple[int, ...]"),
+        (tuple[PositiveInt, PositiveInt], "tuple[int of at least 1, int of at least 1]"),
+        (dict[str, list[Mode]], "dict[str, list['relu' or 'leaky_relu' or 'tanh']]"),
         (Optional[list[str]], "list[str] or null"),
         (Any, "Any"),
     ],
