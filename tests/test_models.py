@@ -111,7 +111,9 @@ def leave(patch: pytest.MonkeyPatch, at: int, out: Path, copy: Path) -> None:
 def test_steps_on_its_own_data(name: str, tmp_path) -> None:
     from ganzoo import api
 
-    overrides = {**lasting(full(name), 2), "train.log_every": 1, "plugins.tensorboard": False}
-    api.Model(name, {**full(name).spec.about.small, **overrides}).train(tmp_path / "run", quiet=True)
+    model = full(name)
+    few = {"evaluate.n": 20} if "evaluate" in model.spec.config else {}
+    overrides = {**lasting(model, 2), "train.log_every": 1, "show.n": 4, "plugins.tensorboard": False}
+    api.Model(name, {**few, **model.spec.about.small, **overrides}).train(tmp_path / "run", quiet=True)
     assert (tmp_path / "run" / "report.html").exists()
     assert list((tmp_path / "run" / "samples").glob("step_*.png"))
