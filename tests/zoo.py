@@ -68,7 +68,7 @@ def small(name: str, steps: int = 6, **more: Any) -> api.Model:
     if not OF_THEIR_DATA & {part.entry.id for part in model.spec.parts.values()}:
         overrides["data"] = random
     if "evaluate" in model.spec.config:
-        overrides |= {"evaluate.every": 1000, "evaluate.n": 20}
+        overrides |= {"evaluate.every": 1000, "evaluate.n": 8}
     return Small(name, overrides)
 
 
