@@ -73,11 +73,7 @@ class _StandIns(MetaPathFinder):
 
     def module(self, name: str, known: dict[str, Any]) -> ModuleType:
         made = ModuleType(name)
-        vars(made).update(known)
-        if (
-            name != _SHAPES
-        ):  # no package; `from X import y` is slower where X is one, and meta tensors do so all the time
-            vars(made).update(__path__=[])
+        vars(made).update(known, __path__=[])
 
         def real(attribute: str) -> Any:
             if attribute.startswith("__"):
