@@ -1,8 +1,9 @@
 """Composition: any generator, discriminator, adversarial loss and regularizer meet, with no Python.
 
-Every generator meets every discriminator in a check, and each of them every loss and every regularizer; two steps are
-trained by every discriminator with a third of the regularizers, while generators and losses take turns; the slow suite
-checks and trains every cell. What is refused stands in ``refused.yaml`` with its reason.
+Every generator meets every discriminator in a check, and each of them every loss; every discriminator meets every
+regularizer, which are put on it, and every generator as many as there are losses. Two steps are trained by every
+discriminator with a third of the regularizers, while generators and losses take turns; the slow suite checks and trains
+every cell. What is refused stands in ``refused.yaml`` with its reason.
 """
 
 from __future__ import annotations
@@ -140,22 +141,43 @@ def is_as_listed(cell: Cell, base: Path) -> None:
 
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_generator_meets_every_discriminator(generator: str, base: Path) -> None:
-    for discriminator in DISCRIMINATORS:
-        is_as_listed(Cell(generator, discriminator, LOSSES[0], "none"), base)
+    """Those that are refused one by one, the others by eight in one model, which is quicker."""
+    cells = [Cell(generator, discriminator, LOSSES[0], "none") for discriminator in DISCRIMINATORS]
+    for cell in cells:
+        if listed(cell) is not None:
+            is_as_listed(cell, base)
+    others = [cell.discriminator for cell in cells if listed(cell) is None]
+    for start in range(0, len(others), 8):
+        Small(base, against(generator, others[start : start + 8])).check()
 
 
-def around(cell: Cell) -> Iterator[Cell]:
-    """A cell with every regularizer and every loss: losses take turns, and one that is refused is no turn."""
+def against(generator: str, discriminators: list[str]) -> dict[str, Any]:
+    """Overrides by which one generator plays against several discriminators at once."""
+    found = overrides(Cell(generator, discriminators[0], LOSSES[0], "none"))
+    for number, name in enumerate(discriminators[1:], 1):
+        d = f"D{number}"
+        found[f"parts.{d}"] = {"use": name, **narrow(name)}
+        found[f"players.{d}.minimize.adversarial"] = f"adv.d({d}(real), {d}(fake))"
+        found[f"players.G.minimize.{d}"] = f"adv.g({d}(fake), {d}(real))"
+    return found
+
+
+def around(cell: Cell, regularizers: Iterable[str] = REGULARIZERS) -> Iterator[Cell]:
+    """A cell with some regularizers and every loss: losses take turns, and one that is refused is no turn."""
     losses = itertools.cycle(LOSSES)
-    for regularizer in REGULARIZERS:
+    for regularizer in regularizers:
         plain = cell._replace(regularizer=regularizer)
         yield plain if listed(plain) else plain._replace(adversarial=next(losses))
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
-def test_a_generator_takes_every_loss_and_regularizer(generator: str, base: Path) -> None:
-    for cell in around(Cell(generator, "discriminator.dcgan", LOSSES[0], "none")):
-        is_as_listed(cell, base)
+def test_a_generator_takes_every_loss_and_half_of_the_regularizers(generator: str, base: Path) -> None:
+    first = GENERATORS.index(generator)
+    cell = Cell(generator, "discriminator.dcgan", LOSSES[0], "none")
+    turns = (REGULARIZERS[(first + i) % len(REGULARIZERS)] for i in range(len(REGULARIZERS)))
+    taken = [r for r in turns if listed(cell) or not listed(cell._replace(regularizer=r))][: len(LOSSES)]
+    for each in around(cell, taken):
+        is_as_listed(each, base)
 
 
 @pytest.mark.parametrize("discriminator", DISCRIMINATORS)

@@ -20,7 +20,7 @@ from ganzoo.train.loop import Trainer
 MODELS = list(compose.models(plugins.installed()))
 # These know what their data holds, which is made up anyway.
 OF_THEIR_DATA = {"metric.modes", "metric.circle", "metric.mode_map", "metric.table_tstr", "metric.marginals"}
-TINY: dict[str, Any] = {"train.log_every": 2, "train.sample_every": 1000, "plugins.tensorboard": False}
+TINY: dict[str, Any] = {"train.log_every": 2, "train.sample_every": 1000, "show.n": 4, "plugins.tensorboard": False}
 
 
 class Small(api.Model):
@@ -68,7 +68,7 @@ def small(name: str, steps: int = 6, **more: Any) -> api.Model:
     if not OF_THEIR_DATA & {part.entry.id for part in model.spec.parts.values()}:
         overrides["data"] = random
     if "evaluate" in model.spec.config:
-        overrides |= {"evaluate.every": 1000, "evaluate.n": 20, "show.n": 20}
+        overrides |= {"evaluate.every": 1000, "evaluate.n": 8}
     return Small(name, overrides)
 
 

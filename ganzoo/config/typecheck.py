@@ -10,6 +10,7 @@ import types
 from collections import abc
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -204,7 +205,7 @@ def describe(annotation: Any) -> str:
 def read(cls: type, node: Node, path: str, problems: list[Problem], ignore: tuple[str, ...] = ()) -> Any:
     """A dataclass filled from a mapping; every problem is collected, and a bad value leaves the default."""
     assert is_dataclass(cls)
-    hints, values = get_type_hints(cls, include_extras=True), {}
+    hints, values = _hints(cls), {}
     given = node.value
     if not isinstance(given, dict):
         if given is not None and not node.missing:
@@ -232,3 +233,8 @@ def read(cls: type, node: Node, path: str, problems: list[Problem], ignore: tupl
                 problems.append(Problem(f"'{item.name}' is missing", node.origin, path, hint))
             values[item.name] = None
     return cls(**values)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)

@@ -89,7 +89,7 @@ def _parse(text: str, origin: Origin, fixed: Origin | None, problems: list[Probl
     try:
         loader = _Loader(text)
         tree = loader.get_single_node()
-        if tree is not None and _size(tree, {}) > _LARGEST:
+        if tree is not None and "&" in text and _size(tree, {}) > _LARGEST:
             message = f"its aliases (*name) stand for more than {_LARGEST:,} values"
             raise UserError(Problem(message, origin, hint="write what is needed, or use `extends:`"))
         return _Builder(origin, fixed, problems).build(tree, ()) if tree is not None else Node(None, origin)
@@ -106,9 +106,10 @@ def _parse(text: str, origin: Origin, fixed: Origin | None, problems: list[Probl
 def _nested(text: str) -> bool:
     """Whether brackets nest so deeply that the C parser would overflow its stack."""
     depth = deepest = 0
-    for character in text:
-        depth += (character in "[{") - (character in "]}")
-        deepest = max(deepest, depth)
+    if text.count("[") + text.count("{") > _DEEPEST:
+        for character in text:
+            depth += (character in "[{") - (character in "]}")
+            deepest = max(deepest, depth)
     return deepest > _DEEPEST or re.search(rf"([-?:] ){{{_DEEPEST}}}", text) is not None
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_type_hints
 
 from ganzoo.config.spec import Component
@@ -49,19 +51,28 @@ class Argument(NamedTuple):
         return text if self.default is EMPTY else f"{text} = {self.default!r}"
 
 
-def arguments(factory: Callable[..., Any]) -> dict[str, Argument]:
+def arguments(factory: Callable[..., Any]) -> Mapping[str, Argument]:
     """The parameters of a factory by name. A ``**kwargs`` of the factory is not a parameter that a YAML can set."""
+    try:
+        return _arguments(factory)
+    except TypeError:  # a factory that has no hash, such as an object that can be called
+        return _arguments.__wrapped__(factory)
+
+
+@cache
+def _arguments(factory: Callable[..., Any]) -> Mapping[str, Argument]:
     signature = inspect.signature(factory)
     source = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     try:
         hints = get_type_hints(source, include_extras=True)
     except Exception:  # annotations that do not resolve are not checked
         hints = {}
-    return {
+    found = {
         name: Argument(name, hints.get(name, EMPTY), parameter.default)
         for name, parameter in signature.parameters.items()
         if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
     }
+    return MappingProxyType(found)
 
 
 def check(component: Component, problems: list[Problem]) -> Callable[..., Any] | None:

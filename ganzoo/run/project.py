@@ -13,6 +13,7 @@ from ganzoo.config.expression import names
 from ganzoo.config.static import Graph
 from ganzoo.contract import first
 from ganzoo.errors import UserError, choices, listed
+from ganzoo.model import light
 from ganzoo.model.inference import Inference
 from ganzoo.parallel import draw
 
@@ -137,6 +138,7 @@ def _descend(
         return (made - targets).square().flatten(1).mean(1)
 
     point = mean.repeat(len(targets), *[1] * mean.dim()).requires_grad_()
+    light.eager_optimizers()
     optimizer = torch.optim.Adam([point], lr=rate)
     wanted = first(judge(targets)).detach() if judge is not None else None
     for step in range(steps):
@@ -152,9 +154,9 @@ def _descend(
         if wanted is not None:
             apart = (first(judge(made)) - wanted).square().sum(1)
             loss = loss + (apart / wanted.square().sum(1)).sum()
-        optimizer.zero_grad()
+        point.grad = None
         loss.backward()
-        optimizer.step()
+        light.step(optimizer)
     with torch.no_grad():
         made = image(point)
         return Projected(made, point.detach(), errors(made))

@@ -182,7 +182,7 @@ def dump_yaml(content: Mapping[str, Any]) -> str:
     return yaml.dump(_plain(content), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Quotes what the reader would otherwise take for something else than text."""
 
     yaml_implicit_resolvers = RESOLVERS

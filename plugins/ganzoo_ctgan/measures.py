@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from ganzoo_metrics.tstr import Tstr
-from scipy.stats import ks_2samp
 from torch import Tensor, from_numpy
 
 from ganzoo.bounds import PositiveFloat, PositiveInt
@@ -70,6 +69,8 @@ class Marginals:
         return Measured(found, {"n_real": len(next(iter(self.real.values())))})
 
     def _distances(self, cells: dict[str, np.ndarray]) -> tuple[list[float], list[float]]:
+        from scipy.stats import ks_2samp  # a second to import
+
         numbers, categories = [], []
         for column in self.code.columns:
             ours, theirs = cells[column.name], self.real[column.name]

@@ -9,7 +9,6 @@ import torch
 from einops import rearrange
 from ganzoo_metrics.class_coverage import missing_classes
 from ganzoo_metrics.images import field_of, nowhere
-from scipy import ndimage
 from torch import Tensor
 
 from ganzoo.contract import Measured
@@ -95,5 +94,7 @@ def overlaps(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 def whole(filled: np.ndarray) -> bool:
     """Whether filled voxels are one piece without cavities."""
+    from scipy import ndimage
+
     pieces = ndimage.label(filled)[1]
     return bool(pieces == 1 and np.array_equal(ndimage.binary_fill_holes(filled), filled))

@@ -9,7 +9,6 @@ import numpy as np
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.openmoji import TILE, OpenMoji, shrunk
 from ganzoo_data.photos import Photos
-from scipy.ndimage import binary_fill_holes
 
 from ganzoo.data.fields import Field
 
@@ -42,6 +41,8 @@ class OpenMojiOnPhotos(ImageSet):
         return {"real": colour, "mask": grey, "base": colour, "text": self.drawings.fields["text"]}
 
     def load(self) -> dict[str, np.ndarray]:
+        from scipy.ndimage import binary_fill_holes
+
         found = OpenMoji(("real", "text"), self.split).load()
         large = found["real"]
         thing = np.stack([binary_fill_holes(drawing.min(-1) < 250) for drawing in large])[..., None]

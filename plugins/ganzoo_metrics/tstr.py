@@ -14,6 +14,7 @@ from ganzoo.bounds import PositiveFloat, PositiveInt
 from ganzoo.contract import Measured
 from ganzoo.data.arrays import to_field, to_uint8
 from ganzoo.data.reference import Reference
+from ganzoo.model import light
 from ganzoo_metrics.images import field_of, nowhere, share
 
 CHUNK = 500
@@ -119,6 +120,7 @@ class Tstr:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(self.seed)
             network = self._network().train()
+            light.eager_optimizers()
             optimizer = torch.optim.Adam(network.parameters(), self.lr)
             rows = torch.zeros(0, dtype=torch.long)
             for step in range(steps):
@@ -128,9 +130,9 @@ class Tstr:
                     rows = torch.randperm(len(x), generator=order)
                 taken, rows = rows[:batch], rows[batch:]
                 loss = cross_entropy(network(x[taken])[0], label[taken])
-                optimizer.zero_grad()
+                network.zero_grad()
                 loss.backward()
-                optimizer.step()
+                light.step(optimizer)
         return network.eval()
 
     def _network(self) -> nn.Module:

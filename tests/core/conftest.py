@@ -11,6 +11,7 @@ import pytest
 from ganzoo.registry import Registry
 from tests.core.graphs import Model, components
 from tests.core.helpers import Site
+from tests.core.models import Models
 
 
 @pytest.fixture
@@ -39,3 +40,10 @@ def graph_registry() -> Registry:
 @pytest.fixture
 def model(tmp_path: Path, graph_registry: Registry) -> Model:
     return Model(tmp_path, graph_registry)
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Models:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    return Models(folder)

@@ -35,6 +35,8 @@ extends: gan/circle
 parts: {G: {hidden: [8]}, D: {hidden: [8]}}
 train: {steps: 4, batch: 8, checkpoint_every: 2, precision: fp32}
 evaluate: {every: 2, n: 50}
+show: []
+plugins: {tensorboard: false}
 """
 
 plain = some.recursive(

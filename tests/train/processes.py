@@ -9,12 +9,15 @@ import pickle
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ganzoo import api
+from ganzoo.registry import plugins
+from ganzoo.run.start import train
 from ganzoo.store import checkpoint
 
 TIMED = ("seconds", "samples_per_second")
@@ -65,6 +68,11 @@ def together(function: Callable[..., Any], *args: Any, processes: int = 2) -> li
         if isinstance(said, BaseException):
             raise said
     return [found[rank] for rank in range(processes)]
+
+
+def trained(model: str | Path, overrides: Mapping[str, Any], out: Path) -> None:
+    """What each of several processes does that train together; or one alone."""
+    train(api.Model(model, overrides).blueprint, out, plugins.installed(), quiet=True)
 
 
 def _joined(results: Any, rank: int, processes: int, port: int, function: Callable[..., Any], args: Any) -> None:

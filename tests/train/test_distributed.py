@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.train.processes import launch, state
+from tests.train.processes import state, together, trained
 
 MODEL = """
 extends: base/unconditional.yaml
@@ -46,8 +47,8 @@ SGD = "{use: optimizer.sgd, lr: 0.05}"
 def test_two_processes_equal_one(adversarial: str, accumulate: int, optimizer: str, tmp_path: Path) -> None:
     text = MODEL.format(adversarial=adversarial, accumulate=accumulate, optimizer=optimizer)
     (tmp_path / "model.yaml").write_text(text)
-    launch(tmp_path, 1, "train", "model.yaml", "--out", "one", "--quiet")
-    launch(tmp_path, 2, "train", "model.yaml", "--out", "two", "--quiet")
+    trained(tmp_path / "model.yaml", {}, tmp_path / "one")
+    together(trained, tmp_path / "model.yaml", {}, tmp_path / "two")
     one, two = state(tmp_path / "one"), state(tmp_path / "two")
     worst = max((one[key] - two[key]).abs().max().item() for key in one)
     assert worst < 1e-5, worst
@@ -69,20 +70,12 @@ def test_a_batch_that_cannot_be_divided_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_processes_keep_one_pool_of_what_was_made_before(tmp_path: Path) -> None:
-    narrow = [f"parts.{part}.width=4" for part in ("G_ab", "G_ba", "D_a", "D_b")]
-    pools = ["parts.pool_a.size=5", "parts.pool_b.size=5"]
-    rest = ["data.size=32", "train.steps=8", "train.checkpoint_every=4", "optimizer={use: optimizer.sgd, lr: 1e-5}"]
-    model = [
-        "cyclegan/openmoji",
-        *narrow,
-        *pools,
-        *rest,
-        "train.precision=fp32",
-        "show=[]",
-        "plugins.tensorboard=false",
-    ]
-    launch(tmp_path, 1, "train", *model, "--out", "one", "--quiet")
-    launch(tmp_path, 2, "train", *model, "--out", "two", "--quiet")
+    overrides: dict[str, Any] = {f"parts.{part}.width": 4 for part in ("G_ab", "G_ba", "D_a", "D_b")}
+    overrides |= {"parts.pool_a.size": 5, "parts.pool_b.size": 5, "data.size": 32}
+    overrides |= {"train.steps": 8, "train.checkpoint_every": 4, "train.precision": "fp32"}
+    overrides |= {"optimizer": {"use": "optimizer.sgd", "lr": 1e-5}, "show": [], "plugins.tensorboard": False}
+    trained("cyclegan/openmoji", overrides, tmp_path / "one")
+    together(trained, "cyclegan/openmoji", overrides, tmp_path / "two")
     one, two = state(tmp_path / "one"), state(tmp_path / "two")
     assert {"live.pool_a.stored", "live.pool_b.count"} <= one.keys()
     assert int(one["live.pool_a.count"]) == 5

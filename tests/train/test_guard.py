@@ -1,4 +1,7 @@
-"""Bad values are caught and named, without a wait for the device in the step."""
+"""Bad values are caught and named, without a wait for the device in the step.
+
+Every model of the zoo is stepped under ``NoSync`` in ``tests/test_models.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ganzoo.errors import Diverged
 from ganzoo.run.start import train
 from ganzoo.store import checkpoint
-from tests.zoo import MODELS, small, trainer, written
+from tests.zoo import trainer, written
 
 POINTS = """
 extends: base/points.yaml
@@ -24,10 +27,11 @@ class NoSync(TorchDispatchMode):
     """Raises where a tensor's value would travel to the host, as ``.item()`` and branching on a tensor do."""
 
     SYNCS = ("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "masked_select", "unique", "item")
+    allowed = False
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.name().removeprefix("aten::").split(".")[0]
-        if name in self.SYNCS:
+        if name in self.SYNCS and not self.allowed:
             raise AssertionError(f"the step waits for the device in aten::{name}")
         return func(*args, **(kwargs or {}))
 
@@ -35,15 +39,6 @@ class NoSync(TorchDispatchMode):
 def test_the_mode_notices_a_wait() -> None:
     with NoSync(), pytest.raises(AssertionError, match="waits for the device"):
         torch.ones(1).item()
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_no_step_waits_for_the_device(name: str) -> None:
-    tr = trainer(small(name, steps=20))
-    tr.advance()  # torch's optimizers read their own hyperparameters when they make their state
-    with NoSync():
-        for _ in range(3):
-            tr.advance()
 
 
 @pytest.mark.parametrize(("where", "term"), [("G", "bad"), ("D", "bad")])

@@ -1,11 +1,13 @@
-"""Resume is exact: a run that was killed and resumed is, bit for bit, the run that was never killed."""
+"""Resume is exact: a run that was killed and resumed is, bit for bit, the run that was never killed.
+
+Every model of the zoo is left and resumed in ``tests/test_models.py``.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import random
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -103,36 +105,11 @@ def logged(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in r.items() if k not in TIMED} for r in RunFolder(folder).records()]
 
 
-def train_and_copy(name: str, out: Path, at: int, copy: Path) -> None:
-    """Train to the end, with a copy of the folder as it was in the middle of a step: what a kill would have left."""
-    from ganzoo.train.loop import Trainer
-
-    update = Trainer.update
-
-    def updating(self: Trainer, *args: Any) -> None:
-        if self.step == at and not copy.exists():
-            shutil.copytree(out, copy)
-        update(self, *args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "update", updating)
-        train(small(name, STEPS, **settings(name)).blueprint, out, plugins.installed(), quiet=True)
-
-
-def assert_same_runs(straight: Path, resumed: Path) -> None:
+def assert_same_runs(straight: Path, resumed: Path, steps: int = STEPS) -> None:
     a, b = (checkpoint.load(checkpoint.locate(run)) for run in (straight, resumed))
-    assert a.step == b.step == STEPS
+    assert a.step == b.step == steps
     assert_same(a.state, b.state)
     assert logged(straight) == logged(resumed)
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_left_in_the_middle_and_resumed_equals_never_left(name: str, tmp_path: Path) -> None:
-    at = random.Random(name).randrange(4, STEPS)
-    train_and_copy(name, tmp_path / "straight", at, tmp_path / "left")
-    assert checkpoint.load(checkpoint.locate(tmp_path / "left")).step == at // 3 * 3
-    resume(tmp_path / "left", plugins.installed(), quiet=True)
-    assert_same_runs(tmp_path / "straight", tmp_path / "left")
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in KILLED else pytest.mark.slow) for n in MODELS])
