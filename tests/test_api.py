@@ -318,3 +318,16 @@ def test_notebooks_run(path: Path, tmp_path: Path, monkeypatch, registered) -> N
         name = f"<{path.stem} {number}>"
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         exec(compile(textwrap.dedent(text), name, "exec"), vars(module))
+
+
+SMALL = {"parts.G.width": 8, "parts.D.width": 8}
+
+
+def test_what_own_data_cannot_be_measured_by_says_how_to_train_without_it() -> None:
+    images = np.zeros((4, 32, 32, 3), np.uint8)
+    own = (images, np.array(["cat", "dog"] * 2))
+    with pytest.raises(UserError, match=r"asked.*takes grey images.*to train without it: evaluate.values.asked=null"):
+        ganzoo.load("cgan/fashion_mnist_sample", SMALL, data=own).check()
+    ganzoo.load("cgan/fashion_mnist_sample", {**SMALL, "evaluate.values.asked": None}, data=own).check()
+    with pytest.raises(UserError, match=r"no part, value or data field 'label'.*: evaluate.values.match=null\)"):
+        ganzoo.load("infogan/fashion_mnist_sample", data=images)

@@ -145,6 +145,7 @@ def test_train_sample_resume(ganzoo, run_folder) -> None:
     result = ganzoo("resume", run_folder)
     assert result.code == 2
     assert "is finished: it has 3 steps" in result.err
+    assert "(`--steps 5` trains on to that step)" in ganzoo("resume", run_folder, "train.steps=5").err
     assert ganzoo("resume", run_folder, "--steps", "5", "--quiet").code == 0
     assert json.loads(ganzoo("train", "gan/circle", *SMALL, "--out", "other", "--json").out)["reason"] == "finished"
     assert ganzoo("train", "gan/circle", *SMALL, "--out", "other").code == 2
