@@ -305,6 +305,14 @@ def test_parts_in_a_loop_of_ones_own() -> None:
     assert names["step"] == 2 and all(torch.isfinite(p).all() for p in names["G"].parameters())
 
 
+def test_samples_between_two() -> None:
+    page = (ROOT / "docs" / "trained.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.partition("<!-- test: interpolation -->\n```python\n")[2].partition("```")[0], names)
+    ends = names["run"].compute("fake", z=torch.stack([names["first"], names["last"]]))
+    assert torch.allclose(names["images"][[0, -1]], ends, atol=1e-5) and len(names["images"]) == 9
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run(path: Path, tmp_path: Path, monkeypatch, registered) -> None:
     monkeypatch.chdir(tmp_path)
