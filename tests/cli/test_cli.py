@@ -79,6 +79,8 @@ def test_show_a_component_and_a_model(ganzoo) -> None:
 
 def test_check_explain_and_fill(ganzoo) -> None:
     assert ganzoo("check", "gan/circle").out == "gan/circle: ok\n"
+    absent = ganzoo("check", "dcgan/pytorch", "data.root=nowhere", "data.size=32", "parts.G.width=4", "parts.D.width=4")
+    assert absent.out == "dcgan/pytorch: ok\n" and "nowhere here; checked without the data" in absent.err
     assert json.loads(ganzoo("check", "gan/circle", "--json").out) == {
         "model": "gan/circle",
         "ok": True,
