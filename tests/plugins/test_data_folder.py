@@ -479,7 +479,7 @@ def test_labels_of_a_table_take_the_place_of_folders(tmp_path: Path) -> None:
         "label"
     ].tolist() == [0, 1, 0]
     assert not any("level" in str(finding) for finding in data.doctor())
-    assert any("2 classes: new town 1, old 2" in str(finding) for finding in data.diagnose())
+    assert any("2 classes: old 2, new town 1" in str(finding) for finding in data.diagnose())
 
 
 @pytest.mark.parametrize(
