@@ -164,15 +164,15 @@ def _series(values: np.ndarray) -> tuple[np.ndarray, Field]:
     return values, Field("vector", values.shape[1:], bounds)
 
 
-def _images(name: str, values: np.ndarray, channels: str | None) -> tuple[np.ndarray, Field]:
+def _images(name: str, values: np.ndarray, axis: str | None) -> tuple[np.ndarray, Field]:
     """Images: uint8 stays as it is, channels last; floats are channels first, in [-1, 1] or [0, 1]."""
     if values.ndim == 3:
         values = values[..., None]
         last = True
     else:
         first, last = values.shape[1] in _CHANNELS, values.shape[3] in _CHANNELS
-        if channels is not None:
-            first, last = channels == "first", channels == "last"
+        if axis is not None:
+            first, last = axis == "first", axis == "last"
         if first == last:
             shape = "x".join(map(str, values.shape))
             why = "could be N C H W or N H W C" if first else "has no axis of 1 to 4 channels"
