@@ -118,6 +118,11 @@ def listed(names: Iterable[str], most: int = 10) -> str:
     return ", ".join(found[:most]) + more
 
 
+def without(path: str) -> str:
+    """A hint for what is measured but not trained: how to train a model of other data without it."""
+    return f"to train without it: {path}=null" if path.startswith("evaluate.values.") else ""
+
+
 def choices(name: str, candidates: Iterable[str], what: str = "there are") -> str:
     """The hint of :func:`did_you_mean`, or else the full (short) list of what exists."""
     names = sorted(candidates)

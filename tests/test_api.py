@@ -314,6 +314,14 @@ def test_parts_in_a_loop_of_ones_own() -> None:
     assert names["step"] == 2 and all(torch.isfinite(p).all() for p in names["G"].parameters())
 
 
+def test_samples_between_two() -> None:
+    page = (ROOT / "docs" / "trained.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.partition("<!-- test: interpolation -->\n```python\n")[2].partition("```")[0], names)
+    ends = names["run"].compute("fake", z=torch.stack([names["first"], names["last"]]))
+    assert torch.allclose(names["images"][[0, -1]], ends, atol=1e-5) and len(names["images"]) == 9
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run(path: Path, tmp_path: Path, monkeypatch, registered) -> None:
     monkeypatch.chdir(tmp_path)
@@ -327,3 +335,16 @@ def test_notebooks_run(path: Path, tmp_path: Path, monkeypatch, registered) -> N
         name = f"<{path.stem} {number}>"
         linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         exec(compile(textwrap.dedent(text), name, "exec"), vars(module))
+
+
+SMALL = {"parts.G.width": 8, "parts.D.width": 8}
+
+
+def test_what_own_data_cannot_be_measured_by_says_how_to_train_without_it() -> None:
+    images = np.zeros((4, 32, 32, 3), np.uint8)
+    own = (images, np.array(["cat", "dog"] * 2))
+    with pytest.raises(UserError, match=r"asked.*takes grey images.*to train without it: evaluate.values.asked=null"):
+        ganzoo.load("cgan/fashion_mnist_sample", SMALL, data=own).check()
+    ganzoo.load("cgan/fashion_mnist_sample", {**SMALL, "evaluate.values.asked": None}, data=own).check()
+    with pytest.raises(UserError, match=r"no part, value or data field 'label'.*: evaluate.values.match=null\)"):
+        ganzoo.load("infogan/fashion_mnist_sample", data=images)

@@ -95,6 +95,9 @@ def files_for(name: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, A
     if name in ("metric.table_tstr", "metric.marginals"):  # its rows are two numbers, as those of the example
         (folder / "table.csv").write_text("size,kind\n" + "".join(f"{k},a\n" for k in range(40)))
         return {"data": Table(folder / "table.csv", target="kind", modes=1)}
+    if name == "data.arrays":
+        np.savez(folder / "a.npz", real=np.zeros((4, 6, 8, 3), np.uint8), label=np.arange(4) % 2)
+        return {"file": str(folder / "a.npz")}
     if name == "data.given":
         made = api.hold((torch.rand(4, 1, 6, 8), torch.arange(4) % 2), plugins.installed())["data"]
         return {key: value for key, value in made.items() if key != "use"}

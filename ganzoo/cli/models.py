@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,9 @@ def check(
         return
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
+    for name, place in loaded.blueprint.args.get("data", {}).items():
+        if isinstance(place, Path) and not set("*?[") & set(place.name) and not place.expanduser().exists():
+            typer.echo(f"note: data.{name}: there is no {place} here; checked without the data", err=True)
     print(f"{loaded.name}: ok")
 
 

@@ -61,6 +61,8 @@ def from_plain(
             more = ", evaluate.…, metrics, extractors, priors" if measure is not None else ""
             only = f"data.…, train.device and train.graphs{more}"
             hint = f"only {only} can; `ganzoo train` with parts.NAME.init=RUN starts a new run"
+            if measure is None and text.startswith("train.steps="):
+                hint = f"`--steps {text.partition('=')[2]}` trains on to that step"
             problems.append(Problem("cannot be changed in a run", Origin(f"{compose.COMMAND_LINE}: {text}"), hint=hint))
     return _checked(name, compose.override(tree, moved, problems), registry, problems)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ganzoo.config import limits
 from ganzoo.config.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
 from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
-from ganzoo.errors import Origin, Problem, choices, did_you_mean, listed
+from ganzoo.errors import Origin, Problem, choices, did_you_mean, listed, without
 from ganzoo.registry import KINDS
 
 SEVERAL = "both train a part that produces it"
@@ -143,7 +143,7 @@ def _expression(value: Value, spec: Spec, unclear: set[str], problems: list[Prob
                 hint = "components are declared under parts: and called by their names"
             elif not hint and spec.data is None and name not in calls:
                 hint = "the model has no `data:` to give it"
-            hint = hint or choices(name, near)
+            hint = hint or without(value.path) or choices(name, near)
             report(f"there is no part, value or data field '{name}'", hint)
         elif known is None and name in calls and name not in spec.declared:
             hint = spec.offers.get(name) or choices(name, spec.parts)

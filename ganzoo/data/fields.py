@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -76,12 +77,15 @@ class Field:
         Raises:
             UserError: there is no such class.
         """
+        text = unicodedata.normalize("NFC", text)
+        if text in self.classes:
+            return self.classes.index(text)
         names = {name.lower(): index for index, name in enumerate(self.classes)}
         numbered = any(name.isdigit() for name in names)
         if text.isdigit() and not numbered and int(text) < len(self.classes):
             return int(text)
         if text.lower() not in names:
-            near = choices(text.lower(), names)
+            near = choices(text, self.classes)
             raise UserError(f"there is no class '{text}'" + (f" ({near})" if near else ""))
         return names[text.lower()]
 

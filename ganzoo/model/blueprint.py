@@ -168,9 +168,9 @@ def dry_turn(blueprint: Blueprint, player: str = "", step: int = 0, rows: int = 
     return Turn(batch, rows, step, draws, player)
 
 
-def note(error: EvaluationError, problems: list[Problem]) -> None:
+def note(error: EvaluationError, problems: list[Problem], hint: str = "") -> None:
     """An error as a problem, unless the same equation is among them already: one player's message is enough."""
-    problem = error.problem()
+    problem = replace(error.problem(), hint=hint)
     if not any((p.origin, p.path) == (problem.origin, problem.path) for p in problems):
         problems.append(problem)
 

@@ -12,7 +12,7 @@ from ganzoo.config.expression import Call, arguments, root
 from ganzoo.config.spec import Component, Phase, Player, Spec, Term
 from ganzoo.contract import first, shape_of
 from ganzoo.data.fields import Field
-from ganzoo.errors import EvaluationError, Problem, UserError
+from ganzoo.errors import EvaluationError, Problem, UserError, without
 from ganzoo.model import backward, build, modes
 from ganzoo.model.blueprint import DRY_BATCH, Blueprint, dry_turn, no_meta, note
 from ganzoo.model.light import without_compiler
@@ -216,7 +216,7 @@ def _metrics(blueprint: Blueprint, turn: Any, problems: list[Problem]) -> None:
         except UserError as error:
             problems += error.problems
         except EvaluationError as error:
-            note(error, problems)
+            note(error, problems, without(value.path))
 
 
 def _what(value: Any) -> str:

@@ -439,7 +439,8 @@ class Session:
         if isinstance(error, Collapsed):
             return Collapsed(f"stopped by train.on_collapse: {error}; {kept}")
         player = error.player or "NAME"
-        rate = self.trainer.rates().get(f"{player}.lr")
+        state = self.trainer.players.get(player)
+        rate = state.optimizer.defaults["lr"] if state is not None else None  # as it is set, whatever its schedule
         lower = f"players.{player}.optimizer.lr={rate / 5:.2g}" if rate else f"a lower players.{player}.optimizer.lr"
         tries = [lower, f"players.{player}.clip=1"]
         if self.trainer.train.precision != "fp32":

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from ganzoo_data.findings import Finding, of_arrays
 from ganzoo_data.places import BUNDLED
+from ganzoo_data.words import some
 
 from ganzoo.bounds import Fraction, PositiveInt
 from ganzoo.data.arrays import Arrays, label_field
@@ -19,7 +21,7 @@ from ganzoo.errors import UserError, choices
 from ganzoo_ctgan.columns import Category, Code, Number
 from ganzoo_ctgan.mixture import fit
 
-MISSING = ("", "NA", "NaN", "nan", "?")
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "?")
 TURNS = 10  # draws of the training set for each of its rows
 
 
@@ -61,19 +63,35 @@ class Table(Arrays):
     @cached_property
     def cells(self) -> dict[str, np.ndarray]:
         """The complete rows of both splits, column by column, as text."""
-        if not self.file.is_file():
-            raise UserError(f"there is no table at {self.file}; `file:` should be a CSV file with a line of names")
-        with self.file.open(newline="", encoding="utf-8") as file:
-            names, *rows = list(csv.reader(file))
+        names, rows = _lines(self.file)
         for name in (*self.categories, *self.leave_out, *([self.target] if self.target else [])):
             if name not in names:
                 raise UserError(f"{self.file} has no column '{name}' ({choices(name, names)})")
         used = [i for i, name in enumerate(names) if name not in self.leave_out]
-        kept = [[row[i].strip() for i in used] for row in rows if len(row) == len(names)]
+        kept = [[row[i].strip() for i in used] for row in rows]
         whole = [row for row in kept if not set(row) & set(MISSING)]
+        self.incomplete = {names[i]: sum(row[k] in MISSING for row in kept) for k, i in enumerate(used)}
         if not whole:
-            raise UserError(f"{self.file} has no row without an empty cell")
+            raise UserError(f"{self.file} has no row without an empty cell ({self._empty()})")
         return {names[i]: np.array(column) for i, column in zip(used, zip(*whole, strict=True), strict=True)}
+
+    def _empty(self) -> str:
+        """The columns with empty cells, the emptiest first."""
+        counts = sorted(self.incomplete.items(), key=lambda found: -found[1])
+        return "empty cells: " + some([f"{name} {count}" for name, count in counts if count], 5)
+
+    def doctor(self) -> list[Finding]:
+        """How many rows are left out for an empty cell."""
+        rows = len(_lines(self.file)[1])
+        left = rows - len(next(iter(self.cells.values())))
+        if not left:
+            return []
+        message = f"{left} of {rows} rows are left out for an empty cell; {self._empty()}"
+        return [Finding("warning", message, "fill them, or leave a column out: `leave_out: [NAME]`")]
+
+    def diagnose(self) -> list[Finding]:
+        """The same, and what the rows are."""
+        return [*self.doctor(), *of_arrays(self, len(self.rows))]
 
     @cached_property
     def order(self) -> tuple[np.ndarray, np.ndarray]:
@@ -191,6 +209,38 @@ class Penguins(Table):
 
     def __init__(self, modes: PositiveInt = 10, split: str = "train"):
         super().__init__(BUNDLED / "penguins.csv", "species", categories=("year",), modes=modes, split=split)
+
+
+def _lines(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The names of a table's columns, and its rows.
+
+    Raises:
+        UserError: there is no such file, it is no table, or a row has more or fewer cells than there are names.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no table at {path}; `file:` should be a CSV file with a line of names")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if row]
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+    except csv.Error as error:
+        raise UserError(f"{path} is no table of comma-separated values: {error}") from None
+    if not rows:
+        raise UserError(f"{path} is empty; it should be a CSV file with a line of names")
+    names = [name.strip() for name in rows[0][1]]
+    for mark, called in ((";", "semicolons"), ("\t", "tabs")):
+        if len(names) == 1 and mark in names[0]:
+            raise UserError(f"{path} separates its cells by {called}; save it with commas")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{path} has several columns of one name: {some(twice)}")
+    for line, row in rows[1:]:
+        if len(row) != len(names):
+            fix = "a cell that holds a comma stands in quotes"
+            raise UserError(f"{path}:{line} has {len(row)} cells, but there are {len(names)} columns; {fix}")
+    return names, [row for _, row in rows[1:]]
 
 
 def _numeric(cells: np.ndarray) -> bool:

@@ -24,6 +24,8 @@ def _named(default: tuple[str, ...]) -> Any:
 def _folder(args: Mapping[str, Any]) -> list[str] | None:
     """A folder's fields, where the YAML states whether it has classes; otherwise only the files know."""
     classes = args.get("classes")
+    if args.get("labels"):
+        return ["real", "label"]
     return None if classes is None else ["real", "label"] if classes else ["real"]
 
 

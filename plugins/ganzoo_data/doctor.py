@@ -21,7 +21,8 @@ def diagnose(target: str | Path | Any, limit: int = 2000) -> list[Finding]:
     if isinstance(target, str | Path):
         found = folder_doctor.of_folder(Path(target).expanduser(), limit)
     elif hasattr(target, "listing"):
-        found = folder_doctor.of_folder(target.root, limit, sized=target.size is not None)
+        labels = getattr(target, "labels", None)
+        found = folder_doctor.of_folder(target.root, limit, target.size is not None, labels)
     else:
         found = of_arrays(target, limit)
     return sorted(found, key=lambda f: ("error", "warning", "info").index(f.severity))

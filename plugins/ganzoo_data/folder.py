@@ -16,7 +16,7 @@ from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit, Recipe
 from ganzoo_data.findings import Finding, quick
 from ganzoo_data.fitted import Fitted
-from ganzoo_data.listing import Listing, list_images
+from ganzoo_data.listing import Listing, labelled, list_images
 from ganzoo_data.store import Failed, decoded, read_all
 from ganzoo_data.survey import Survey, broken, survey
 from ganzoo_data.words import printable
@@ -41,6 +41,8 @@ class ImageFolder(Fitted):
         skip_broken: Leave out files that cannot be read, instead of naming them in an error.
         memory: How many bytes of decoded images may be in memory; more are kept in ``$GANZOO_CACHE`` or
             ``~/.cache/ganzoo``, and mapped.
+        labels: A CSV table below the folder whose columns ``image``, the path below the folder, and ``label`` give the
+            classes, instead of sub-folders; images that it does not name are left out.
 
     Raises:
         ValueError: an argument is out of bounds.
@@ -58,15 +60,20 @@ class ImageFolder(Fitted):
         holdout: float = 0.0,
         skip_broken: bool = False,
         memory: float = 1e9,
+        labels: str | None = None,
     ):
         super().__init__(root, split, range, size, channels, classes, fit, holdout)
+        if labels is not None and self.classes in (0, ()):
+            raise ValueError(f"classes is {classes!r}, but labels names a table of them; leave one of the two out")
         if split == "test" and not holdout:
             raise ValueError("split is test, but nothing is set aside for it; write `holdout: 0.1`")
-        self.skip_broken, self.memory = skip_broken, memory
+        self.skip_broken, self.memory, self.labels = skip_broken, memory, labels
 
     @cached_property
     def listing(self) -> Listing:
         """All files, of both splits."""
+        if self.labels is not None and self.root.is_dir():
+            return labelled(self.root, self.labels, self.classes)
         return list_images(self.root, self.classes)
 
     @cached_property
@@ -150,4 +157,4 @@ class ImageFolder(Fitted):
         """Also warns of class folders that are splits, as in ``root/train/cat``."""
         from ganzoo_data.folder_doctor import levels
 
-        return [*levels(self.listing), *quick(self)]
+        return [*([] if self.labels else levels(self.listing)), *quick(self)]

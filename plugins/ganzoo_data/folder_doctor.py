@@ -15,7 +15,7 @@ from ganzoo.data.pixels import flatten
 from ganzoo.errors import UserError
 from ganzoo_data.decode import GREY
 from ganzoo_data.findings import Finding, classes, few, pixels, repeated, spread
-from ganzoo_data.listing import File, Listing, is_image, list_images
+from ganzoo_data.listing import File, Listing, is_image, labelled, list_images
 from ganzoo_data.store import in_order, reason
 from ganzoo_data.survey import Survey, survey
 from ganzoo_data.words import natural, printable, some
@@ -23,11 +23,14 @@ from ganzoo_data.words import natural, printable, some
 SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation", "eval", "dev"}
 
 
-def of_folder(root: Path, limit: int, sized: bool = False) -> list[Finding]:
-    """Everything about a folder of images, which will be `sized` alike or should be. Source: ganzoo's own."""
+def of_folder(root: Path, limit: int, sized: bool = False, labels: str | None = None) -> list[Finding]:
+    """Everything about a folder of images, which will be `sized` alike or should be, or of those that `labels` names.
+
+    Source: ganzoo's own.
+    """
     found = []
     try:
-        listing = list_images(root)
+        listing = labelled(root, labels) if labels else list_images(root)
     except UserError as error:
         found.append(Finding("error", str(error)))
         try:
@@ -37,7 +40,8 @@ def of_folder(root: Path, limit: int, sized: bool = False) -> list[Finding]:
     found.append(Finding("info", f"{len(listing.files)} images, {sum(f.bytes for f in listing.files) / 1e6:.1f} MB"))
     if listing.classes:
         counts = Counter(listing.classes[i] for i in listing.labels)
-        found += [*classes({**dict.fromkeys(_folders(root), 0), **counts}), *levels(listing)]
+        of_folders = [] if labels else levels(listing)
+        found += [*classes({**dict.fromkeys([] if labels else _folders(root), 0), **counts}), *of_folders]
     seen = survey(listing)
     found += [
         *_headers(seen, sized),

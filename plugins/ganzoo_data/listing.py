@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import unicodedata
@@ -92,6 +93,55 @@ def list_images(root: Path, classes: Sequence[str] | int | None = None) -> Listi
         )
     number = _numbered(root, tops, classes)
     return Listing(root, files, tuple(number), tuple(number[_name(file.top)] for file in files))
+
+
+def labelled(root: Path, table: str, classes: Sequence[str] | int | None = None) -> Listing:
+    """The images that a table of the columns ``image`` and ``label`` names, with its labels. Source: ganzoo's own.
+
+    Args:
+        root: The folder; the table's images are paths below it.
+        table: The table's path below the folder.
+        classes: What is expected, as in :func:`list_images`; not 0.
+
+    Raises:
+        UserError: there is no such table, it lacks a column or names an image that is not there or one twice, or the
+            classes are not the expected ones.
+    """
+    place, every = root / table, list_images(root, 0)
+    if not place.is_file():
+        raise UserError(f"there is no table {printable(place)}; it has the columns image and label")
+    label: dict[str, str] = {}
+    try:
+        with place.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            missing = {"image", "label"} - set(rows.fieldnames or ())
+            if missing:
+                there = some(rows.fieldnames or ()) or "none"
+                raise UserError(f"{printable(place)} has no column {' and '.join(sorted(missing))} (it has {there})")
+            for row in rows:
+                image, name = (row["image"] or "").strip(), _name((row["label"] or "").strip())
+                if not name or label.setdefault(image, name) != name:
+                    fault = f"no label for {image}" if not name else f"two labels for {image}: {label[image]}, {name}"
+                    raise UserError(f"{printable(place)}:{rows.line_num} has {fault}")
+    except UnicodeDecodeError:
+        raise UserError(f"{printable(place)} is not UTF-8 text; save it as UTF-8") from None
+    except csv.Error as error:
+        raise UserError(f"{printable(place)} is no table of comma-separated values: {error}") from None
+    absent = sorted(set(label) - {file.path for file in every.files})
+    if absent or not label:
+        what = f"names {len(absent)} images that are not there: {some(absent, 3)}" if absent else "holds no rows"
+        raise UserError(f"{printable(place)} {what}")
+    names = sorted(set(label.values()), key=natural)
+    if isinstance(classes, int) and classes != len(names):
+        fix = f"write `classes: {len(names)}`"
+        raise UserError(f"{printable(place)} has {len(names)} classes, not {classes}: {some(names)}; {fix}")
+    if classes is not None and not isinstance(classes, int):
+        unknown = [name for name in names if name not in classes]
+        if unknown:
+            raise UserError(f"{printable(place)} has a class '{unknown[0]}' that `classes:` does not name; add it")
+        names = list(classes)
+    mine = every.only(i for i, file in enumerate(every.files) if file.path in label)
+    return Listing(root, mine.files, tuple(names), tuple(names.index(label[file.path]) for file in mine.files))
 
 
 def _name(folder: str) -> str:

@@ -16,8 +16,13 @@ _CHANNELS = (1, 2, 3, 4)
 Rows = dict[str, np.ndarray]
 
 
-def fields_of(data: Any) -> tuple[Rows, dict[str, Field]]:
+def fields_of(data: Any, series: bool = False, channels: str | None = None) -> tuple[Rows, dict[str, Field]]:
     """Rows and fields of anything that :meth:`ganzoo_given.given.Given.hold` takes. Source: ganzoo's own.
+
+    Args:
+        data: What a program holds.
+        series: Arrays of three axes are series ``N T C``, not grey images.
+        channels: Which axis of images holds the channels, ``first`` or ``last``; the one of 1 to 4 if not given.
 
     Raises:
         UserError: it cannot be used; the message says why, and what would do.
@@ -29,7 +34,7 @@ def fields_of(data: Any) -> tuple[Rows, dict[str, Field]]:
     for name, column in columns.items():
         if not name.isidentifier():
             raise UserError(f"'{name}' is no name for a field: letters, digits and _ make one")
-        rows[name], fields[name] = _field(name, _array(name, column), classes.get(name))
+        rows[name], fields[name] = _field(name, _array(name, column), classes.get(name), series, channels)
     lengths = {name: len(values) for name, values in rows.items()}
     if len(set(lengths.values())) > 1:
         raise UserError(f"the fields have different lengths: {', '.join(f'{k} {n}' for k, n in lengths.items())}")
@@ -115,7 +120,9 @@ def _array(name: str, column: Any) -> np.ndarray:
     return column
 
 
-def _field(name: str, values: np.ndarray, classes: Sequence[str] | None) -> tuple[np.ndarray, Field]:
+def _field(
+    name: str, values: np.ndarray, classes: Sequence[str] | None, series: bool, channels: str | None
+) -> tuple[np.ndarray, Field]:
     """Rows as models take them, and the spec of their field."""
     if values.dtype.kind in "US" or (classes is None and values.dtype == bool and values.ndim == 1):
         known, values = np.unique(values.astype(str), return_inverse=True)
@@ -131,8 +138,10 @@ def _field(name: str, values: np.ndarray, classes: Sequence[str] | None) -> tupl
         values = values[:, None]
     if values.ndim == 2:
         return values.astype(np.float32), Field("vector", values.shape[1:])
+    if values.ndim == 3 and series:
+        return _series(values.astype(np.float32))
     if values.ndim in (3, 4):
-        return _images(name, values)
+        return _images(name, values, channels)
     raise UserError(f"{name} has the shape {'x'.join(map(str, values.shape))}; images are N C H W, vectors N n")
 
 
@@ -148,19 +157,27 @@ def _labels(name: str, values: np.ndarray, classes: Sequence[str] | None) -> tup
     return values, label_field(values, names)
 
 
-def _images(name: str, values: np.ndarray) -> tuple[np.ndarray, Field]:
+def _series(values: np.ndarray) -> tuple[np.ndarray, Field]:
+    """Series ``N T C``; their range is [0, 1] or [-1, 1] if all values lie there, and none otherwise."""
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    bounds = None if low < -1 or high > 1 else (0.0, 1.0) if low >= 0 else (-1.0, 1.0)
+    return values, Field("vector", values.shape[1:], bounds)
+
+
+def _images(name: str, values: np.ndarray, axis: str | None) -> tuple[np.ndarray, Field]:
     """Images: uint8 stays as it is, channels last; floats are channels first, in [-1, 1] or [0, 1]."""
     if values.ndim == 3:
         values = values[..., None]
         last = True
     else:
         first, last = values.shape[1] in _CHANNELS, values.shape[3] in _CHANNELS
+        if axis is not None:
+            first, last = axis == "first", axis == "last"
         if first == last:
             shape = "x".join(map(str, values.shape))
             why = "could be N C H W or N H W C" if first else "has no axis of 1 to 4 channels"
-            raise UserError(
-                f"{name} has the shape {shape}, which {why}; give a list of Pillow images, or N H W of grey"
-            )
+            how = "write `channels: first` or `channels: last` of files, give a list of Pillow images, or N H W of grey"
+            raise UserError(f"{name} has the shape {shape}, which {why}; {how}")
     if values.dtype == np.uint8:
         values = np.ascontiguousarray(values if last else rearrange(values, "n c h w -> n h w c"))
         height, width, channels = values.shape[1:]

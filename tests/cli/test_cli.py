@@ -94,6 +94,8 @@ def test_show_a_component_and_a_model(ganzoo) -> None:
 
 def test_check_explain_and_fill(ganzoo) -> None:
     assert ganzoo("check", "gan/circle").out == "gan/circle: ok\n"
+    absent = ganzoo("check", "dcgan/pytorch", "data.root=nowhere", "data.size=32", "parts.G.width=4", "parts.D.width=4")
+    assert absent.out == "dcgan/pytorch: ok\n" and "nowhere here; checked without the data" in absent.err
     assert json.loads(ganzoo("check", "gan/circle", "--json").out) == {
         "model": "gan/circle",
         "ok": True,
@@ -160,6 +162,7 @@ def test_train_sample_resume(ganzoo, run_folder) -> None:
     result = ganzoo("resume", run_folder)
     assert result.code == 2
     assert "is finished: it has 3 steps" in result.err
+    assert "(`--steps 5` trains on to that step)" in ganzoo("resume", run_folder, "train.steps=5").err
     assert ganzoo("resume", run_folder, "--steps", "5", "--quiet").code == 0
     assert json.loads(ganzoo("train", "gan/circle", *SMALL, "--out", "other", "--json").out)["reason"] == "finished"
     assert ganzoo("train", "gan/circle", *SMALL, "--out", "other").code == 2

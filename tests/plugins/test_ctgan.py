@@ -28,7 +28,7 @@ def penguins() -> Penguins:
 def csv(tmp_path: Path) -> Path:
     path = tmp_path / "t.csv"
     rows = [f"{k % 7},{0.5 * (k % 3)},{'rare' if k % 50 == 0 else 'often'}" for k in range(200)]
-    path.write_text("\n".join(["a,b,kind", *rows, "3,,often", "x"]) + "\n")
+    path.write_text("\n".join(["a,b,kind", *rows, "3,,often"]) + "\n")
     return path
 
 
@@ -92,6 +92,33 @@ def test_a_table_says_what_is_wrong_with_it(csv: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="target: COLUMN"):
         Table(csv).labelled()
     assert Table(csv, categories=("a",)).code.choices == (7, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        ("name\nKöln\n".encode("latin-1"), "not UTF-8"),
+        (b"a;kind\n1;x\n", "separates its cells by semicolons"),
+        (b"a,kind\n1,x\n2,x,y\n", r"own.csv:3 has 3 cells, but there are 2 columns"),
+        (b"a,a\n1,x\n", "several columns of one name: a"),
+        (b"a,kind\n1,\n,x\n,y\n", r"no row without an empty cell \(empty cells: a 2, kind 1\)"),
+    ],
+)
+def test_a_file_that_is_no_table_is_told(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        _ = Table(tmp_path / "own.csv").fields
+
+
+def test_a_spreadsheets_table_is_read_and_rows_left_out_are_counted(tmp_path: Path) -> None:
+    rows = "".join(f"{k},{'N/A' if k % 4 == 0 else 'ab'[k % 2]}\n" for k in range(40))
+    (tmp_path / "own.csv").write_bytes(f"\ufeffsize,kind\n{rows}\n".encode())
+    table = Table(tmp_path / "own.csv", target="kind")
+    assert list(table.cells) == ["size", "kind"] and len(table.cells["size"]) == 30
+    (found,) = table.doctor()
+    assert "10 of 40 rows are left out for an empty cell; empty cells: kind 10" in str(found)
+    assert Table(tmp_path / "own.csv", leave_out=("size",), holdout=0.0).diagnose()
 
 
 def test_choices_are_probabilities_and_numbers_bounded() -> None:

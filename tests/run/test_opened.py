@@ -107,6 +107,13 @@ def test_labels_by_number_name_and_list(lonely) -> None:
     assert rows.shape == (3, 1, 8, 8)
 
 
+def test_a_class_is_found_by_its_own_spelling_first() -> None:
+    field = Field("label", (), None, ("A", "a", "Bäume"), (0.3, 0.3, 0.4))
+    assert [field.label(text) for text in ("A", "a", "bäume", "Ba\u0308ume", "1")] == [0, 1, 2, 2, 1]
+    with pytest.raises(UserError, match=r"there is no class 'sea'.*there are A, Bäume, a"):
+        field.label("sea")
+
+
 def test_labels_that_are_not_given_are_drawn(lonely) -> None:
     assert ganzoo.open(lonely).compute("fake", n=4).shape == (4, 1, 8, 8)
 

@@ -338,7 +338,8 @@ def test_it_can_stop_the_run(tmp_path: Path) -> None:
 
 
 def test_divergence_says_what_to_try(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = written(tmp_path, POINTS, train__steps=20, train__log_every=1)
+    falling = {"use": "schedule.linear", "start": 0.0, "end": 0.0}  # what is advised is not what is left of the rate
+    model = written(tmp_path, POINTS, train__steps=20, train__log_every=1, schedule=falling)
     monkeypatch.setattr(session.Trainer, "finite", lambda self: True)
     plain = Trainer.evaluate
 
