@@ -81,6 +81,13 @@ def _tables(report: dict[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
             rows.append([f"{name}, shared", "", *times({"forward": 0.0, "backward": player["shared"]})])
     yield "By term (a shared value is computed in the term that first asks for it)", rows
 
+    plain, found = report["step"]["seconds"], report["operations"]
+    rows = [["operations", "time", "share"]]
+    rows += [[kind, _seconds(spent), f"{spent / plain:.1%}"] for kind, spent in found.items()]
+    rest = max(plain - sum(found.values()), 0.0)
+    rows.append(["what asks for them", _seconds(rest), f"{rest / plain:.1%}"])
+    yield "By kind of operation, of a step that nobody watches", rows
+
     memory = report["memory"]
     rows = [["part", *BYTES]]
     rows += [[name, *(_big(sizes[kind]) + "B" for kind in BYTES)] for name, sizes in memory["parts"].items()]
