@@ -135,9 +135,7 @@ def _plain(blueprint: Blueprint, device: torch.device, steps: int, clock: Callab
     return (read() - began) / steps
 
 
-def _operations(
-    blueprint: Blueprint, device: torch.device, steps: int, clock: Callable[[], float]
-) -> dict[str, float]:
+def _operations(blueprint: Blueprint, device: torch.device, steps: int, clock: Callable[[], float]) -> dict[str, float]:
     """Seconds a step by kind of operation."""
     trainer = Trainer(blueprint, device)
     _advance(trainer, WARM)
