@@ -39,8 +39,9 @@ def line(found: Mapping[str, Any]) -> str:
     """A row of the table."""
     seconds, spent = found["step"]["seconds"], found["operations"]
     rate, ceiling = found["step"]["flops"] / seconds, found["ceiling"]["rate"]
-    shares = [f"{spent[kind] / seconds:.0%}" for kind in KINDS]
-    shares.append(f"{max(1 - sum(spent.values()) / seconds, 0):.0%}")
+    whole = max(seconds, sum(spent.values()))  # they are timed one after the other
+    shares = [f"{spent[kind] / whole:.0%}" for kind in KINDS]
+    shares.append(f"{1 - sum(spent.values()) / whole:.0%}")
     numbers = [f"{seconds * 1e3:.0f}", f"{rate / 1e9:.0f}", f"{ceiling / 1e9:.0f}", f"{rate / ceiling:.0%}"]
     return f"| `{found['model']}` | {' | '.join([*numbers, *shares])} |"
 

@@ -112,13 +112,14 @@ def _places(layer: Any) -> int:
 
 
 def _pays(x: Any) -> bool:
-    """Whether it is a batch of images on a CPU, and in full precision."""
+    """Whether it is a batch of images on a CPU, in full precision; compilers have ways of their own."""
     return (
         isinstance(x, Tensor)
         and x.dim() == 4
         and x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
         and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
     )
 
 
