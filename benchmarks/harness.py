@@ -164,16 +164,20 @@ def run(benchmarks: Mapping[str, Benchmark], rounds: int) -> dict[str, list[Row]
 def write(found: Mapping[str, list[Row]], where: str, page: Path | None, data: Path | None) -> None:
     """The tables into a page, each between its lines ``<!-- step -->`` and ``<!-- end -->``, and into JSON."""
     if page is not None:
-        text = page.read_text(encoding="utf-8")
-        for name, rows in found.items():
-            before, rest = text.split(f"<!-- {name} -->\n", 1)
-            _, after = rest.split("<!-- end -->", 1)
-            table = "\n".join([HEAD, *(row.markdown() for row in rows)])
-            text = f"{before}<!-- {name} -->\n{where}\n\n{table}\n<!-- end -->{after}"
-        page.write_text(text, encoding="utf-8")
+        put(page, {k: "\n".join([where, "", HEAD, *(row.markdown() for row in rows)]) for k, rows in found.items()})
     if data is not None:
         rows = {name: [asdict(row) for row in rows] for name, rows in found.items()}
         data.write_text(json.dumps({"where": where, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def put(page: Path, tables: Mapping[str, str]) -> None:
+    """Tables into a page, each in place of the one between its two marks."""
+    text = page.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        before, rest = text.split(f"<!-- {name} -->\n", 1)
+        _, after = rest.split("<!-- end -->", 1)
+        text = f"{before}<!-- {name} -->\n{table}\n<!-- end -->{after}"
+    page.write_text(text, encoding="utf-8")
 
 
 def main(benchmarks: Mapping[str, Benchmark], about: str | None) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks import data, families, growth, guard, harness, levers, models, quality, rewrite, step
+from benchmarks import data, families, growth, guard, harness, levers, models, peers, profiles, quality, rewrite, step
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ("parts.G.width=8", "parts.D.width=8", "train.batch=8")
@@ -203,3 +203,31 @@ def test_comparing_ends_with_1_where_something_is_worse(tmp_path: Path, monkeypa
     with pytest.raises(SystemExit, match="2"):
         command("--compare")
     assert "holds no ratios" in capsys.readouterr().err and next(value) == 1.2
+
+
+def test_torch_fidelity_and_ganzoo_say_the_same_distance() -> None:
+    pytest.importorskip("torch_fidelity")
+    from benchmarks import fid
+
+    found: fid.Distances = {}
+    assert len(_rows(fid.rows(1, 300, found))) == 2
+    assert found["ganzoo"] == pytest.approx(found["torch-fidelity"], rel=1e-6) and found["ganzoo"] > 0
+
+
+def test_profiles_make_a_row_of_shares() -> None:
+    operations = {"convolutions": 0.05, "matrix products": 0.0, "norms": 0.01, "elementwise and sums": 0.02}
+    found = {
+        "model": "a/b",
+        "step": {"seconds": 0.1, "flops": 5e9},
+        "ceiling": {"rate": 100e9},
+        "operations": {**operations, "copies": 0.0, "draws": 0.0, "optimizers": 0.005},
+    }
+    line = profiles.line(found)
+    assert line == "| `a/b` | 100 | 50 | 100 | 50% | 50% | 0% | 10% | 20% | 0% | 0% | 5% | 15% |"
+    assert profiles.HEAD.count("|") == line.count("|")
+
+
+def test_peers_that_are_not_installed_are_named(monkeypatch, capsys) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert list(peers.rows(1)) == []
+    assert capsys.readouterr().err.count("is not installed") == len(peers.CASES)

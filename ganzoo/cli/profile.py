@@ -81,6 +81,14 @@ def _tables(report: dict[str, Any]) -> Iterable[tuple[str, list[list[str]]]]:
             rows.append([f"{name}, shared", "", *times({"forward": 0.0, "backward": player["shared"]})])
     yield "By term (a shared value is computed in the term that first asks for it)", rows
 
+    found = report["operations"]
+    done = sum(found.values())
+    plain = max(report["step"]["seconds"], done)  # they are timed one after the other
+    rows = [["operations", "time", "share"]]
+    for kind, spent in {**found, "what asks for them": plain - done}.items():
+        rows.append([kind, _seconds(spent), f"{spent / plain:.1%}"])
+    yield "By kind of operation", rows
+
     memory = report["memory"]
     rows = [["part", *BYTES]]
     rows += [[name, *(_big(sizes[kind]) + "B" for kind in BYTES)] for name, sizes in memory["parts"].items()]

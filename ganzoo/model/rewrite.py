@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d
 from torch.nn.utils.parametrize import type_before_parametrizations
 
+from ganzoo.model.thin import PLAIN, thin
+
 SMALL = 64  # pixels
 GLOBAL_HOOKS = [f"_global_{kind}_hooks" for kind in ("forward", "forward_pre", "backward", "backward_pre")]
 Rule = Callable[[Any, Any, Tensor], Tensor]
@@ -40,11 +42,22 @@ class Rewritten(nn.Sequential):
 def rewrite(module: nn.Module) -> None:
     """Have every plain ``nn.Sequential`` in a module compute as one the pairs that :func:`rewritable` lists.
 
-    A layer that has a hook, or gets one later, is computed by itself.
+    A layer that has a hook, or gets one later, is computed by itself. Thin convolutions are computed as
+    :mod:`ganzoo.model.thin` says.
     """
     for layer in module.modules():
         if type(layer) is nn.Sequential and any(rule(a, b) for a, b in itertools.pairwise(layer)):
             layer.__class__ = Rewritten
+        elif type(layer) not in PLAIN and (kind := thin(layer)) is not None:
+            layer.__class__ = kind
+
+
+def restore(module: nn.Module) -> None:
+    """Undo :func:`rewrite`."""
+    for layer in module.modules():
+        plain = nn.Sequential if type(layer) is Rewritten else PLAIN.get(type(layer))
+        if plain is not None:
+            layer.__class__ = plain
 
 
 def rewritable(module: nn.Module) -> list[str]:

@@ -22,7 +22,7 @@ from ganzoo.contract import first
 from ganzoo.data.fields import Field
 from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
-from ganzoo.model.rewrite import Rewritten
+from ganzoo.model.rewrite import restore
 from ganzoo.model.turn import Getter, Turn
 from ganzoo.parallel import draw
 
@@ -248,8 +248,7 @@ def plain(part: nn.Module) -> nn.Module:
     for module in part.modules():
         if parametrize.is_parametrized(module):
             _settle(module)
-        if isinstance(module, Rewritten):
-            module.__class__ = nn.Sequential  # type: ignore[assignment]
+    restore(part)
     for module in list(part.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, _DropoutNd) and child.training:

@@ -18,25 +18,34 @@ from ganzoo.train.clock import Clock, Place
 from ganzoo.train.findings import findings
 from ganzoo.train.loop import Trainer
 from ganzoo.train.memory import Saved, held
+from ganzoo.train.operations import Operations
 from ganzoo.train.profiled import ProfiledTrainer
 
 WARM = 2  # steps before any is timed
 CYCLE = 64  # steps; lazy terms that come round later are not waited for
 
 
-def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: str | None = None) -> dict[str, Any]:
+def profile(
+    blueprint: Blueprint,
+    device: torch.device,
+    steps: int = 20,
+    phase: str | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Any]:
     """Train throw-away copies for a few steps and say where it goes: seconds, FLOPs and bytes, as plain data.
 
     Seconds are means a step. ``time`` adds up to ``step.watched``, and so do parts, ``between`` and the rest: every
     moment is charged to one place. ``step.seconds`` is what a step takes when nobody watches. FLOPs are those of
-    matrix products and convolutions, forward and backward. ``memory.activations`` is what autograd keeps when it
-    keeps most. Nothing of the blueprint changes.
+    matrix products and convolutions, forward and backward. ``operations`` are seconds of a step by kind of operation;
+    what is missing from ``step.seconds`` is what asks for them, Python and autograd. ``memory.activations`` is what
+    autograd keeps when it keeps most. Nothing of the blueprint changes.
 
     Args:
         blueprint: The checked model.
         device: Where to train.
         steps: How many to time; more where lazy terms take more to come round.
         phase: Which phase; the first if not given.
+        clock: What tells the time; that of the process, with one thread on a busy CPU.
 
     Raises:
         UserError: there is no such phase, or `steps` is not positive.
@@ -45,27 +54,27 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
     steps = math.ceil(steps / cycle) * cycle
     with reading(blueprint.spec.data):
         settled = precision.settle(blueprint, device)
-        seconds = _plain(blueprint, device, steps)
+        seconds = _plain(blueprint, device, steps, clock)
     notes += [settled] if settled is not None else []
     counter = machine.Flops()
-    clock = Clock(lambda: counter.total)
-    trainer = ProfiledTrainer(blueprint, device, clock)
-    saved = Saved(_constants(trainer), lambda: clock.now.part)
+    places = Clock(lambda: counter.total)
+    trainer = ProfiledTrainer(blueprint, device, places)
+    saved = Saved(_constants(trainer), lambda: places.now.part)
     counted = math.ceil(WARM / cycle) * cycle
     with torch.autograd.set_multithreading_enabled(False):
         with counter, torch.autograd.graph.saved_tensors_hooks(saved.pack, saved.unpack):
             _advance(trainer, counted)
-        clock.go(Place())
-        flops = {place: count / counted for place, count in clock.spent.items()}
+        places.go(Place())
+        flops = {place: count / counted for place, count in places.spent.items()}
         _advance(trainer, cycle)  # at full speed again
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        clock.restart(_stopwatch(device))
+        places.restart(_stopwatch(device, clock))
         _advance(trainer, steps)
-        clock.go(Place())
-    spent = {place: total / steps for place, total in clock.spent.items()}
+        places.go(Place())
+    spent = {place: total / steps for place, total in places.spent.items()}
     memory = _memory(trainer, saved, device)
-    ceilings = _ceilings(blueprint, device)
+    ceilings = _ceilings(blueprint, device, clock)
     report = {
         **_setting(blueprint, device, steps),
         "step": {"seconds": seconds, "watched": sum(spent.values()), "flops": sum(flops.values())},
@@ -74,10 +83,11 @@ def profile(blueprint: Blueprint, device: torch.device, steps: int = 20, phase: 
         "players": {name: shares.player(name, spent) for name in trainer.players},
         "terms": [shares.term(term, trainer, spent) for terms in trainer.terms.values() for term, _, _ in terms],
         "parts": {
-            name: shares.part(name, trainer, spent, flops, ceilings["rate"]) | {"calls": clock.calls[name] / steps}
+            name: shares.part(name, trainer, spent, flops, ceilings["rate"]) | {"calls": places.calls[name] / steps}
             for name in trainer.parts
-            if clock.calls[name] or name in trainer.phase.trained()
+            if places.calls[name] or name in trainer.phase.trained()
         },
+        "operations": _operations(blueprint, device, steps, clock),
         "between": {kind: shares.total(spent, what=kind, part="") for kind in ("forward", "backward")},
         "memory": memory,
         "notes": notes,
@@ -115,23 +125,32 @@ def _advance(trainer: Trainer, steps: int) -> None:
         trainer.advance()
 
 
-def _plain(blueprint: Blueprint, device: torch.device, steps: int) -> float:
+def _plain(blueprint: Blueprint, device: torch.device, steps: int, clock: Callable[[], float]) -> float:
     """Seconds a step, unwatched."""
     trainer = Trainer(blueprint, device)
+    read = _stopwatch(device, clock)
     _advance(trainer, WARM)
-    machine.synchronize(device)
-    began = time.perf_counter()
+    began = read()
     _advance(trainer, steps)
-    machine.synchronize(device)
-    return (time.perf_counter() - began) / steps
+    return (read() - began) / steps
 
 
-def _stopwatch(device: torch.device) -> Callable[[], float]:
+def _operations(blueprint: Blueprint, device: torch.device, steps: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Seconds a step by kind of operation."""
+    trainer = Trainer(blueprint, device)
+    _advance(trainer, WARM)
+    found = Operations(_stopwatch(device, clock))
+    with torch.autograd.set_multithreading_enabled(False), found:
+        _advance(trainer, steps)
+    return {kind: seconds / steps for kind, seconds in found.by_kind().items()}
+
+
+def _stopwatch(device: torch.device, clock: Callable[[], float]) -> Callable[[], float]:
     """The time, when the device has done what it was told."""
 
     def read() -> float:
         machine.synchronize(device)
-        return time.perf_counter()
+        return clock()
 
     return read
 
@@ -151,10 +170,10 @@ def _setting(blueprint: Blueprint, device: torch.device, steps: int) -> dict[str
     return {"model": spec.name, "phase": next(iter(spec.phases)), "device": f"{device.type}, {on}", **settings}
 
 
-def _ceilings(blueprint: Blueprint, device: torch.device) -> dict[str, Any]:
+def _ceilings(blueprint: Blueprint, device: torch.device, clock: Callable[[], float]) -> dict[str, Any]:
     """The ceiling in the precision used, and that of bfloat16 where the device has it."""
-    single, by = machine.ceiling(device, torch.float32)
-    half, half_by = machine.ceiling(device, torch.bfloat16) if precision.has_bf16(device) else (None, by)
+    single, by = machine.ceiling(device, torch.float32, clock)
+    half, half_by = machine.ceiling(device, torch.bfloat16, clock) if precision.has_bf16(device) else (None, by)
     used = half is not None and blueprint.spec.train.precision == "bf16"
     return {"rate": half if used else single, "by": half_by if used else by, "fp32": single, "bf16": half}
 

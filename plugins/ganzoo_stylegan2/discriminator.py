@@ -11,7 +11,7 @@ from ganzoo_resnet.blocks import widths
 from torch import Tensor, nn
 
 from ganzoo.bounds import PositiveInt
-from ganzoo_stylegan2.layers import GAIN, Conv, Linear, activated, with_deviation
+from ganzoo_stylegan2.layers import GAIN, Conv, Linear, activated, lying_like, with_deviation
 
 HALF = math.sqrt(0.5)
 
@@ -80,7 +80,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
         of_size(x, self.size)
-        x = self.blocks(activated(self.first(x, gain=GAIN)))
-        x = activated(self.conv(with_deviation(x, self.group), gain=GAIN))
+        x = self.blocks(lying_like(activated(self.first(x, gain=GAIN)), self.conv))  # grey images have no layout
+        x = activated(self.conv(lying_like(with_deviation(x, self.group), self.conv), gain=GAIN))
         features = activated(self.full(rearrange(x, "b c h w -> b (c h w)"), gain=GAIN))
         return DiscriminatorOutput(self.head(features).squeeze(1), features)

@@ -7,6 +7,7 @@ costs nothing, for weights and biases are smaller than maps.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from einops import rearrange, repeat
@@ -75,12 +76,49 @@ def taps(channels: int, like: Tensor) -> Tensor:
 
 def filtered(x: Tensor, padding: int, stride: int = 1, gain: float = 1.0) -> Tensor:
     """A map through the low-pass filter, channel by channel, every `stride`-th place of it."""
-    return conv2d(x, taps(x.shape[1], x) * gain, padding=padding, stride=stride, groups=x.shape[1])
+    height, width = ((n + 2 * padding - 4) // stride + 1 for n in x.shape[2:])
+    return _filter(x, (height, width), padding, stride, gain, False)
 
 
 def doubled(x: Tensor) -> Tensor:
     """A map of twice the size: zeros between its places, then the low-pass filter."""
-    return conv_transpose2d(x, taps(x.shape[1], x) * 4, stride=2, padding=1, groups=x.shape[1])
+    height, width = x.shape[2:]
+    return _filter(x, (2 * height, 2 * width), 1, 2, 4.0, True)
+
+
+def _filter(x: Tensor, size: tuple[int, int], padding: int, stride: int, gain: float, spread: bool) -> Tensor:
+    """The filter, or with `spread` its transpose, from a map to one of `size`.
+
+    Where there are derivatives it says itself what they are. Torch's second one of a convolution of many groups also
+    computes that of the weights, which are constant here, group by group.
+    """
+    if torch.is_grad_enabled() and x.requires_grad:
+        return _Filter.apply(x, size, padding, stride, gain, spread)
+    weight = taps(x.shape[1], x) * gain
+    if not spread:
+        return conv2d(x, weight, stride=stride, padding=padding, groups=x.shape[1])
+    more = [to - ((n - 1) * stride - 2 * padding + 4) for to, n in zip(size, x.shape[2:], strict=True)]
+    return conv_transpose2d(x, weight, stride=stride, padding=padding, output_padding=more, groups=x.shape[1])
+
+
+class _Filter(torch.autograd.Function):
+    """A linear map, so its derivative is its transpose."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, size: Any, padding: int, stride: int, gain: float, spread: bool) -> Tensor:
+        ctx.settings = tuple(x.shape[2:]), padding, stride, gain, not spread
+        with torch.no_grad():
+            return _filter(x, size, padding, stride, gain, spread)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        return _filter(gradients[0], *ctx.settings), None, None, None, None, None
+
+
+def lying_like(x: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A map with channels last in memory where a convolution's weights have them so."""
+    last = conv.weight.is_contiguous(memory_format=torch.channels_last)
+    return x.contiguous(memory_format=torch.channels_last) if last else x
 
 
 class Modulated(nn.Module):

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from ganzoo_regularizers.paths import PathLength
+from ganzoo_stylegan2 import layers
 from ganzoo_stylegan2.discriminator import Block, Discriminator
 from ganzoo_stylegan2.generator import Generator
 from ganzoo_stylegan2.layers import Conv, Linear, Modulated, doubled, filtered, with_deviation
 from ganzoo_stylegan2.mapping import Mapping
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import conv2d, conv_transpose2d, interpolate, pad
 
 import ganzoo
 from ganzoo.errors import UserError
@@ -245,3 +246,30 @@ def test_a_projection_that_cannot_be_says_why(run: Path) -> None:
         opened.project(torch.zeros(1, 1, 28, 28), steps=1)
     with pytest.raises(UserError, match="fake does not depend on x"):
         opened.project(image, "x", steps=1, given={"real": image})
+
+
+@pytest.mark.parametrize("size", [(9, 8), (4, 7)])
+@pytest.mark.parametrize("how", ["filtered", "halved", "doubled"])
+def test_the_filter_has_the_derivatives_of_a_convolution(how: str, size: tuple[int, int]) -> None:
+    """Its own derivatives, the second too, are torch's, of which those to the weights are of no use."""
+
+    def torchs(x: Tensor) -> Tensor:
+        weight = layers.taps(3, x)
+        if how == "doubled":
+            return conv_transpose2d(x, weight * 4, stride=2, padding=1, groups=3)
+        return conv2d(x, weight, padding=1, stride=2 if how == "halved" else 1, groups=3)
+
+    ours = {
+        "filtered": lambda x: layers.filtered(x, 1),
+        "halved": lambda x: layers.filtered(x, 1, 2),
+        "doubled": layers.doubled,
+    }[how]
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    found = []
+    for function in (ours, torchs):
+        y = function(x)
+        (first,) = torch.autograd.grad(y.pow(3).sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), x)
+        found.append((y, first, second))
+    assert all(torch.allclose(a, b, rtol=1e-10, atol=1e-12) for a, b in zip(*found, strict=True))
+    assert torch.equal(ours(x.detach()), torchs(x.detach()))
