@@ -84,7 +84,7 @@ _SAID = {
     "about.parameters": "the numbers of parameters of parts, which a test holds",
     "about.small": "overrides with which tests step the model in seconds",
 }
-PART_KEYS = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout")
+PART_KEYS = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout", "shard")
 
 
 def page(explained: str) -> str:

@@ -97,7 +97,7 @@ def resume(
         Lost: another process is gone.
     """
     run = names.resolve(run, registry)
-    stored = checkpoint.load(checkpoint.locate(run))
+    stored = checkpoint.load(checkpoint.locate(run), whole=False)
     folder = RunFolder(run)
     if folder.path.is_file():
         folder = RunFolder(stored.path.resolve().parent.parent)
