@@ -86,7 +86,7 @@ class Blueprint:
                 if self.spec.train.rewrite:
                     rewrite(parts[name])
                 if part.shard and shards is not None:
-                    shards.add(name, parts[name], self.called[name], self.methods(name))
+                    shards.add(name, parts[name], self.called.get(name, ()), self.methods(name))
                     keep_fixed(parts[name])
                     continue
                 parts[name].to(device)

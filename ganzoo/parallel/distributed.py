@@ -99,7 +99,7 @@ def stop() -> None:
     if _ready():
         with suppress(Lost):
             barrier()
-        dist.destroy_processhost()
+        dist.destroy_process_group()
         _host = None
 
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from ganzoo.parallel import distributed
 
+GATHER = ("all_gather_single", "all_gather_into_tensor")  # the names in newer and older versions of torch
+SCATTER = ("reduce_scatter_single", "reduce_scatter_tensor")
 UNIT = 1_000_000  # parameters from which on a block of a part is gathered by itself
 
 
@@ -71,10 +73,8 @@ class Shards:
             fully_shard(module, mesh=mesh, reshard_after_forward=True, ignored_params=numbers)
         for module in part.modules():
             if isinstance(module, FSDPModule):
-                gather = _Message("all_gather_single", "all_gather_into_tensor", f"gathering the weights of {name}")
-                scatter = _Message("reduce_scatter_single", "reduce_scatter_tensor", f"averaging the gradients of {name}")
-                module.set_custom_all_gather(gather)  # type: ignore[arg-type]
-                module.set_custom_reduce_scatter(scatter)  # type: ignore[arg-type]
+                module.set_custom_all_gather(_Message(GATHER, f"gathering the weights of {name}"))  # type: ignore
+                module.set_custom_reduce_scatter(_Message(SCATTER, f"averaging the gradients of {name}"))  # type: ignore
         for number in numbers:
             number.data = number.data.to(self.device)
         for method in methods:
@@ -123,8 +123,8 @@ def units(part: nn.Module, called: Collection[str]) -> list[nn.Module]:
 class _Message:
     """How a unit's weights are gathered, or its gradients averaged: as torch does, but that a lost process is told."""
 
-    def __init__(self, name: str, before: str, what: str):
-        self.send, self.what = getattr(dist, name, None) or getattr(dist, before), what  # torch renamed both
+    def __init__(self, names: Sequence[str], what: str):
+        self.send, self.what = next(getattr(dist, name) for name in names if hasattr(dist, name)), what
 
     def allocate(self, size: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Tensor:
         return torch.empty(*size, dtype=dtype, device=device)

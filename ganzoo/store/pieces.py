@@ -1,4 +1,4 @@
-"""The tensors of sharded parts in a checkpoint: a folder beside its file, to which every process writes its pieces.
+"""The tensors of sharded parts in a checkpoint: a folder beside its file, in which every process writes pieces.
 
 ``step_00000100.pt`` holds all else, and these tensors without their values; it is written last, so that a folder without
 a file is what a killed process left. Pieces are safetensors, written and read by torch.distributed.checkpoint, by whose
@@ -90,7 +90,7 @@ def read(path: Path, sizes: Mapping[str, int], into: Tensors) -> None:
         warnings.simplefilter("ignore")  # that each process reads by itself is meant
         try:
             load(_named(into), storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=True)
-        except (Exception, CheckpointException) as error:  # torch and safetensors raise many kinds for what they do not read
+        except (Exception, CheckpointException) as error:  # many kinds, for what torch and safetensors do not read
             raise ValueError(f"the pieces in {folder} cannot be read") from error
 
 

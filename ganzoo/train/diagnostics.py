@@ -23,7 +23,8 @@ def gradient(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
 def gradients(parts: dict[str, Any], names: Iterable[str]) -> dict[str, torch.Tensor]:
     """The gradient of each part, whole and flat, on the host."""
     modules = {name: parts[name] for name in names if isinstance(parts[name], nn.Module)}
-    found = {n: [shards.whole(p.grad).float().flatten() for p in m.parameters() if p.grad is not None] for n, m in modules.items()}
+    grads = {n: [p.grad for p in module.parameters() if p.grad is not None] for n, module in modules.items()}
+    found = {n: [shards.whole(gradient).float().flatten() for gradient in given] for n, given in grads.items()}
     return {name: torch.cat(pieces).cpu() for name, pieces in found.items() if pieces}
 
 
