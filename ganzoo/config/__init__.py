@@ -41,9 +41,9 @@ def from_plain(
 ) -> Spec:
     """A model from a complete config, such as a checkpoint holds; `where` stands for the file in messages.
 
-    Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``, and ``train.graphs`` and which
-    parts are sharded, which shall change no number; and if it is to `measure` something, by these overrides, also ``evaluate.…``, the arguments
-    of metrics, extractors and priors, and parts to add.
+    Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``, and ``train.graphs`` and
+    which parts are sharded, which shall change no number; and if it is to `measure` something, by these overrides, also
+    ``evaluate.…``, the arguments of metrics, extractors and priors, and parts to add.
 
     Raises:
         UserError: with every problem found, such as a plugin that is not installed.

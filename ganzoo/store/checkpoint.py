@@ -6,7 +6,7 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,12 @@ NAMED = re.compile(r"step_\d{1,15}\.pt")
 class Checkpoint:
     """A checkpoint in memory: `header` is plain JSON, `state` holds the trainer's tensors.
 
-    Those of sharded parts may be left out, on meta, and be read later from the files whose sizes are `pieces`.
+    Those of sharded parts may be left out, on meta, and be read later.
     """
 
     path: Path
     header: dict[str, Any]
     state: dict[str, Any]
-    pieces: dict[str, int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Checkpoint {self.path}: {self.header.get('name')}, step {self.step}>"
@@ -47,10 +46,10 @@ class Checkpoint:
         """Fill tensors, or pieces of them, that were left out, by their paths in the state.
 
         Raises:
-            UserError: they are not there, or not whole.
+            UserError: they cannot be read.
         """
         try:
-            pieces.read(self.path, self.pieces, into)
+            pieces.read(self.path, into)
         except ValueError as error:
             raise _unreadable(self.path, str(error)) from None
 
@@ -117,15 +116,16 @@ def load(path: Path, whole: bool = True) -> Checkpoint:
     try:
         form.check_header(header)
         form.check_state(state)
-        sizes = form.check_pieces(stored.get("pieces", {}))
+        missing = {key: tensor for key, tensor in shards.flat(state).items() if tensor.is_meta}
+        pieces.check(path, form.check_pieces(stored.get("pieces", {})), sum(t.nbytes for t in missing.values()))
     except ValueError as error:
         raise _unreadable(path, str(error)) from None
-    found = Checkpoint(path, header, state, sizes)
-    if sizes and whole:
-        found.state = shards.mapped(lambda _, t: torch.empty_like(t, device="cpu") if t.is_meta else t, state)
-        tensors = shards.flat(found.state)
-        found.read({key: tensors[key] for key, tensor in shards.flat(state).items() if tensor.is_meta})
-    return found
+    made = Checkpoint(path, header, state)
+    if missing and whole:
+        made.state = shards.mapped(lambda _, tensor: shards.cut(tensor, None), state)
+        tensors = shards.flat(made.state)
+        made.read({key: tensors[key] for key in missing})
+    return made
 
 
 def _unreadable(path: Path, reason: str) -> UserError:

@@ -1,8 +1,8 @@
 """The tensors of sharded parts in a checkpoint: a folder beside its file, in which every process writes pieces.
 
-``step_00000100.pt`` holds all else, and these tensors without their values; it is written last, so that a folder without
-a file is what a killed process left. Pieces are safetensors, written and read by torch.distributed.checkpoint, by whose
-headers any number of processes finds what it needs.
+``step_00000100.pt`` holds all else, and these tensors without their values; it is written last, so that a folder
+without a file is what a killed process left. Pieces are safetensors, written and read by torch.distributed.checkpoint,
+by whose headers any number of processes finds what it needs.
 """
 
 from __future__ import annotations
@@ -70,11 +70,25 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {file.name: file.stat().st_size for file in sorted(folder.iterdir())} if folder.is_dir() else {}
 
 
-def read(path: Path, sizes: Mapping[str, int], into: Tensors) -> None:
+def check(path: Path, sizes: Mapping[str, int], wanted: int) -> None:
+    """Whether all files are there that hold the pieces of a checkpoint, and as many bytes as are `wanted`.
+
+    Raises:
+        ValueError: they are not.
+    """
+    for name, size in sizes.items():
+        file = folder_of(path) / Path(name).name
+        if not file.is_file() or file.stat().st_size != size:
+            raise ValueError(f"{file} {'has another size' if file.is_file() else 'is not there'}")
+    if wanted > sum(sizes.values()):
+        raise ValueError(f"the files in {folder_of(path)} are too small for what it says they hold")
+
+
+def read(path: Path, into: Tensors) -> None:
     """Fill tensors of a checkpoint, or the pieces of them that this process holds, each process by itself.
 
     Raises:
-        ValueError: the pieces are not there, or not all of them.
+        ValueError: they cannot be read.
     """
     from torch.distributed.checkpoint import HuggingFaceStorageReader, load
     from torch.distributed.checkpoint.api import CheckpointException
@@ -82,10 +96,6 @@ def read(path: Path, sizes: Mapping[str, int], into: Tensors) -> None:
     if not into:
         return
     folder = folder_of(path)
-    for name, size in sizes.items():
-        file = folder / Path(name).name
-        if not file.is_file() or file.stat().st_size != size:
-            raise ValueError(f"{file} {'is cut short' if file.is_file() else 'is not there'}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that each process reads by itself is meant
         try:
