@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from torch.distributed.checkpoint import HuggingFaceStorageWriter
 
 from ganzoo import api
-from ganzoo.errors import UserError
+from ganzoo.errors import NoSpace, UserError
 from ganzoo.model import blueprint
 from ganzoo.parallel import distributed, shards
 from ganzoo.run import start, warm
@@ -137,6 +138,12 @@ def compared(model: dict[str, Any], steps: int, folder: str, unit: int = 100) ->
         header = {"name": "model", "config": {"locked": {"fields": {}}, "parts": {}, "flow": {}}}
         checkpoint.save(path, header, state, sizes)
     distributed.barrier()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if distributed.rank() == 1:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    with pytest.raises(NoSpace, match="the disk is full"):  # on all processes
+        pieces.write(path.with_name("step_00000099.pt"), split)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     before, stored = tensors(cut), checkpoint.load(path, whole=False)
     found["files"] = sorted(sizes)
     found["read"] = apart(before, shards.flat(checkpoint.load(path).state))
@@ -173,6 +180,7 @@ def test_sharded_parts_train_as_whole_ones(model: dict[str, Any], rounding: floa
         for what in ("read", "resumed", "unsharded", "went on", "sharded"):
             assert each[what] == 0.0, what
         assert each["went on unsharded"] <= max(rounding, 1e-6)
+    assert {path.name for path in tmp_path.iterdir()} == {"step_00000003.pt", "step_00000003.shards"}
     assert found[0]["files"] == [f"shard-0000{rank}-model-00001-of-00001.safetensors" for rank in (1, 2)]
 
 
