@@ -163,23 +163,24 @@ def compared(model: dict[str, Any], steps: int, folder: str, unit: int = 100) ->
 
 
 @pytest.mark.parametrize(
-    ("model", "rounding"),
+    "model",
     [
-        pytest.param({}, 1e-6, id="mlp"),  # the norm of gradients that are clipped is summed in another order
-        pytest.param(CONVOLUTIONS, 0.0, id="dcgan", marks=pytest.mark.slow),
-        pytest.param(CLASSES, 0.0, id="cgan", marks=pytest.mark.slow),
-        pytest.param(ATTENTION, 0.0, id="attention", marks=pytest.mark.slow),
+        pytest.param({}, id="mlp"),
+        pytest.param(CONVOLUTIONS, id="dcgan", marks=pytest.mark.slow),
+        pytest.param(CLASSES, id="cgan", marks=pytest.mark.slow),
+        pytest.param(ATTENTION, id="attention", marks=pytest.mark.slow),
     ],
 )
-def test_sharded_parts_train_as_whole_ones(model: dict[str, Any], rounding: float, tmp_path: Path) -> None:
+def test_sharded_parts_train_as_whole_ones(model: dict[str, Any], tmp_path: Path) -> None:
+    """Up to rounding: norms are summed in another order, and gradients of several forwards averaged each by itself."""
     found = together(compared, model, 3, str(tmp_path))
     for each in found:
-        assert max(*each["losses"], each["state"], each["images"]) <= rounding, each
+        assert max(*each["losses"], each["state"], each["images"]) <= 1e-6, each
         assert each["units"] > 1
         assert 0.45 < each["held"][1] / each["held"][0] < 0.75  # what is not of a parameter is whole
         for what in ("read", "resumed", "unsharded", "went on", "sharded"):
             assert each[what] == 0.0, what
-        assert each["went on unsharded"] <= max(rounding, 1e-6)
+        assert each["went on unsharded"] <= 1e-6
     assert {path.name for path in tmp_path.iterdir()} == {"step_00000003.pt", "step_00000003.shards"}
     assert found[0]["files"] == [f"shard-0000{rank}-model-00001-of-00001.safetensors" for rank in (1, 2)]
 
