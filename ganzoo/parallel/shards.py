@@ -29,13 +29,13 @@ def is_sharded(value: Any) -> bool:
 
 def local(value: Tensor) -> Tensor:
     """This process's piece of a tensor, or the tensor itself where it is whole."""
-    return value.to_local() if is_sharded(value) else value  # type: ignore[operator]
+    return value.to_local() if is_sharded(value) else value  # type: ignore[attr-defined]
 
 
 def whole(value: Tensor) -> Tensor:
     """A tensor put together from the pieces of all processes, who all must ask for it."""
     with distributed.during("gathering weights"):
-        return value.full_tensor() if is_sharded(value) else value  # type: ignore[operator]
+        return value.full_tensor() if is_sharded(value) else value  # type: ignore[attr-defined]
 
 
 class Shards:

@@ -295,7 +295,8 @@ def test_a_sharded_run_is_opened_whole(straight: Path) -> None:
     ]
     run = api.open(straight)
     assert run.sample(3).shape == (3, 1, SIZE, SIZE)
-    assert run.publish(straight.parent / "published").exists()
+    run.save_pretrained(straight.parent / "published", None, licence="CC0-1.0", precision="fp32")
+    assert api.open(straight.parent / "published").sample(3).equal(run.sample(3))
     init = {"parts": {"G": {"init": str(straight)}, "D": {"init": f"{straight}:D"}}}
     again = together(started, init)
     stored = checkpoint.load(checkpoint.locate(straight)).state
