@@ -41,16 +41,16 @@ def from_plain(
 ) -> Spec:
     """A model from a complete config, such as a checkpoint holds; `where` stands for the file in messages.
 
-    Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``, and ``train.graphs``, which
-    shall change no number; and if it is to `measure` something, by these overrides, also ``evaluate.…``, the arguments
-    of metrics, extractors and priors, and parts to add.
+    Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``, and ``train.graphs`` and
+    which parts are sharded, which shall change no number; and if it is to `measure` something, by these overrides, also
+    ``evaluate.…``, the arguments of metrics, extractors and priors, and parts to add.
 
     Raises:
         UserError: with every problem found, such as a plugin that is not installed.
     """
     problems: list[Problem] = []
     tree = compose.override(layout.normalise(wrap(config, Origin(where))), measure or {}, problems)
-    free = ["data.", "train.device=", "train.graphs="]
+    free = ["data.", "train.device=", "train.graphs=", *(f"parts.{name}.shard=" for name in config["parts"])]
     if measure is not None:
         measuring = [k for k, v in tree.value["parts"].value.items() if _kind(v) in ("metric", "extractor", "prior")]
         free += ["evaluate.", *(f"parts.{name}." for name in measuring)]
@@ -59,7 +59,7 @@ def from_plain(
         adds = measure is not None and text.startswith("parts.") and name_of_part[0] not in config["parts"]
         if not (adds or text.startswith(tuple(free))) or text.startswith("data.use="):
             more = ", evaluate.…, metrics, extractors, priors" if measure is not None else ""
-            only = f"data.…, train.device and train.graphs{more}"
+            only = f"data.…, train.device, train.graphs and parts.NAME.shard{more}"
             hint = f"only {only} can; `ganzoo train` with parts.NAME.init=RUN starts a new run"
             if measure is None and text.startswith("train.steps="):
                 hint = f"`--steps {text.partition('=')[2]}` trains on to that step"

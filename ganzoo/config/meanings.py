@@ -96,6 +96,7 @@ MEANINGS: dict[str, str] = {
     "part.match": "How `init: FILE` is read: the name of a layout, or `shapes`.",
     "part.eval_bn": "Statistics of batch norms in sampling: running, those of the batch, or of 16 batches made afresh.",
     "part.eval_dropout": "Keep dropping when sampling.",
+    "part.shard": "With several processes, each holds a piece of its weights, gradients and optimizer states.",
     "lr_scale": "Factors on the learning rate of single parts: `{Q: 5}`.",
     "on": "The parts that it acts on; all that the player trains if not given.",
 }

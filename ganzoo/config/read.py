@@ -24,6 +24,7 @@ PART_SETTINGS = {
     "match": str,
     "eval_bn": Literal["running", "batch", "standing"],
     "eval_dropout": bool,
+    "shard": bool,
 }
 
 

@@ -43,6 +43,7 @@ class Part(Component):
     match: str | None = None
     eval_bn: str = "running"
     eval_dropout: bool = False
+    shard: bool = False
     puts: dict[str, Component] = field(default_factory=dict)
     implicit: bool = False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ganzoo.config import limits
+from ganzoo.config import limits, sharding
 from ganzoo.config.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
 from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
 from ganzoo.errors import Origin, Problem, choices, did_you_mean, listed, without
@@ -93,6 +93,7 @@ def check(spec: Spec) -> list[Problem]:
     limits.logged(spec, problems)
     limits.metrics(spec, problems)
     limits.watched(spec, problems)
+    sharding.check(spec, problems)
     _shares(spec, graph, problems)
     if not problems:
         _unused(spec, graph)

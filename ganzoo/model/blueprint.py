@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ganzoo.config.expression import Attr, Call, Name, walk
 from ganzoo.config.spec import Component, Part, Spec
 from ganzoo.data.fields import Field
 from ganzoo.data.reference import Reference
@@ -21,6 +22,7 @@ from ganzoo.model.modes import keep_fixed, lay_out
 from ganzoo.model.rewrite import rewrite
 from ganzoo.model.turn import Turn
 from ganzoo.parallel import draw
+from ganzoo.parallel.shards import Shards
 
 DRY_BATCH = 2
 
@@ -31,7 +33,7 @@ class Blueprint:
 
     `args` holds the complete arguments of every component by its path in the YAML: given, facts, and defaults.
     `parts` are throw-away parts on `device`; `shapes` are those that the dry run saw, `computed` the named values that
-    it computed in each turn, by phase and player.
+    it computed in each turn, by phase and player, `called` the modules that it called of parts to be sharded.
     """
 
     spec: Spec
@@ -44,6 +46,7 @@ class Blueprint:
     parts: dict[str, Any] = field(default_factory=dict)
     shapes: dict[str, str] = field(default_factory=dict)
     computed: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    called: dict[str, set[str]] = field(default_factory=dict)
     reference: Reference | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -65,8 +68,10 @@ class Blueprint:
         """A component made with its complete arguments."""
         return factory.make(component, self.factories[component.path], self.args[component.path])
 
-    def build(self, device: torch.device | str, names: Collection[str] | None = None) -> dict[str, Any]:
-        """The parts for real, or those of these names.
+    def build(
+        self, device: torch.device | str, names: Collection[str] | None = None, shards: Shards | None = None
+    ) -> dict[str, Any]:
+        """The parts for real, or those of these names; with `shards`, of some of them only this process's pieces.
 
         Each starts from a seed of its own, so that changing one leaves the others alone.
         """
@@ -78,11 +83,21 @@ class Blueprint:
                 torch.manual_seed(draw.seed_of(self.spec.train.seed, "init", name))
                 parts[name] = self.put_on(part, self.make(part))
             if isinstance(parts[name], nn.Module):
-                parts[name].to(device)
                 if self.spec.train.rewrite:
                     rewrite(parts[name])
+                if part.shard and shards is not None:
+                    shards.add(name, parts[name], self.called.get(name, ()), self.methods(name))
+                    keep_fixed(parts[name])
+                    continue
+                parts[name].to(device)
                 lay_out(parts[name])
         return parts
+
+    def methods(self, name: str) -> set[str]:
+        """The methods of a part that the model's equations call."""
+        pieces = (piece for value in self.spec.equations() for piece in walk(value.expr))
+        calls = [piece.func for piece in pieces if isinstance(piece, Call) and isinstance(piece.func, Attr)]
+        return {func.field for func in calls if func.base == Name(name)}
 
     def put_on(self, part: Part, built: Any) -> Any:
         """What ``with:`` lists, put on a part in its order."""

@@ -13,7 +13,7 @@ from ganzoo.config.spec import Component, Phase, Player, Spec, Term
 from ganzoo.contract import first, shape_of
 from ganzoo.data.fields import Field
 from ganzoo.errors import EvaluationError, Problem, UserError, without
-from ganzoo.model import backward, build, modes
+from ganzoo.model import backward, build, modes, sharding
 from ganzoo.model.blueprint import DRY_BATCH, Blueprint, dry_turn, no_meta, note
 from ganzoo.model.light import without_compiler
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
@@ -46,10 +46,11 @@ def check(spec: Spec, fields: dict[str, Field] | None = None, device: str = "met
 def _check(spec: Spec, fields: dict[str, Field] | None, device: str) -> Blueprint:
     blueprint = build.draw_up(spec, fields, device)
     problems: list[Problem] = []
-    for phase in spec.phases.values():
-        for player in phase.players.values():
-            _player(player, phase, blueprint, problems)
-    _log(blueprint, problems)
+    with sharding.watched(blueprint, problems):
+        for phase in spec.phases.values():
+            for player in phase.players.values():
+                _player(player, phase, blueprint, problems)
+        _log(blueprint, problems)
     _pictures(blueprint, problems)
     if problems:
         raise UserError(problems)

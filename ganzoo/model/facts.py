@@ -88,6 +88,7 @@ class Facts:
         idle = {
             "like": "asks nothing of a data field" if part.like is not None and not asks else "",
             "eval_bn": "has no batch norm" if part.eval_bn != "running" and not _any(modules, _BatchNorm) else "",
+            "shard": "has no parameters" if part.shard and not any(m._parameters for m in modules) else "",
             "eval_dropout": "has no dropout" if part.eval_dropout and not _any(modules, _DropoutNd) else "",
         }
         for key, why in idle.items():

@@ -37,7 +37,7 @@ _SHORT = {
     "players.NAME.ema": "`ema: 0.999` is short for `ema: {decay: 0.999}`.",
     "show": "`show: [fake]` is short for `show: {values: [fake]}`.",
 }
-PART_KEYS = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout")
+PART_KEYS = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout", "shard")
 
 
 def page(explained: str) -> str:

@@ -73,10 +73,10 @@ def start(device: str = "auto", timeout: float = 600.0) -> torch.device:
         if chosen.type == "cuda" and chosen.index is None:
             chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
             torch.cuda.set_device(chosen)
-        with _during("joining the others"):
+        with during("joining the others"):
             backend = "nccl" if chosen.type == "cuda" else "gloo"
             _join(backend, timedelta(seconds=timeout))
-            _group()
+            host()
         if rank() > 0:
             warnings.simplefilter("ignore")  # the first process gives the same
     return chosen
@@ -107,7 +107,8 @@ def _ready() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
-def _group() -> Any:
+def host() -> Any:
+    """The group by which the host settles things, with patience."""
     global _host
     if _host is None:
         _host = dist.new_group(backend="gloo", timeout=PATIENCE)
@@ -129,7 +130,7 @@ class _Mean(torch.autograd.Function):
 
 def _averaged(value: torch.Tensor) -> torch.Tensor:
     value = value.contiguous().clone()
-    with _during("averaging over the batch"):
+    with during("averaging over the batch"):
         dist.all_reduce(value)
     return value / world()
 
@@ -150,7 +151,7 @@ def every_row(value: torch.Tensor) -> torch.Tensor:
         return value
     value = value.detach().contiguous()
     found = [torch.empty_like(value) for _ in range(world())]
-    with _during("gathering a batch"):
+    with during("gathering a batch"):
         dist.all_gather(found, value)
     return torch.cat(found)
 
@@ -173,7 +174,7 @@ def average(tensors: Sequence[torch.Tensor], what: str = "averaging numbers") ->
     if world() == 1 or not tensors:
         return
     flat = torch.cat([t.reshape(-1).float() for t in tensors])
-    with _during(what):
+    with during(what):
         dist.all_reduce(flat)
     flat /= world()
     for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
@@ -181,9 +182,12 @@ def average(tensors: Sequence[torch.Tensor], what: str = "averaging numbers") ->
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter], player: str) -> None:
-    """Average the gradients of one player's parameters; those that no term reached this time have none anywhere."""
+    """Average the gradients of one player's parameters; those that no term reached this time have none anywhere.
+
+    Those of sharded parts are averaged while the backward pass runs.
+    """
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    average(gradients, f"averaging the gradients of {player}")
+    average([g for g in gradients if not hasattr(g, "to_local")], f"averaging the gradients of {player}")
 
 
 def average_buffers(modules: Iterable[torch.nn.Module]) -> None:
@@ -197,11 +201,16 @@ def average_buffers(modules: Iterable[torch.nn.Module]) -> None:
         average([t for t in buffers if t.is_floating_point()], "averaging running statistics")
 
 
+def total(value: torch.Tensor) -> torch.Tensor:
+    """The sum over the processes."""
+    return _averaged(value) * world() if world() > 1 else value
+
+
 def minimum(value: torch.Tensor) -> torch.Tensor:
     """The smallest of each element over the processes."""
     if world() > 1:
         value = value.clone()
-        with _during("looking for values that are not finite"):
+        with during("looking for values that are not finite"):
             dist.all_reduce(value, dist.ReduceOp.MIN)
     return value
 
@@ -214,8 +223,8 @@ def agree(value: bool) -> bool:
     if world() == 1:
         return value
     flag = torch.tensor(float(value))
-    with _during("agreeing how to go on"):
-        dist.all_reduce(flag, dist.ReduceOp.MAX, group=_group())
+    with during("agreeing how to go on"):
+        dist.all_reduce(flag, dist.ReduceOp.MAX, group=host())
     return bool(flag.item())
 
 
@@ -224,8 +233,8 @@ def gather(value: Any) -> list[Any]:
     if world() == 1:
         return [value]
     found: list[Any] = [None] * world()
-    with _during("telling each other what was found"):
-        dist.all_gather_object(found, value, group=_group())
+    with during("telling each other what was found"):
+        dist.all_gather_object(found, value, group=host())
     return found
 
 
@@ -234,8 +243,8 @@ def collect(value: Any) -> list[Any]:
     if world() == 1:
         return [value]
     found: list[Any] = [None] * world() if rank() == 0 else []
-    with _during("bringing together what was computed"):
-        dist.gather_object(value, found or None, group=_group())
+    with during("bringing together what was computed"):
+        dist.gather_object(value, found or None, group=host())
     return found
 
 
@@ -264,15 +273,20 @@ def attempt(work: Callable[[], T]) -> T:
 def barrier() -> None:
     """Wait for all processes, however long they take."""
     if world() > 1:
-        with _during("waiting for the first process"):
-            dist.barrier(group=_group())
+        with during("waiting for the first process"):
+            dist.barrier(group=host())
 
 
 # -- what becomes of errors --------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _during(what: str) -> Iterator[None]:
+def during(what: str) -> Iterator[None]:
+    """A message to the others, of which an error says `what` it was for.
+
+    Raises:
+        Lost: another process is gone.
+    """
     try:
         yield
     except RuntimeError as error:

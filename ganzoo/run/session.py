@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,20 +13,22 @@ import torch
 
 from ganzoo.config import limits
 from ganzoo.config.limits import seconds
+from ganzoo.config.spec import Value
+from ganzoo.config.static import Graph
 from ganzoo.contract import first
 from ganzoo.errors import Collapsed, Diverged, GanzooError, Lost, NoSpace, Problem, UserError, choices, listed
 from ganzoo.evaluation.evaluate import evaluate
 from ganzoo.evaluation.records import Record, flat, mode_of, named
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.inference import Inference
-from ganzoo.parallel import distributed, launch
+from ganzoo.parallel import distributed, launch, shards
 from ganzoo.registry import Registry, plugins
 from ganzoo.report.facts import STATUS
 from ganzoo.run import callbacks, provenance, warm
 from ganzoo.run.events import RunInfo
 from ganzoo.run.interrupts import Interrupts
 from ganzoo.run.pictures import describe, picture
-from ganzoo.store import checkpoint, lock
+from ganzoo.store import checkpoint, lock, pieces
 from ganzoo.store.folder import RunFolder
 from ganzoo.train import budget
 from ganzoo.train.health import PAGE, Health, diversity
@@ -116,7 +119,7 @@ class Session:
                 message = f"the data is not what {self.folder.path} was trained on, though there is as much of it"
             hint = "bring it back; or start a new run from these weights with parts.NAME.init=RUN"
             raise UserError(Problem(message, data.origin if data else None, "data", hint))
-        self.trainer.load_state_dict(stored.state)
+        self.trainer.load_state_dict(stored.state, stored.read)
         session = stored.header["session"]
         self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
         self.stopping.load_state_dict(session.get("stop", {}))
@@ -322,9 +325,11 @@ class Session:
         self.trainer.see(lambda name: named(name, values))
         self.stopping.see(named(self.stopping.watch, values), self.trainer.step)
 
-    def inference(self) -> Inference:
-        trainer = self.trainer
-        return Inference(self.blueprint, trainer.parts, trainer.averages(), trainer.step)
+    def inference(self, values: Iterable[Value]) -> Inference:
+        """What computes these values; all processes must ask for it, for parts that are sharded become whole."""
+        graph = Graph(self.spec)
+        parts, averages = self.trainer.whole({name for value in values for name in graph.of(value)})
+        return Inference(self.blueprint, parts, averages, self.trainer.step)
 
     def held_inputs(self, n: int) -> dict[str, torch.Tensor]:
         """The same rows all run long, from what is not trained on if the data has such."""
@@ -340,15 +345,18 @@ class Session:
         """What ``show:`` asks for, from the same noise and inputs every time."""
         spec = self.spec
         self.trainer.average_buffers()
-        if not self.first or not spec.shown:
+        if not spec.shown:
+            return
+        sample = spec.flow.get(spec.sample) if self.trainer.step else None  # untrained, it says nothing
+        values = [*([sample] if sample else []), *spec.shown, *([spec.score] if spec.score else [])]
+        inference = self.inference(values)
+        if not self.first:
             return
         given, across = self.held_inputs(spec.show.n), spec.show.across
         if spec.show.rows:
             given[spec.show.rows], each = self.blueprint.fields[spec.show.rows].in_rows(spec.show.n)
             across = across or each
-        sample = spec.flow.get(spec.sample) if self.trainer.step else None  # untrained, it says nothing
-        values = [*([sample] if sample else []), *spec.shown, *([spec.score] if spec.score else [])]
-        results = self.inference().compute(values, spec.show.n, (spec.train.seed, "show"), given)
+        results = inference.compute(values, spec.show.n, (spec.train.seed, "show"), given)
         if sample is not None:
             found = diversity(spec, results.pop(0), given)
             self.heed(found, self.health.see(self.trainer.step, found))
@@ -383,7 +391,7 @@ class Session:
     def measured(self) -> list[Record]:
         """What the metrics say; none where they cannot be computed, for which training does not end."""
         try:
-            return evaluate(self.inference())
+            return evaluate(self.inference(self.spec.metrics.values()))
         except Lost:
             raise
         except Exception as error:  # of any metric, of whoever wrote it
@@ -399,11 +407,14 @@ class Session:
             raise Diverged(f"a parameter was not finite at step {self.trainer.step}, though every term was")
         state = self.trainer.state_dict()
         self.due = False
+        path = self.folder.checkpoints / checkpoint.name(self.trainer.step)
+        if self.first:
+            lock.check_held(self.folder.path)
+        cut = {key: tensor for key, tensor in shards.flat(state).items() if shards.is_sharded(tensor)}
+        sizes = pieces.write(path, cut) if cut else {}
         if not self.first:
             return
-        lock.check_held(self.folder.path)
-        path = self.folder.checkpoints / checkpoint.name(self.trainer.step)
-        checkpoint.save(path, self.header(), state)
+        checkpoint.save(path, self.header(), state, sizes)
         self.index(path)
         self.tell("on_checkpoint", step=self.trainer.step, path=path)
 

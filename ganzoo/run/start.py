@@ -136,7 +136,7 @@ def _to_go_on_from(run: Path) -> tuple[RunFolder, checkpoint.Checkpoint]:
     Raises:
         UserError: it cannot be read, lies in no run folder, or holds weights alone.
     """
-    stored = checkpoint.load(checkpoint.locate(run))
+    stored = checkpoint.load(checkpoint.locate(run), whole=False)
     folder = RunFolder(run)
     if folder.path.is_file():
         folder = RunFolder(stored.path.resolve().parent.parent)

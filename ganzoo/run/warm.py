@@ -14,6 +14,7 @@ from torch import nn
 from ganzoo.config.spec import Part, Spec
 from ganzoo.errors import Problem, UserError, choices, listed
 from ganzoo.model.adopt import adopt
+from ganzoo.parallel.shards import cut
 from ganzoo.registry import plugins
 from ganzoo.store import checkpoint, names, published, weights
 
@@ -34,7 +35,8 @@ def start(spec: Spec, parts: Mapping[str, Any]) -> list[str]:
     ready = [_ready(part, parts[part.name]) for part in wanted]
     for built, fits, _ in ready:
         with torch.no_grad():
-            built.load_state_dict(fits, strict=False)
+            own = dict(built.named_parameters())
+            built.load_state_dict({name: cut(tensor, own.get(name)) for name, tensor in fits.items()}, strict=False)
     return [report for _, _, report in ready]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,21 @@ import torch
 from ganzoo.config.schema import Keep
 from ganzoo.config.tree import shown
 from ganzoo.errors import Problem, UserError, listed
-from ganzoo.store import form, published
+from ganzoo.parallel import shards
+from ganzoo.store import form, pieces, published
 from ganzoo.store.files import atomic, check_archive, from_json
 from ganzoo.store.folder import RunFolder
 
-FORMAT = 1
+FORMAT, SHARDED = 1, 2  # one file; a file and pieces beside it
 NAMED = re.compile(r"step_\d{1,15}\.pt")
 
 
 @dataclass
 class Checkpoint:
-    """A checkpoint in memory: `header` is plain JSON, `state` holds the trainer's tensors."""
+    """A checkpoint in memory: `header` is plain JSON, `state` holds the trainer's tensors.
+
+    Those of sharded parts may be left out, on meta, and be read later.
+    """
 
     path: Path
     header: dict[str, Any]
@@ -37,23 +42,44 @@ class Checkpoint:
     def step(self) -> int:
         return self.state["step"]
 
+    def read(self, into: Mapping[tuple[Any, ...], torch.Tensor]) -> None:
+        """Fill tensors, or pieces of them, that were left out, by their paths in the state.
 
-def save(path: Path, header: dict[str, Any], state: dict[str, Any]) -> None:
-    """Write a checkpoint, whole or not at all."""
-    with atomic(path, _bytes(state)) as file:
-        torch.save({"format": FORMAT, "header": json.dumps(header), "state": state}, file)
+        Raises:
+            UserError: they cannot be read.
+        """
+        try:
+            pieces.read(self.path, into)
+        except ValueError as error:
+            raise _unreadable(self.path, str(error)) from None
+
+
+def save(path: Path, header: dict[str, Any], state: dict[str, Any], sizes: Mapping[str, int] | None = None) -> None:
+    """Write a checkpoint, whole or not at all; the pieces of sharded parts, with files of these `sizes`, are there."""
+    stored = {"format": FORMAT, "header": json.dumps(header), "state": state}
+    if sizes:
+        blank = shards.mapped(
+            lambda _, t: torch.empty(t.shape, dtype=t.dtype, device="meta") if shards.is_sharded(t) else t, state
+        )
+        stored |= {"format": SHARDED, "state": blank, "pieces": dict(sizes)}
+    with atomic(path, _bytes(stored["state"])) as file:
+        torch.save(stored, file)
 
 
 def _bytes(state: Any) -> int:
     """The bytes of all tensors."""
     if isinstance(state, torch.Tensor):
-        return state.nbytes
+        return 0 if state.is_meta else state.nbytes
     items = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
     return sum(map(_bytes, items))
 
 
-def load(path: Path) -> Checkpoint:
+def load(path: Path, whole: bool = True) -> Checkpoint:
     """Read a checkpoint; nothing in it is executed.
+
+    Args:
+        path: Its file.
+        whole: Read the tensors of sharded parts, too.
 
     Raises:
         UserError: it is no checkpoint, is damaged, or was written by a newer ganzoo.
@@ -85,14 +111,21 @@ def load(path: Path) -> Checkpoint:
             raise TypeError
     except (KeyError, TypeError, ValueError):
         raise _unreadable(path, "another program wrote it") from None
-    if number > FORMAT:
-        raise UserError(f"{path} has checkpoint format {number}; this ganzoo reads up to {FORMAT}: upgrade ganzoo")
+    if number > SHARDED:
+        raise UserError(f"{path} has checkpoint format {number}; this ganzoo reads up to {SHARDED}: upgrade ganzoo")
     try:
         form.check_header(header)
         form.check_state(state)
+        missing = {key: tensor for key, tensor in shards.flat(state).items() if tensor.is_meta}
+        pieces.check(path, form.check_pieces(stored.get("pieces", {})), sum(t.nbytes for t in missing.values()))
     except ValueError as error:
         raise _unreadable(path, str(error)) from None
-    return Checkpoint(path, header, state)
+    made = Checkpoint(path, header, state)
+    if missing and whole:
+        made.state = shards.mapped(lambda _, tensor: shards.cut(tensor, None), state)
+        tensors = shards.flat(made.state)
+        made.read({key: tensors[key] for key in missing})
+    return made
 
 
 def _unreadable(path: Path, reason: str) -> UserError:
@@ -139,13 +172,14 @@ def set_aside(folder: RunFolder, step: int) -> None:
     """Rename the checkpoints after a step, so that a run that goes on from it does not find them."""
     for path in every(folder):
         if int(path.stem.removeprefix("step_")) > step:
-            path.rename(path.with_suffix(".pt.old"))
+            pieces.rename(path, path.with_suffix(".pt.old"))
 
 
 def clear(folder: RunFolder) -> None:
     """Delete the checkpoints of a training that begins again."""
     for path in [*every(folder), folder.checkpoints / "index.json"]:
         path.unlink(missing_ok=True)
+    pieces.sweep(folder.checkpoints)
 
 
 def name(step: int) -> str:
@@ -178,3 +212,4 @@ def prune(folder: RunFolder, keep: Keep, best: str | None) -> None:
         step = int(path.stem.removeprefix("step_"))
         if path.name not in kept and not (keep.every and step % keep.every == 0):
             path.unlink()
+            pieces.remove(path)

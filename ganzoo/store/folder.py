@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganzoo.errors import Problem, UserError
 from ganzoo.parallel import launch
-from ganzoo.store import lock
+from ganzoo.store import lock, pieces
 from ganzoo.store.files import append, dump_yaml, read_lines, write_atomic
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class RunFolder:
 
     def sweep(self) -> None:
         """Delete what writes that were killed left behind."""
+        pieces.sweep(self.checkpoints)
         for leftover in self.path.rglob(".*.tmp"):
             leftover.unlink(missing_ok=True)
 

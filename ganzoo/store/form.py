@@ -44,6 +44,17 @@ def check_state(state: Any) -> None:
             _parts(_mapping(ema, "averages").get("parts"))
 
 
+def check_pieces(pieces: Any) -> dict[str, int]:
+    """The sizes of files by their names.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    if not all(isinstance(size, int) for size in _mapping(pieces, "pieces").values()):
+        raise ValueError("pieces should be sizes of files")
+    return dict(pieces)
+
+
 def _parts(parts: Any) -> None:
     for name, stored in _mapping(parts, "parts").items():
         _mapping(stored, f"part '{name}'")

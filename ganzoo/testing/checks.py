@@ -21,7 +21,7 @@ from ganzoo.testing import data, losses, networks
 from ganzoo.testing.common import drawing, failing, finite, refusal, seeded
 from ganzoo.testing.inputs import EXAMPLES, Example, arrange, build, lacks, parameters_of
 
-RESERVED = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout", "lr_scale")
+RESERVED = ("use", "with", "like", "init", "match", "eval_bn", "eval_dropout", "shard", "lr_scale")
 
 
 def check_component(entry: Entry, args: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ganzoo.contract import first
+from ganzoo.parallel import shards
 from ganzoo.parallel.distributed import batch_mean
 
 Seen = tuple[Any, str, dict[str, Any]]  # an adversarial part, its side (`d` or `g`), and what it was given
@@ -16,13 +17,14 @@ Seen = tuple[Any, str, dict[str, Any]]  # an adversarial part, its side (`d` or 
 
 def gradient(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
     """The norm of all gradients together; a scalar."""
-    return nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    return shards.norm([p.grad for p in parameters if p.grad is not None])
 
 
 def gradients(parts: dict[str, Any], names: Iterable[str]) -> dict[str, torch.Tensor]:
-    """The gradient of each part, flat, on the host."""
+    """The gradient of each part, whole and flat, on the host."""
     modules = {name: parts[name] for name in names if isinstance(parts[name], nn.Module)}
-    found = {n: [p.grad.float().flatten() for p in m.parameters() if p.grad is not None] for n, m in modules.items()}
+    grads = {n: [p.grad for p in module.parameters() if p.grad is not None] for n, module in modules.items()}
+    found = {n: [shards.whole(gradient).float().flatten() for gradient in given] for n, given in grads.items()}
     return {name: torch.cat(pieces).cpu() for name, pieces in found.items() if pieces}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from itertools import takewhile
 from typing import Any
@@ -23,14 +23,17 @@ from ganzoo.model.modes import for_phase, freeze, parameters
 from ganzoo.model.optim import Schedules, load_states, make_optimizer, make_schedule, states, tell
 from ganzoo.model.program import Program
 from ganzoo.model.turn import Getter, Shared, Turn
-from ganzoo.parallel import distributed, draw
+from ganzoo.parallel import distributed, draw, shards
 from ganzoo.parallel.norm import over_all_processes
+from ganzoo.parallel.shards import Shards
 from ganzoo.train import diagnostics, graphs
 from ganzoo.train.compiled import compile_parts
 from ganzoo.train.ema import Average
 from ganzoo.train.feed import Feed, check_batch
 from ganzoo.train.meters import Meters
 from ganzoo.train.watch import Watch
+
+Reading = Callable[[Mapping[tuple[Any, ...], torch.Tensor]], object]
 
 
 class PlayerState:
@@ -46,7 +49,13 @@ class PlayerState:
     weights: dict[str, Any]
 
     def __init__(
-        self, player: Player, blueprint: Blueprint, parts: dict[str, Any], steps: int, before: PlayerState | None = None
+        self,
+        player: Player,
+        blueprint: Blueprint,
+        parts: dict[str, Any],
+        steps: int,
+        before: PlayerState | None,
+        pieces: Shards,
     ):
         self.player = player
         self.own = parameters(parts, player.trains)
@@ -71,7 +80,7 @@ class PlayerState:
         if player.ema is not None:
             kept = before.ema if before is not None and before.player.ema == player.ema else None
             same = kept is not None and kept.holds(parts, player.trains)
-            self.ema = kept if same else Average(player.ema, parts, player.trains)
+            self.ema = kept if same else Average(player.ema, parts, player.trains, pieces)
 
     def see(self, find: Callable[[str], float | None]) -> None:
         """Tell the schedules, those of the terms' weights too, what they go by."""
@@ -124,7 +133,8 @@ class Trainer:
                 path = "train.batch" if player.batch is None else f"{player.path}.batch"
                 origin = self.spec.origins.get(path, player.origin)
                 check_batch(path, origin, player.batch or self.train.batch, self.world, self.train.accumulate)
-        self.parts = blueprint.build(device)
+        self.shards = shards.Shards(device)
+        self.parts = blueprint.build(device, shards=self.shards if self.world > 1 else None)
         if self.train.sync_batch_norm and self.world > 1:
             for part in self.parts.values():
                 if isinstance(part, nn.Module):
@@ -152,8 +162,8 @@ class Trainer:
         """Begin a phase: modes, optimizers, compiled terms."""
         self.phase, self.phase_step = phase, 0
         for name, player in phase.players.items():
-            before = self.players.get(name)
-            self.players[name] = PlayerState(player, self.blueprint, self.parts, self.remaining(name, phase), before)
+            before, steps = self.players.get(name), self.remaining(name, phase)
+            self.players[name] = PlayerState(player, self.blueprint, self.parts, steps, before, self.shards)
         for name, state in self.players.items():
             if state.ema is not None and name not in phase.players:
                 state.ema.forget(phase.trained())
@@ -365,7 +375,7 @@ class Trainer:
         """One player's step, from the gradients it has."""
         state = self.players[player.name]
         distributed.average_gradients(state.own, player.name)
-        norm = nn.utils.clip_grad_norm_(state.own, player.clip) if player.clip is not None else None
+        norm = shards.clip(state.own, player.clip) if player.clip is not None else None
         if self.logged:
             self.meters.note(
                 player.name, {"gradient": diagnostics.gradient(state.own) if norm is None else norm}, self.step
@@ -386,6 +396,15 @@ class Trainer:
 
     # -- state -----------------------------------------------------------------------------------------------------
 
+    def whole(self, names: Collection[str]) -> tuple[dict[str, Any], dict[str, nn.Module]]:
+        """All parts and the averaged copies, those with these names whole; all processes must ask for it."""
+        parts, averages = dict(self.parts), self.averages()
+        for found in (averages, parts):
+            for name in sorted(found.keys() & self.shards.blanks.keys() & set(names)):  # in the same order everywhere
+                if found is averages or name not in averages:  # which stand in for the parts
+                    found[name] = self.shards.whole(name, found[name])
+        return parts, averages
+
     def averages(self) -> dict[str, nn.Module]:
         """The averaged copies, by part."""
         return {name: part for state in self.players.values() if state.ema for name, part in state.ema.parts.items()}
@@ -398,7 +417,7 @@ class Trainer:
         """Whether every parameter and buffer is finite, on every process. Waits for the device."""
         modules = [part for part in self.parts.values() if isinstance(part, nn.Module)]
         tensors = [t for module in modules for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()]
-        good = not tensors or bool(torch.stack([torch.isfinite(t).all() for t in tensors]).all().item())
+        good = not tensors or bool(torch.stack([torch.isfinite(shards.local(t)).all() for t in tensors]).all().item())
         return not distributed.agree(not good)
 
     def average_buffers(self) -> None:
@@ -425,8 +444,14 @@ class Trainer:
             "meters": self.meters.state_dict(),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly from a saved state."""
+    def load_state_dict(self, state: dict[str, Any], read: Reading = lambda missing: None) -> None:
+        """Go on exactly from a saved state.
+
+        Args:
+            state: What :meth:`state_dict` gave, here or in another number of processes. Tensors on meta lie elsewhere.
+            read: Fills those, or the pieces of them that belong here, which it is given by their paths in the state.
+        """
+        state = {**state, "parts": self.cut(state, "parts", read)}
         for name, saved in state["parts"].items():
             self.parts[name].load_state_dict(saved)
         self.players = {}
@@ -434,8 +459,25 @@ class Trainer:
             self.enter(phase)
             if phase.name == state["phase"]:
                 break
-        for name, saved in state["players"].items():
+        for name, saved in self.cut(state, "players", read).items():
             self.players[name].load_state_dict(saved)
         self.step, self.phase_step = state["step"], state["phase_step"]
         self.feed.cursor = state["cursor"]
         self.meters.load_state_dict(state["meters"])
+
+    def cut(self, state: dict[str, Any], key: str, read: Reading) -> Any:
+        """One entry of a saved state with pieces where this process holds pieces, and all that was missing read."""
+        found = shards.mapped(lambda path, tensor: shards.cut(tensor, self.place(path)), state[key], (key,))
+        tensors = shards.flat(found, (key,))
+        read({path: tensors[path] for path, tensor in shards.flat(state[key], (key,)).items() if tensor.is_meta})
+        return found
+
+    def place(self, path: tuple[Any, ...]) -> torch.Tensor | None:
+        """The parameter to which a tensor of a saved state belongs, if it belongs to one."""
+        match path:
+            case ("parts", part, name) | ("players", _, "ema", "parts", part, name):
+                return dict(self.parts[part].named_parameters()).get(name)
+            case ("players", player, "optimizer", "state", index, _):
+                groups = self.players[player].optimizer.param_groups
+                return [parameter for group in groups for parameter in group["params"]][index]
+        return None

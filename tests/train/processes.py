@@ -43,8 +43,11 @@ def launch(
     return done
 
 
-def together(function: Callable[..., Any], *args: Any, processes: int = 2) -> list[Any]:
-    """What a function of a module returns in each of several processes that have joined; torch is imported once."""
+def together(function: Callable[..., Any], *args: Any, processes: int = 2, die: bool = False) -> list[Any]:
+    """What a function of a module returns in each of several processes that have joined; torch is imported once.
+
+    Of processes that `die`, nothing is heard: the exit code of each.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "ganzoo.api", "ganzoo.train.loop"])
     with socket.socket() as free:
@@ -58,6 +61,10 @@ def together(function: Callable[..., Any], *args: Any, processes: int = 2) -> li
     for process in started:
         process.start()
     try:
+        if die:
+            for process in started:
+                process.join(180)
+            return [process.exitcode for process in started]
         got = dict(results.get(timeout=180) for _ in started)
         found = {rank: pickle.loads(said) for rank, said in got.items()}
     finally:
