@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ganzoo.config import compose, layout
 from ganzoo.config.tree import wrap
 from ganzoo.errors import Origin, UserError
+from ganzoo.registry import Registry
 from tests.core.helpers import extended
 from tests.core.models import BASE, Models
 
