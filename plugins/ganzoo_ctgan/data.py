@@ -165,7 +165,9 @@ class Table(Arrays):
     def labelled(self) -> Labelled:
         """Rows without the target, each once, and the target as a label."""
         if self.target is None:
-            raise UserError("nothing says what classifiers shall predict: give the table a `target: COLUMN`")
+            raise UserError(
+                "nothing says what classifiers shall predict: give the table a `target: COLUMN`, or measure nothing: `evaluate=null`"
+            )
         return Labelled(self)
 
 
