@@ -63,7 +63,7 @@ class Judged(nn.Module):
 def vegans(ours: Trainer) -> Step:
     """The inside of its training loop on networks that are built as ours are, but not rewritten or laid out.
 
-    The loop itself ends with "'_SingleProcessDataLoaderIter' object has no attribute 'next'".
+    The loop itself calls ``iter(loader).next()``, which torch's loaders do not have.
     """
     from vegans.GAN import VanillaGAN
 

@@ -43,7 +43,7 @@ MEANINGS: dict[str, str] = {
     "train.precision": "fp32, bf16 (autocast; losses and penalties stay in fp32), or whichever measures faster.",
     "train.compile": "torch.compile, for networks that no penalty differentiates twice.",
     "train.graphs": "Forward and backward passes as CUDA graphs; auto: of small models, where they can be captured.",
-    "train.rewrite": "Compute some layers cheaper, such as upsampling with a convolution, or thin ones; the same up to rounding.",
+    "train.rewrite": "Compute upsampling with a convolution, thin layers and others cheaper; the same up to rounding.",
     "train.accumulate": "Cut each batch into this many parts.",
     "train.sync_batch_norm": "Batch statistics over all processes.",
     "train.device": "auto, cpu, cuda, cuda:1, mps or xpu.",

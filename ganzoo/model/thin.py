@@ -21,6 +21,8 @@ FEW = 4  # channels
 class ThinConv2d(nn.Conv2d):
     """A convolution from one channel, or to one or few; on a CPU in full precision it is computed as above."""
 
+    padding: Any  # never a word here
+
     def forward(self, input: Tensor) -> Tensor:  # named as in nn.Conv2d: the names of parameters are the contract
         if not _pays(input):
             return super().forward(input)
@@ -62,15 +64,16 @@ class ThinConv2d(nn.Conv2d):
 class ThinConvTranspose2d(nn.ConvTranspose2d):
     """A transposed convolution to one channel; on a CPU in full precision it is computed as above."""
 
+    padding: Any
+    output_padding: Any
+
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         if output_size is not None or not _pays(input):
             return super().forward(input, output_size)
-        size = [
-            (n - 1) * s - 2 * p + k + more
-            for n, s, p, k, more in zip(
-                input.shape[2:], self.stride, self.padding, self.kernel_size, self.output_padding, strict=True
-            )
-        ]
+        settings: Any = zip(
+            input.shape[2:], self.stride, self.padding, self.kernel_size, self.output_padding, strict=True
+        )
+        size = tuple((n - 1) * s - 2 * p + k + more for n, s, p, k, more in settings)
         places = conv2d(input, self.weight.flatten(2).permute(1, 2, 0).flatten(0, 1)[:, :, None, None])
         image = fold(places.flatten(2), size, self.kernel_size, padding=self.padding, stride=self.stride)
         return image if self.bias is None else image + self.bias[:, None, None]
@@ -79,7 +82,7 @@ class ThinConvTranspose2d(nn.ConvTranspose2d):
 PLAIN: dict[type[nn.Module], type[nn.Module]] = {ThinConv2d: nn.Conv2d, ThinConvTranspose2d: nn.ConvTranspose2d}
 
 
-def thin(layer: nn.Module) -> type[nn.Module] | None:
+def thin(layer: Any) -> type[nn.Module] | None:
     """The class by which :func:`ganzoo.model.rewrite.rewrite` has a layer computed otherwise, or None."""
     kind = next((kind for kind, plain in PLAIN.items() if type(layer) in (kind, plain)), None)
     if kind is None or not _usual(layer):
