@@ -336,11 +336,10 @@ def test_a_sharded_run_that_was_killed_goes_on_exactly(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sharded", "processes"), [(False, 2), (True, 1), (True, 4)])
-def test_a_sharded_run_goes_on_otherwise(sharded: bool, processes: int, straight: Path, tmp_path: Path) -> None:
+def test_a_sharded_run_goes_on_without_sharding(straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     together(trained, str(run), True, SPOTS[2], 0, die=True)
-    together(trained, str(run), sharded, processes=processes)
+    together(trained, str(run), False)
     one, two = (shards.flat(checkpoint.load(checkpoint.locate(path)).state) for path in (straight, run))
-    assert apart(one, two) <= (0.0 if processes == 2 else 1e-3)
-    assert bool(list((run / "checkpoints").glob("*.shards"))) == (sharded and processes > 1)
+    assert apart(one, two) <= 1e-6  # gradients are averaged in another order
+    assert not list((run / "checkpoints").glob("*.shards"))
