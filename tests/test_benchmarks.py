@@ -211,7 +211,7 @@ def test_torch_fidelity_and_ganzoo_say_the_same_distance() -> None:
 
     found: fid.Distances = {}
     assert len(_rows(fid.rows(1, 300, found))) == 2
-    assert found["ganzoo"] == pytest.approx(found["torch-fidelity"], rel=1e-6) and found["ganzoo"] > 0
+    assert found["ganzoo"] == pytest.approx(found["torch-fidelity"], rel=1e-5) and found["ganzoo"] > 0
 
 
 def test_profiles_make_a_row_of_shares() -> None:
