@@ -165,9 +165,8 @@ class Table(Arrays):
     def labelled(self) -> Labelled:
         """Rows without the target, each once, and the target as a label."""
         if self.target is None:
-            raise UserError(
-                "nothing says what classifiers shall predict: give the table a `target: COLUMN`, or measure nothing: `evaluate=null`"
-            )
+            how = "give the table a `target: COLUMN`, or measure nothing: `evaluate=null`"
+            raise UserError(f"nothing says what classifiers shall predict: {how}")
         return Labelled(self)
 
 
