@@ -46,7 +46,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
 }
 TOLD = {
     "zi2zi/letters": "Bitstream-Vera AND OFL-1.1 AND LicenseRef-BaKoMa"
-}  # of matplotlib's fonts; its data reads any
+}  # of the fonts of matplotlib
 
 
 def size(folder: Path) -> int:
