@@ -173,12 +173,15 @@ def flat(state: Any, path: Path = ()) -> dict[Path, Tensor]:
 
 
 def mapped(function: Callable[[Path, Tensor], Tensor], state: Any, path: Path = ()) -> Any:
-    """Nested mappings with other tensors."""
+    """Nested mappings with other tensors; those of modules keep the versions by which torch reads them."""
     if isinstance(state, Tensor):
         return function(path, state)
-    if isinstance(state, Mapping):
-        return {key: mapped(function, value, (*path, key)) for key, value in state.items()}
-    return state
+    if not isinstance(state, Mapping):
+        return state
+    made: Any = copy.copy(state)
+    for key, value in state.items():
+        made[key] = mapped(function, value, (*path, key))
+    return made
 
 
 @torch.no_grad()
