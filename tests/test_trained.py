@@ -44,9 +44,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "vae_gan/fashion_mnist_sample": ("kept", 100, 0.66, 0.04),
     "zi2zi/letters": ("read", 100, 0.97, 0.03),
 }
-TOLD = {
-    "zi2zi/letters": "Bitstream-Vera AND OFL-1.1 AND LicenseRef-BaKoMa"
-}  # of the fonts of matplotlib
+TOLD = {"zi2zi/letters": "Bitstream-Vera AND OFL-1.1 AND LicenseRef-BaKoMa"}  # of the fonts of matplotlib
 
 
 def size(folder: Path) -> int:

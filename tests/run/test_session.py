@@ -100,7 +100,7 @@ train: {batch: 8, steps: 1, sample_every: 1}
 
 def test_a_picture_has_a_row_of_each_class(tmp_path) -> None:
     """The one-hot label as a picture of three colours: a row of each."""
-    folder, _ = train(written(tmp_path, LABELLED).blueprint, tmp_path / "run", plugins.installed(), True)
+    folder, _ = train(written(tmp_path, LABELLED, show__n=12).blueprint, tmp_path / "run", plugins.installed(), True)
     seen = Image.open(folder.samples / "step_00000001.png").convert("RGB")
     assert seen.size == (4 * 34 + 2, 3 * 34 + 2)
     tops = [[seen.getpixel((34 * column + 10, 34 * row + 10)) for column in range(4)] for row in range(3)]
@@ -109,7 +109,7 @@ def test_a_picture_has_a_row_of_each_class(tmp_path) -> None:
 
 def test_the_images_across_a_picture_can_be_set(tmp_path) -> None:
     text = LABELLED.replace("rows: label", "across: 6")
-    folder, _ = train(written(tmp_path, text).blueprint, tmp_path / "run", plugins.installed(), True)
+    folder, _ = train(written(tmp_path, text, show__n=12).blueprint, tmp_path / "run", plugins.installed(), True)
     assert Image.open(folder.samples / "step_00000001.png").size == (6 * 34 + 2, 2 * 34 + 2)
 
 
