@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 from ganzoo_data.base import Split
+from ganzoo_data.listing import Listing
 from ganzoo_data.openmoji import TILE, OpenMoji
 from ganzoo_text.captions import Captions
 
@@ -60,9 +61,9 @@ class WordCaptions(Captions):
     def fields(self) -> Mapping[str, Field]:
         return {**super().fields, "words": Field("vector", (self.length, self.width))}
 
-    def load(self) -> dict[str, np.ndarray]:
-        captions = [self.captions[file.path][0] for file in self._mine.files]
-        return {**super().load(), "words": word_vectors(self.encoder or "", captions, self.length)}
+    def beside(self, mine: Listing) -> dict[str, np.ndarray]:
+        captions = [self.captions[file.path][0] for file in mine.files]
+        return {**super().beside(mine), "words": word_vectors(self.encoder or "", captions, self.length)}
 
 
 class OpenMojiWords(OpenMoji):

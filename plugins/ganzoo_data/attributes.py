@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ganzoo.data.arrays import Arrays
 from ganzoo.data.fields import Field
 from ganzoo.errors import UserError, choices
 from ganzoo_data.base import Split
 from ganzoo_data.decode import Fit
 from ganzoo_data.folder import ImageFolder
 from ganzoo_data.listing import Listing, list_images
-from ganzoo_data.store import read_all
-from ganzoo_data.survey import broken
 from ganzoo_data.words import printable, some
 
 WORDS = {"-1": 0.0, "false": 0.0, "no": 0.0, "true": 1.0, "yes": 1.0}
@@ -108,18 +105,8 @@ class Attributes(ImageFolder):
         every = list_images(self.root, 0)
         return every.only(i for i, file in enumerate(every.files) if file.path in self.given.rows)
 
-    def load(self) -> dict[str, np.ndarray]:
-        """Raises UserError where a file cannot be read and is not to be skipped, or nothing is left."""
-        mine = self._mine
-        rows, failed = read_all(mine, self.recipe, self.memory)
-        if failed and not (self.skip_broken and len(rows)):
-            raise broken(mine, failed)
-        found = np.array([self.given.rows[file.path] for file in mine.files], np.float32)
-        return {"real": rows, "attributes": np.delete(found, [f.row for f in failed], axis=0)}
-
-    def chunks(self, size: int = 128) -> Iterator[dict[str, np.ndarray]]:
-        """All rows in their order, `size` at a time."""
-        return Arrays.chunks(self, size)
+    def beside(self, mine: Listing) -> dict[str, np.ndarray]:
+        return {"attributes": np.array([self.given.rows[file.path] for file in mine.files], np.float32)}
 
 
 def read(path: Path) -> Table:

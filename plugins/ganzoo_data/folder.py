@@ -116,10 +116,12 @@ class ImageFolder(Fitted):
         rows, failed = read_all(mine, self.recipe, self.memory)
         if failed and not (self.skip_broken and len(rows)):
             raise broken(mine, failed)
-        found = {"real": rows}
-        if mine.classes:
-            found["label"] = np.delete(np.asarray(mine.labels, np.int64), [f.row for f in failed])
-        return found
+        left_out = [f.row for f in failed]
+        return {"real": rows} | {name: np.delete(more, left_out, axis=0) for name, more in self.beside(mine).items()}
+
+    def beside(self, mine: Listing) -> dict[str, np.ndarray]:
+        """What there is of each file beside its image: a row for every file, those that cannot be read too."""
+        return {"label": np.asarray(mine.labels, np.int64)} if mine.classes else {}
 
     def chunks(self, size: int = 128) -> Iterator[dict[str, np.ndarray]]:
         """Decodes file by file and keeps nothing. Raises UserError as :meth:`load` does, at the end."""
@@ -127,12 +129,13 @@ class ImageFolder(Fitted):
             yield from super().chunks(size)
             return
         mine = self._mine
+        beside = self.beside(mine)
         failed: list[Failed] = []
         good: list[tuple[int, np.ndarray]] = []
 
         def chunk() -> dict[str, np.ndarray]:
-            found = {"real": np.stack([row for _, row in good])}
-            return found | ({"label": np.array([mine.labels[i] for i, _ in good])} if mine.classes else {})
+            which = [number for number, _ in good]
+            return {"real": np.stack([row for _, row in good])} | {name: more[which] for name, more in beside.items()}
 
         for number, row in enumerate(decoded(mine, self.recipe)):
             if isinstance(row, str):

@@ -17,12 +17,10 @@ from ganzoo_data.decode import Fit
 from ganzoo_data.folder import ImageFolder
 from ganzoo_data.listing import Listing, list_images
 from ganzoo_data.places import whole
-from ganzoo_data.store import read_all
-from ganzoo_data.survey import broken
 from ganzoo_data.words import printable, some
 from torch.nn.functional import normalize
 
-from ganzoo.data.arrays import Arrays, cache_folder
+from ganzoo.data.arrays import cache_folder
 from ganzoo.data.fields import Field
 from ganzoo.errors import Problem, UserError
 from ganzoo.registry import plugins
@@ -133,15 +131,11 @@ class Captions(ImageFolder):
             )
         return found
 
-    def load(self) -> dict[str, np.ndarray]:
-        """Raises UserError where a file cannot be read and is not to be skipped, or the encoder is not at hand."""
-        mine = self._mine
-        rows, failed = read_all(mine, self.recipe, self.memory)
-        if failed and not (self.skip_broken and len(rows)):
-            raise broken(mine, failed)
+    def beside(self, mine: Listing) -> dict[str, np.ndarray]:
+        """The texts. Raises UserError where the encoder is not at hand."""
         paths = [file.path for file in mine.files]
-        texts = self.embeddings([self.captions[p] for p in paths]) if self.encoder is not None else self.stored(paths)
-        return {"real": rows, "text": np.delete(texts, [f.row for f in failed], axis=0)}
+        embedded = self.encoder is not None
+        return {"text": self.embeddings([self.captions[p] for p in paths]) if embedded else self.stored(paths)}
 
     def embeddings(self, captions: list[list[str]]) -> np.ndarray:
         """The mean embedding of each image's captions, float32 ``N width``; from the cache if they are there."""
@@ -179,10 +173,6 @@ class Captions(ImageFolder):
                 raise UserError(f"{printable(file)} is {several.shape}, but should be captions x {self.width}")
             row[:] = several.mean(0)
         return found
-
-    def chunks(self, size: int = 128) -> Iterator[dict[str, np.ndarray]]:
-        """All rows in their order, `size` at a time."""
-        return Arrays.chunks(self, size)
 
 
 @contextmanager

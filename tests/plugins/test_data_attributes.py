@@ -1,12 +1,14 @@
-"""Folders of images whose attributes are in a table, as a user has them."""
+"""Folders of images whose attributes or labels are in a table, as a user has them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from ganzoo_data.attributes import Attributes
+from ganzoo_data.folder import ImageFolder
 from ganzoo_data.packed import Packed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,3 +122,51 @@ def test_a_vector_is_what_its_words_say(values: list[float]) -> None:
     words = ",".join(f"{name.lower()}={value}" for name, value in zip(NAMES, values, strict=True))
     assert field.vector(words).tolist() == [values]
     assert Field.from_json(field.to_json()) == field
+
+
+def test_what_cannot_be_read_is_left_out_with_its_attributes(folder: Path) -> None:
+    a, b, c, d = files(folder)
+    celeba(folder, {a: "1 -1 -1", b: "-1 1 -1", c: "-1 -1 1", d: "1 1 1"})
+    (folder / b).write_bytes(b"no image")
+    data = Attributes(folder, "../list_attr_celeba.txt", size=4, skip_broken=True)
+    rows = [[1, 0, 0], [0, 0, 1], [1, 1, 1]]
+    assert np.concatenate([chunk["attributes"] for chunk in data.chunks(2)]).tolist() == rows
+    assert data.arrays["attributes"].tolist() == rows and len(data.arrays["real"]) == 3
+
+
+# -- labels ------------------------------------------------------------------------------------------------------------
+
+
+def test_labels_of_a_table_take_the_place_of_folders(tmp_path: Path) -> None:
+    fill(tmp_path, {"x": 3, "y": 2})
+    rows = "x/002.png,new town\ny/000.png,old\nx/000.png,old\n"
+    (tmp_path / "labels.csv").write_bytes(f"\ufeffimage,label\n{rows}".encode())
+    data = ImageFolder(tmp_path, labels="labels.csv")
+    assert data.fields["label"].classes == ("new town", "old")
+    assert data.arrays["label"].tolist() == [1, 0, 1] and len(data) == 3  # in the order of the files; two have no label
+    assert ImageFolder(tmp_path, labels="labels.csv", classes=("old", "new town", "sea")).arrays["label"].tolist() == [
+        0,
+        1,
+        0,
+    ]
+    assert not any("level" in str(finding) for finding in data.doctor())
+    assert any("2 classes: old 2, new town 1" in str(finding) for finding in data.diagnose())
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (None, "there is no table .*labels.csv"),
+        ("file,label\nx/000.png,a\n", r"no column image \(it has file, label\)"),
+        ("image,label\nx/000.png,a\nx/7.png,b\n", "names 1 images that are not there: x/7.png"),
+        ("image,label\nx/000.png,a\nx/000.png,b\n", "labels.csv:3 has two labels for x/000.png: a, b"),
+        ("image,label\nx/000.png,\n", "labels.csv:2 has no label for x/000.png"),
+        ("image,label\n", "holds no rows"),
+    ],
+)
+def test_a_table_of_labels_says_what_is_wrong_with_it(tmp_path: Path, table: str | None, said: str) -> None:
+    fill(tmp_path, {"x": 1})
+    if table is not None:
+        (tmp_path / "labels.csv").write_text(table)
+    with pytest.raises(UserError, match=said):
+        _ = ImageFolder(tmp_path, labels="labels.csv").fields

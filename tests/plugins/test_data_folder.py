@@ -466,36 +466,3 @@ def test_lists_of_folders_and_classes_end(tmp_path: Path) -> None:
 
 
 # -- labels in a table -------------------------------------------------------------------------------------------------
-
-
-def test_labels_of_a_table_take_the_place_of_folders(tmp_path: Path) -> None:
-    fill(tmp_path, {"x": 3, "y": 2})
-    rows = "x/002.png,new town\ny/000.png,old\nx/000.png,old\n"
-    (tmp_path / "labels.csv").write_bytes(f"\ufeffimage,label\n{rows}".encode())
-    data = folder.ImageFolder(tmp_path, labels="labels.csv")
-    assert data.fields["label"].classes == ("new town", "old")
-    assert data.arrays["label"].tolist() == [1, 0, 1] and len(data) == 3  # in the order of the files; two have no label
-    assert folder.ImageFolder(tmp_path, labels="labels.csv", classes=("old", "new town", "sea")).arrays[
-        "label"
-    ].tolist() == [0, 1, 0]
-    assert not any("level" in str(finding) for finding in data.doctor())
-    assert any("2 classes: old 2, new town 1" in str(finding) for finding in data.diagnose())
-
-
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        (None, "there is no table .*labels.csv"),
-        ("file,label\nx/000.png,a\n", r"no column image \(it has file, label\)"),
-        ("image,label\nx/000.png,a\nx/7.png,b\n", "names 1 images that are not there: x/7.png"),
-        ("image,label\nx/000.png,a\nx/000.png,b\n", "labels.csv:3 has two labels for x/000.png: a, b"),
-        ("image,label\nx/000.png,\n", "labels.csv:2 has no label for x/000.png"),
-        ("image,label\n", "holds no rows"),
-    ],
-)
-def test_a_table_of_labels_says_what_is_wrong_with_it(tmp_path: Path, table: str | None, said: str) -> None:
-    fill(tmp_path, {"x": 1})
-    if table is not None:
-        (tmp_path / "labels.csv").write_text(table)
-    with pytest.raises(UserError, match=said):
-        _ = folder.ImageFolder(tmp_path, labels="labels.csv").fields
