@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo.config.expression import Call, arguments, root
+from ganzoo.config.expression import Call, Name, arguments, has_hole, names, root, walk
 from ganzoo.config.spec import Component, Phase, Player, Spec, Term
 from ganzoo.contract import first, shape_of
 from ganzoo.data.fields import Field
@@ -87,6 +89,8 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
     blueprint.computed[phase.name, player.name] = list(turn.cache)
     for name, value in turn.cache.items():
         blueprint.shapes.setdefault(name, _readable(value))
+    for term in player.terms.values():
+        _mixed(term, blueprint)
     reached = losses is not None and own and _reach(player, losses, blueprint, problems)
     if reached and losses and backward.kept(blueprint.parts.values()):
         backward.step(losses, own)
@@ -125,6 +129,25 @@ def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> t
         problems.append(Problem(message, term.origin, term.path, "use a loss: l1(x, y), adv.g(fake)"))
         return None
     return loss
+
+
+def _mixed(term: Term, blueprint: Blueprint) -> None:
+    """A note on a penalty that is ``of_each_sample``, if it goes through a batch norm, which mixes samples."""
+    for call in walk(term.expr):
+        if not isinstance(call, Call):
+            continue
+        if not getattr(blueprint.parts.get(root(call.func) or ""), "of_each_sample", False):
+            continue
+        critics = [arg for arg in call.args if isinstance(arg, Name) or has_hole(arg)]
+        for name in dict.fromkeys(name for critic in critics for name in names(critic)):
+            module = blueprint.parts.get(name)
+            if isinstance(module, nn.Module) and any(
+                isinstance(m, _BatchNorm) and m.training for m in module.modules()
+            ):
+                what = f"`{call.func}` is of each sample's gradient, but the batch norms of {name} mix samples"
+                said = f"{term.path}: {what}; leave them out, as by `parts.{name}.norm: none`"
+                if said not in blueprint.notes:
+                    blueprint.notes.append(said)
 
 
 def _reach(player: Player, losses: list[backward.Loss], blueprint: Blueprint, problems: list[Problem]) -> bool:

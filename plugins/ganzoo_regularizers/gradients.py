@@ -43,6 +43,8 @@ class GradientPenalty:
         one_sided: Punish only norms above the target.
     """
 
+    of_each_sample = True
+
     def __init__(self, target: float = 1.0, one_sided: bool = False):
         self.target, self.one_sided = target, one_sided
 
@@ -61,6 +63,8 @@ class R1:
     Paper: arXiv:1801.04406 eq. 9. Its code leaves out the 1/2: its weight of 10 is a gamma of 20.
     """
 
+    of_each_sample = True
+
     def __call__(self, critic: Critic, real: Tensor) -> Tensor:
         """`real` of shape ``B …``; a scalar."""
         return 0.5 * input_gradient(critic, real).square().sum(1).mean()
@@ -68,6 +72,8 @@ class R1:
 
 class R2:
     """The squared gradient norm at fake samples: 1/2 E ||grad D(fake)||^2. Paper: arXiv:1801.04406 eq. 10."""
+
+    of_each_sample = True
 
     def __call__(self, critic: Critic, fake: Tensor) -> Tensor:
         """`fake` of shape ``B …``; a scalar."""
@@ -86,6 +92,8 @@ class Dragan:
         target: The norm aimed at.
         scale: Size of the noise, in standard deviations of the data.
     """
+
+    of_each_sample = True
 
     def __init__(self, target: float = 1.0, scale: PositiveFloat = 0.5):
         self.target, self.scale = target, scale
