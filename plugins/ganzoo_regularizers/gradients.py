@@ -60,7 +60,8 @@ class GradientPenalty:
 class R1:
     """The squared gradient norm at real samples: 1/2 E ||grad D(real)||^2, so that the weight is the paper's gamma.
 
-    Paper: arXiv:1801.04406 eq. 9. Its code leaves out the 1/2: its weight of 10 is a gamma of 20.
+    Paper: arXiv:1801.04406 eq. 9. Its code leaves out the 1/2: its weight of 10 is a gamma of 20. As for
+    `regularizer.gradient_penalty`, no batch norm in the critic.
     """
 
     of_each_sample = True
@@ -84,7 +85,8 @@ class Dragan:
     """The critic's gradient norm is pulled to 1 around real samples only.
 
     E[(||grad D(x)||_2 - target)^2] at x = real + a (scale * std(real) * u), u ~ U(0, 1) for each element, a ~ U(0, 1)
-    for each sample; std is one number, over the real batch of all processes.
+    for each sample; std is one number, over the real batch of all processes. As for `regularizer.gradient_penalty`, no
+    batch norm in the critic.
 
     Paper: arXiv:1705.07215 section 2.3, as its authors' notebook has it.
 

@@ -23,7 +23,8 @@ class Orthogonal:
     W has one row for each output; the norms of the rows are left alone. Of a reparametrised layer, such as a spectrally
     normalised one, it is the weight before that.
 
-    Paper: arXiv:1809.11096 eq. 3, with its weight of 1e-4.
+    Paper: arXiv:1809.11096 eq. 3, with its weight of 1e-4; the gradient that its PyTorch code adds at the same weight
+    is half of this one's.
     """
 
     def __call__(self, part: nn.Module) -> Tensor:

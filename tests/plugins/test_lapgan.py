@@ -135,6 +135,30 @@ def test_each_level_learns_by_itself() -> None:
     assert moved == [["G2", "D2"], ["G1", "D1"], ["G0", "D0"]]
 
 
+def test_momentum_does_not_lengthen_steps_as_in_the_authors_optimizer() -> None:
+    """Torch7's v <- m v + (1 - m) g: under a gradient that stays the same every step is the learning rate times it."""
+    tr = trainer(small("lapgan/lapgan", steps=3))
+    seen = []
+    while tr.advance():
+        for name in tr.phase.players:
+            optimizer = tr.players[name].optimizer
+            for count in (0, 100_000):
+                tr.players[name].schedules.load_state_dict({"count": count, "torch": {}})
+                (group,) = optimizer.param_groups
+                assert group["momentum"] == group["dampening"]
+                seen.append((name, count, round(group["momentum"], 4)))
+                optimizer.state.clear()
+                for _ in range(3):
+                    before = [p.detach().double() for p in group["params"]]
+                    for p in group["params"]:
+                        p.grad = torch.ones_like(p)
+                    optimizer.step()
+                    moved = [b - p.detach().double() for b, p in zip(before, group["params"], strict=True)]
+                    assert all(torch.allclose(m, torch.full_like(m, 0.02), atol=1e-6) for m in moved)
+    assert ("D2", 0, 0.0) in seen and ("D2", 100_000, 0.1136) in seen  # 0.7 x 100,000 / 616,000
+    assert ("G0", 0, 0.5) in seen and ("G0", 100_000, 0.6136) in seen  # 0.5 + 0.2 x 100,000 / 176,000
+
+
 def test_one_checkpoint_samples_the_whole_chain(tmp_path) -> None:
     run = small("lapgan/fashion_mnist_sample", steps=3).train(tmp_path / "run", quiet=True)
     assert run.sample(3).shape == (3, 1, 28, 28)
