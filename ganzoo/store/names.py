@@ -46,10 +46,10 @@ def find(name: str, registry: Registry) -> Path:
     known = sorted({key for key, _, _ in trained(registry)})
     paper = name.partition("/")[0]
     of_paper = [key for key in known if key.startswith(f"{paper}/")]
-    near = similar(name, known)
-    hint = did_you_mean(name, known) if near else f"there are {listed(of_paper)}" if of_paper else ""
     models = compose.models(registry)
-    if not near and name in models:
+    near = [] if name in models else similar(name, known)
+    hint = did_you_mean(name, known) if near else f"there are {listed(of_paper)}" if of_paper else ""
+    if name in models:
         hint = "; ".join(filter(None, [hint, f"`ganzoo train {name}` trains it"]))
     hint = hint or did_you_mean(paper, {key.partition("/")[0] for key in known}) or "`ganzoo list zoo:` shows them all"
     hint += "" if has_more(registry) or near else f"; {EXTRA} brings more"
