@@ -114,5 +114,6 @@ def test_an_empty_policy_is_refused() -> None:
 def test_voxels_are_mirrored_in_their_last_axis_and_series_not_at_all() -> None:
     x = torch.arange(2 * 2 * 2 * 3.0).view(2, 1, 2, 2, 3)
     assert torch.equal(Flip(1.0)(x), x.flip(4))
+    assert torch.equal(Flip(1.0).eval()(x), x), "what is translated is not mirrored"
     with pytest.raises(ValueError, match="it is for images"):
         Flip()(torch.zeros(2, 5, 1))
