@@ -12,10 +12,10 @@ from ganzoo.parallel import draw
 
 
 class Flip(nn.Module):
-    """Left and right exchanged in some of the images: ``B C … W -> B C … W``. Nothing is done when a model is evaluated.
+    """Left and right exchanged in some of the images while they are trained on: ``B C … W -> B C … W``.
 
-    Left and right are the last axis, also of voxels. Called in the flow, ``x: flip(real)``, it acts while its model is
-    trained; put on a part, while that part is.
+    Left and right are the last axis, also of voxels. Called in the flow, ``x: flip(real)``, it does nothing when a
+    model is evaluated; put on a part, when that part is.
 
     Source: Krizhevsky et al. 2012, section 4.1.
 
