@@ -61,7 +61,7 @@ MEANINGS: dict[str, str] = {
     "players.*.minimize": "Its terms: `name: expression`, or `name: {of: expression, weight: 5, every: 16}`.",
     "players.*.optimizer": "Its own settings, merged over the model's optimizer.",
     "players.*.schedule": "Its own settings, merged over the model's schedule.",
-    "players.*.repeat": "Turns a step, each with a new batch and new noise.",
+    "players.*.repeat": "Turns a step, each with new noise and, after the first, a new batch.",
     "players.*.every": "Plays at every k-th step only.",
     "players.*.batch": "A batch size of its own.",
     "players.*.after": "Constraints after each of its steps.",

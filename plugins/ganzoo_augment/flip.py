@@ -11,10 +11,11 @@ from ganzoo.bounds import Fraction
 from ganzoo.parallel import draw
 
 
-class Flip:
-    """Left and right exchanged in some of the images: ``B C … W -> B C … W``. Put on a part it acts while training.
+class Flip(nn.Module):
+    """Left and right exchanged in some of the images while they are trained on: ``B C … W -> B C … W``.
 
-    Left and right are the last axis, also of voxels.
+    Left and right are the last axis, also of voxels. Called in the flow, ``x: flip(real)``, it does nothing when a
+    model is evaluated; put on a part, when that part is.
 
     Source: Krizhevsky et al. 2012, section 4.1.
 
@@ -26,11 +27,14 @@ class Flip:
     """
 
     def __init__(self, probability: Fraction = 0.5):
+        super().__init__()
         self.probability = probability
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if x.ndim < 4:
             raise ValueError(f"it is for images, B C H W, not for {'x'.join(map(str, x.shape))}")
+        if not self.training:
+            return x
         mirrored = draw.uniform(len(x), *[1] * (x.ndim - 1), device=x.device) < self.probability
         return torch.where(mirrored, x.flip(-1), x)
 

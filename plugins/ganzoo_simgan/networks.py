@@ -60,7 +60,7 @@ class Block(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A map of logits, each of a patch of 21x21 pixels: ``B C H W -> DiscriminatorOutput``, logit ``B 1 H/4 W/4``.
+    """A map of logits, each of a patch of 23x23 pixels: ``B C H W -> DiscriminatorOutput``, logit ``B 1 H/4 W/4``.
 
     Convolutions of 3x3 and stride 2 twice, 3x3 pooling, a 3x3 and a 1x1 convolution, and scores of real and of refined,
     whose difference is the logit: the softmax of two scores is the sigmoid of it.

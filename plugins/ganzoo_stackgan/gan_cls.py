@@ -27,7 +27,8 @@ class Generator(nn.Module):
         out_size: Height and width; any small base doubled.
         out_range: Range of the data: (-1, 1) ends in tanh, (0, 1) in sigmoid, none in nothing.
         width: Channels of the largest hidden map, doubled with every smaller one.
-        embedding: Numbers to which the text is compressed; the paper has 128, the code 256.
+        embedding: Numbers to which the text is compressed; the paper and the code of GAN-INT-CLS have 128, the code of
+            GAN-CLS 256.
 
     Raises:
         ValueError: the size cannot be reached.
@@ -65,14 +66,15 @@ class Generator(nn.Module):
 class Discriminator(TextDiscriminator):
     """An image halved to maps near 4x4, joined with the compressed text: ``B C H W, B text -> DiscriminatorOutput``.
 
-    Paper: arXiv:1605.05396 section 4, with the widths of the authors' code and the residual block that it means.
+    Paper: arXiv:1605.05396 section 4, with the widths and the residual block of the authors' code.
 
     Args:
         in_channels: Channels of the images.
         in_size: Height and width, any from 4.
         text_dim: Width of the text embedding.
         width: Channels after the first convolution, doubled with every halving.
-        embedding: Numbers to which the text is compressed; the paper has 128, the code 256.
+        embedding: Numbers to which the text is compressed; the paper and the code of GAN-INT-CLS have 128, the code of
+            GAN-CLS 256.
 
     Raises:
         ValueError: the image is smaller than 4x4, or (when called) images of another size.

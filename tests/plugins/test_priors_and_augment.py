@@ -10,8 +10,10 @@ from ganzoo_optim.schedules import Exponential, Linear
 from ganzoo_priors.priors import Categorical, Normal, Uniform
 
 import ganzoo
+from ganzoo.config.static import Graph
 from ganzoo.errors import UserError
 from ganzoo.parallel import draw
+from tests.zoo import full
 
 N = 4000
 
@@ -114,5 +116,16 @@ def test_an_empty_policy_is_refused() -> None:
 def test_voxels_are_mirrored_in_their_last_axis_and_series_not_at_all() -> None:
     x = torch.arange(2 * 2 * 2 * 3.0).view(2, 1, 2, 2, 3)
     assert torch.equal(Flip(1.0)(x), x.flip(4))
+    assert torch.equal(Flip(1.0).eval()(x), x), "what is translated is not mirrored"
     with pytest.raises(ValueError, match="it is for images"):
         Flip()(torch.zeros(2, 5, 1))
+
+
+@pytest.mark.parametrize("name", ["stargan/stargan", "cyclegan/photos", "esrgan/esrgan", "pix2pix/pix2pix", "cut/cut"])
+def test_what_is_translated_is_not_augmented(name: str) -> None:
+    """Augmentations that stand between the data and a sample are modules, which rest in evaluation mode."""
+    spec = full(name).spec
+    between = [spec.parts[n] for n in Graph(spec).needs([spec.sample]) if n in spec.parts]
+    augments = [part.entry.load()(**part.args).eval() for part in between if part.kind == "augment"]
+    x = torch.rand(4, 3, 16, 16)
+    assert augments and all(torch.equal(augment(x), x) for augment in augments)
