@@ -31,8 +31,8 @@ class Measured(NamedTuple):
 class Pieces:
     """Images that are made in pieces, ``B C height width``, which need not all be held at the same time.
 
-    A network that makes large images so has a method ``pieces``, called as its ``forward``, which returns this in evaluation
-    mode. A command that writes a picture makes bytes of each piece.
+    A network that makes large images so has a method ``pieces``, called as its ``forward``, which returns this in
+    evaluation mode. A command that writes a picture makes bytes of each piece.
 
     Attributes:
         height: Of the whole image.

@@ -166,7 +166,7 @@ class Inference:
         return replace(value, expr=replace(expr, func=Attr(expr.func, "pieces")))
 
     def use(self, value: Value, key: tuple[Any, ...], given: Mapping[str, Any], function: Callable[[Any], T]) -> T:
-        """What `function` makes of a value for one sample, on the device: as :meth:`compute` computes it, kept nowhere."""
+        """What `function` makes of a value for one sample, on the device, computed as :meth:`compute` does."""
         draws = draw.Draws((*key, 0), self.device, least=self.together([value], given))
         with self.evaluating(key[0] if isinstance(key[0], int) else 0), self.standing([value], given):
             rows = {name: rows.to(self.device) for name, rows in given.items()}
