@@ -213,8 +213,6 @@ def test_what_is_only_run_at_full_size_on_a_gpu_can_be_built(tmp_path: Path) -> 
     for file, more in steps.MODELS.values():
         weights = {"parts__vgg__weights": str(steps._made_up_vgg(on))} if file == "srgan/srgan" else {}
         checked(file, on, **more, **weights)
-    for name in {*exact.EQUAL, *exact.RESUMED, *exact.GROUPED, *exact.GRAPHED, *steps.WATCHED}:
-        checked(name, on)
 
 
 def test_what_cannot_be_measured_is_one_message(tmp_path: Path, monkeypatch: Any) -> None:

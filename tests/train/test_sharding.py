@@ -24,7 +24,7 @@ from ganzoo.model import blueprint
 from ganzoo.parallel import distributed, shards
 from ganzoo.run import start, warm
 from ganzoo.run.session import Session
-from ganzoo.store import checkpoint, pieces
+from ganzoo.store import checkpoint, pieces, published
 from ganzoo.train.loop import Trainer
 from tests.train.processes import numbers, together
 
@@ -252,7 +252,7 @@ LONG = {
     "evaluate": {"every": 8, "n": 16, "values": {"near": "psnr(fake, real)"}},
     "train": {**TRAIN, "steps": 12, "checkpoint_every": 4, "sample_every": 8},
 }
-RUN = merged(CONVOLUTIONS, LONG)
+RUN = merged(merged(CONVOLUTIONS, LONG), {"train": {**TRAIN, "steps": 32, "checkpoint_every": 4, "sample_every": 32}})
 WRITER = HuggingFaceStorageWriter
 
 SPOTS: dict[str, tuple[Any, str, bool, str]] = {  # whose function; whether after it; of which file, where several are
@@ -271,11 +271,15 @@ SPOTS: dict[str, tuple[Any, str, bool, str]] = {  # whose function; whether afte
     "when one old piece is gone": (pieces, "remove", False, "piece"),
     "when all is done": (Session, "index", True, ""),
 }
-FROM = list(SPOTS).index("when the file has its name")
+KILLED = [  # of a rank at a spot of the checkpoint of a step
+    *((rank, spot, 8) for spot in ("before its pieces", "after its pieces, before the other's") for rank in (0, 1)),
+    *((0, spot, 8) for spot in list(SPOTS)[1:7] if "other" not in spot),
+    *((0, spot, step) for spot, step in zip(reversed(list(SPOTS)[7:]), range(8, 36, 4), strict=True)),
+]
 
 
 def trained(run: str, sharded: bool = True, spot: str = "", rank: int = 0, number: int = 2, model: Any = RUN) -> None:
-    """Train, or go on; a process of this `rank` is killed at a spot of the checkpoint with this number, from 1."""
+    """Train, or go on; a process of this `rank` is killed at a spot of the checkpoint with this number from here."""
     blueprint.lay_out = lambda part: None  # type: ignore[assignment]
     if spot and distributed.rank() == rank:
         _kill(spot, number, Path(f"{run}.written"))
@@ -295,7 +299,7 @@ def _kill(spot: str, number: int, written: Path) -> None:
     def wrapped(*args: Any, **more: Any) -> Any:
         nonlocal calls
         calls += name != "replace" or str(args[1]).endswith(of)
-        here = calls == (number - 1 if name == "remove" else number)  # the first removes none
+        here = calls == number
         made = function(*args, **more) if after or not here else None
         if here and of == "piece":
             next(iter(sorted(pieces.folder_of(args[0]).iterdir()))).unlink()
@@ -333,8 +337,8 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sharded_run_is_opened_whole(straight: Path) -> None:
     assert sorted(path.name for path in (straight / "checkpoints").iterdir()) == [
         "index.json",
-        "step_00000012.pt",
-        "step_00000012.shards",
+        "step_00000032.pt",
+        "step_00000032.shards",
     ]
     run = api.open(straight)
     assert run.sample(3).shape == (3, 1, SIZE, SIZE)
@@ -369,28 +373,15 @@ def same(one: Path, two: Path) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("rank", "spot"),
-    [(1, "before its pieces"), (1, "after its pieces, before the other's"), *((0, spot) for spot in SPOTS)],
-)
-def test_a_sharded_run_that_was_killed_goes_on_exactly(rank: int, spot: str, straight: Path, tmp_path: Path) -> None:
+def test_a_sharded_run_that_is_killed_at_every_spot_goes_on_exactly(straight: Path, tmp_path: Path) -> None:
+    """One run, each time gone on with where it was killed, at the end that of its last checkpoint too."""
     run = tmp_path / "killed"
-    codes = together(trained, str(run), True, spot, rank, die=True)
-    assert codes[rank] == -signal.SIGKILL
-    there = rank == 0 and list(SPOTS).index(spot) >= FROM
-    assert checkpoint.locate(run).name == ("step_00000008.pt" if there else "step_00000004.pt")
-    together(trained, str(run))
-    assert files(run) == files(straight)
-    assert same(run, straight) == 0.0
-    assert numbers(run) == numbers(straight)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("spot", list(SPOTS)[FROM:-1])
-def test_a_sharded_run_that_was_killed_at_its_end_is_tidied(spot: str, straight: Path, tmp_path: Path) -> None:
-    run = tmp_path / "killed"
-    assert together(trained, str(run), True, spot, 0, 3, die=True)[0] == -signal.SIGKILL
-    assert checkpoint.locate(run).name == "step_00000012.pt"
+    for number, (rank, spot, step) in enumerate(KILLED):
+        Path(f"{run}.written").unlink(missing_ok=True)
+        codes = together(trained, str(run), True, spot, rank, 1 if number else 2, die=True)
+        assert codes[rank] == -signal.SIGKILL, spot
+        there = list(SPOTS).index(spot) >= list(SPOTS).index("when the file has its name")
+        assert checkpoint.locate(run).name == checkpoint.name(step if there else step - 4), spot
     together(trained, str(run))
     assert files(run) == files(straight)
     assert same(run, straight) == 0.0
@@ -427,26 +418,28 @@ def leaves(record: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 
 @pytest.mark.slow
 def test_commands_of_one_process_take_a_sharded_run(straight: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+    run, out = tmp_path / "run", tmp_path / "published"
     shutil.copytree(straight, run)
-    for command in (
-        ["sample", run, "-n", "4", "--out", tmp_path / "samples.png"],
-        ["compute", run, "D(fake)", "--out", tmp_path / "judged.npy"],
-        ["evaluate", run],
-        ["export", run, "fake", "--out", tmp_path / "fake.pt2"],
-        ["publish", run, tmp_path / "published", "--licence", "CC0-1.0"],
-        ["sample", tmp_path / "published", "-n", "4", "--out", tmp_path / "again.png"],
-        ["report", run],
-    ):
-        done = CliRunner().invoke(app, list(map(str, command)))
-        assert done.exit_code == 0, (command, done.output, done.exception)
+
+    def ganzoo(*words: object) -> None:
+        done = CliRunner().invoke(app, list(map(str, words)))
+        assert done.exit_code == 0, (words, done.output, done.exception)
+
+    ganzoo("sample", run, "-n", 4, "--out", tmp_path / "samples.png")
+    ganzoo("compute", run, "D(fake)", "--out", tmp_path / "judged.npy")
+    ganzoo("evaluate", run)
+    ganzoo("export", run, "fake", "--out", tmp_path / "fake.pt2")
+    ganzoo("report", run)
+    ganzoo("publish", run, "--out", out, "--licence", "CC0-1.0", "--precision", "fp32")
+    (weights,) = out.rglob(published.WEIGHTS)
+    ganzoo("sample", weights.parent, "-n", 4, "--out", tmp_path / "again.png")
     measured = json.loads((run / "evaluations.jsonl").read_text().splitlines()[-1])
-    assert measured["step"] == 12 and measured["n"] == 16
+    assert measured["step"] == 32 and measured["n"] == 16
     assert (tmp_path / "samples.png").read_bytes() == (tmp_path / "again.png").read_bytes()
     graph = torch.export.load(tmp_path / "fake.pt2").module()
     z = torch.randn(3, 4)
     assert torch.allclose(graph(z=z), api.open(run).compute("fake", z=z), atol=1e-5)
-    assert not any("shard" in path.name for path in (tmp_path / "published").rglob("*"))
+    assert not any(path.suffix == pieces.ENDS for path in out.rglob("*"))
 
 
 @pytest.mark.slow
