@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -24,6 +25,36 @@ class Measured(NamedTuple):
     values: float | Mapping[str, float]
     protocol: Mapping[str, Any] = {}
     verdict: str = ""
+
+
+@dataclass
+class Pieces:
+    """Images that are made in pieces, ``B C height width``, which need not all be held at the same time.
+
+    A network that makes large images so has a method ``pieces``, called as its ``forward``, which returns this in
+    evaluation mode. A command that writes a picture makes bytes of each piece.
+
+    Attributes:
+        height: Of the whole image.
+        width: Of the whole image.
+        made: Of each piece its top row, its left column and its pixels, ``B C h w``, made when it is asked for.
+    """
+
+    height: int
+    width: int
+    made: Iterable[tuple[int, int, Any]]
+
+    def whole(self) -> Any:
+        """All pieces in their places: what ``forward`` returns."""
+        image = None
+        for top, left, piece in self.made:
+            height, width = piece.shape[2:]
+            if (height, width) == (self.height, self.width):
+                return piece
+            if image is None:
+                image = piece.new_empty(*piece.shape[:2], self.height, self.width)
+            image[:, :, top : top + height, left : left + width].copy_(piece)
+        return image
 
 
 def first(output: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ from typing import Any
 import pytest
 import torch
 from torch.nn.functional import dropout, dropout2d
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.gpu import __main__ as gpu
-from benchmarks.gpu import exact, steps
+from benchmarks.gpu import exact, quality, steps
 from benchmarks.gpu.carried import Carried
 from benchmarks.gpu.setting import LeftOut, Setting, checked
 
@@ -131,6 +134,7 @@ def test_a_section_that_fails_costs_the_others_nothing(tmp_path: Path, monkeypat
 def test_a_section_that_hangs_is_ended_and_one_that_crashes_is_named(tmp_path: Path, monkeypatch: Any) -> None:
     given = gpu.options(["--out", str(tmp_path), "--device", "cpu", "--tiny"])
     monkeypatch.setattr(gpu, "START", 0.1)
+    monkeypatch.setattr(gpu, "SLACK", 1.0)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     assert gpu.apart("ratio", 5.0, given) == "exit code 1: no message"
     sleeper = tmp_path / "sleeper"
@@ -138,6 +142,77 @@ def test_a_section_that_hangs_is_ended_and_one_that_crashes_is_named(tmp_path: P
     sleeper.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(sleeper))
     assert gpu.apart("ratio", 0.1, given) == "it was ended after 0 s"
+
+
+def test_a_section_that_hangs_takes_what_it_has_started_with_it(tmp_path: Path, monkeypatch: Any) -> None:
+    given = gpu.options(["--out", str(tmp_path / "out"), "--device", "cpu", "--tiny"])
+    monkeypatch.setattr(gpu, "START", 0.0)
+    parent = tmp_path / "parent"
+    parent.write_text(f"#!/bin/sh\nsleep 60 &\necho $! > {tmp_path / 'child'}\necho well >&2\nexec sleep 60\n")
+    parent.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(parent))
+    assert gpu.apart("ratio", 2.0, given) == "it was ended after 2 s"
+    assert (tmp_path / "out" / "sections" / "ratio.log").read_text() == "well\n"
+    stat = Path("/proc", (tmp_path / "child").read_text().strip(), "stat")
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
+def test_an_item_begins_when_the_memory_of_those_before_it_is_given_back(on: Setting) -> None:
+    class Circle:
+        def __init__(self) -> None:
+            self.own = self
+
+    gone: list[Any] = []
+
+    def first() -> dict[str, Any]:
+        gone.append(weakref.ref(Circle()))
+        return {}
+
+    gc.disable()
+    try:
+        on.attempt("a", first)
+        assert on.attempt("b", lambda: {"gone": gone[0]() is None}) == {"what": "b", "gone": True}
+    finally:
+        gc.enable()
+
+
+NOT_DETERMINISTIC = {  # on GPUs, of what these models could use; see torch.use_deterministic_algorithms
+    *("reflection_pad1d_backward", "reflection_pad2d_backward", "grid_sampler_2d_backward", "nll_loss2d_forward"),
+    *("_adaptive_avg_pool2d_backward", "adaptive_max_pool2d_backward", "upsample_bilinear2d_backward"),
+    *("_upsample_bilinear2d_aa_backward", "upsample_bicubic2d_backward", "_upsample_bicubic2d_aa_backward"),
+    *("put", "put_", "histc", "median"),
+}
+
+
+class Used(TorchDispatchMode):
+    """Notes the names of operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", sorted({*exact.RESUMED, *exact.GROUPED}))
+def test_what_must_be_equal_to_the_bit_has_deterministic_algorithms_on_a_gpu(name: str, on: Setting) -> None:
+    with Used() as used:
+        exact.one_step(checked(name, on), CPU, 2)
+    assert "mm" in used.names or "convolution" in used.names or "addmm" in used.names
+    assert not used.names & NOT_DETERMINISTIC
+
+
+@pytest.mark.slow
+def test_what_is_only_run_at_full_size_on_a_gpu_can_be_built(tmp_path: Path) -> None:
+    """The settings of trainings and of papers' models, which the tiny run leaves out."""
+    on = Setting(CPU, tmp_path, 1000.0)
+    for file, more in quality.TRAININGS.values():
+        checked(file, on, **more, **({"data": quality._greys()} if file == "pix2pix/openmoji" else {}))
+    for file, more in steps.MODELS.values():
+        weights = {"parts__vgg__weights": str(steps._made_up_vgg(on))} if file == "srgan/srgan" else {}
+        checked(file, on, **more, **weights)
 
 
 def test_what_cannot_be_measured_is_one_message(tmp_path: Path, monkeypatch: Any) -> None:

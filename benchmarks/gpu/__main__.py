@@ -3,8 +3,8 @@
 python -m benchmarks.gpu --minutes 8 --out DIR [--device cpu --tiny]
 
 Every section runs in a process of its own, for its share of the time, and writes each row when it is there; one that
-fails, hangs or is killed costs the others nothing. DIR/results.json grows with every section, DIR/report.md is written
-at the end, DIR/pictures has what was trained.
+fails, hangs or is killed costs the others nothing. DIR/results.json and DIR/report.md grow with every section,
+DIR/sections has the rows of each and what it said, DIR/pictures has what was trained.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -34,7 +36,8 @@ SECTIONS = {  # share of the time, what it is called, where it is
     "throughput": (1.6, "Papers' own settings", "steps:throughput"),
     "quality": (1.6, "A few minutes of training", "quality:quality"),
 }
-START = 12.0  # seconds that a process may take beyond its time, to start and to end
+START = 12.0  # seconds that are kept for each process to start and to end
+SLACK = 2.5  # times as many, and it is ended
 Section = Callable[[str, float, argparse.Namespace], str | None]  # runs it; what went wrong
 
 
@@ -71,12 +74,23 @@ def apart(name: str, seconds: float, given: argparse.Namespace) -> str | None:
     words += ["--minutes", str(given.minutes)]
     words += ["--out", str(given.out), "--device", given.device, *(["--tiny"] if given.tiny else [])]
     environment = {**os.environ, "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # for deterministic matrix products
-    try:
-        done = subprocess.run(words, env=environment, timeout=seconds + START, stderr=subprocess.PIPE, text=True)
-    except subprocess.TimeoutExpired:
-        return f"it was ended after {seconds + START:.0f} s"
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return f"exit code {done.returncode}: {last}" if done.returncode else None
+    log = given.out / "sections" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    limit = min(seconds + SLACK * START, max(given.began + 60 * given.minutes + START - time.monotonic(), 1.0))
+    with log.open("wb") as says:
+        started = subprocess.Popen(words, env=environment, stderr=says, start_new_session=True)
+        try:
+            code = started.wait(limit)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:  # compilers that it has started, too
+            with suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+            started.wait()
+    if code is None:
+        return f"it was ended after {limit:.0f} s"
+    last = (log.read_text(errors="replace").strip().splitlines() or ["no message"])[-1]
+    return f"exit code {code}: {last}" if code else None
 
 
 def run(given: argparse.Namespace, section: Section = apart) -> dict[str, Any]:
@@ -101,10 +115,9 @@ def run(given: argparse.Namespace, section: Section = apart) -> dict[str, Any]:
             "rows": found["rows"],
         }
         results["seconds"] = time.monotonic() - began
+        results["about"] = results["about"] or about(given)
         store(given.out / "results.json", results)
-    results["about"] = results["about"] or about(given)
-    text = report.markdown(results)
-    (given.out / "report.md").write_text(text, encoding="utf-8")
+        (given.out / "report.md").write_text(report.markdown(results), encoding="utf-8")
     return results
 
 

@@ -54,7 +54,7 @@ RESUMED = (
     "biggan/fashion_mnist_sample",
     "vae_gan/fashion_mnist_sample",
 )
-GROUPED = ("dcgan/fashion_mnist_sample", "biggan/fashion_mnist_sample", "cyclegan/openmoji")
+GROUPED = ("dcgan/fashion_mnist_sample", "biggan/fashion_mnist_sample", "pix2pix/openmoji")
 GRAPHED = (
     "gan/fashion_mnist_sample",
     "dcgan/fashion_mnist_sample",
@@ -123,9 +123,11 @@ def worst(kind: str, a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
     return max((float((a[k] - b[k]).norm() / a[k].norm().clamp(min=least)) for k in a if a[k].numel()), default=0.0)
 
 
-def _deterministic(names: tuple[str, ...], work: Callable[[str, Setting], Row], on: Setting) -> Iterator[Row]:
-    """A row for each model, computed by deterministic algorithms."""
-    torch.use_deterministic_algorithms(True)
+def _deterministic(
+    names: tuple[str, ...], work: Callable[[str, Setting], Row], on: Setting, strict: bool = True
+) -> Iterator[Row]:
+    """A row for each model, computed by deterministic algorithms; if not `strict`, as far as there are any."""
+    torch.use_deterministic_algorithms(True, warn_only=not strict)
     try:
         for name in names:
             yield on.attempt(name, lambda name=name: work(name, on))
@@ -245,7 +247,7 @@ def _grouped(name: str, on: Setting) -> Row:
 
 def captured(on: Setting) -> Iterator[Row]:
     """Twelve steps with ``train.graphs`` and without, on the device: the same losses and weights within 1e-4."""
-    return _deterministic(GRAPHED, _captured, on)
+    return _deterministic(GRAPHED, _captured, on, strict=False)  # reflected borders and warped images have none
 
 
 def _captured(name: str, on: Setting) -> Row:

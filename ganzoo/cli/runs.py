@@ -184,20 +184,27 @@ def compute(
     rows = [range(i, min(i + group, len(stems))) for i in range(0, len(stems), group)]
     if not same and place.suffix:
         raise UserError(f"the images differ in size, so they cannot all go into {place}; give a folder with --out")
+    from ganzoo.run.inputs import IMAGES, save
+
     written: list[Path] = []
+    shown = not place.suffix or place.suffix.lower() in IMAGES
     for some in rows:
         import torch
 
         tensors = {name: [items[i][1] for i in some] for name, items in files.items()}
         batch = {name: torch.cat(each) if len(each) > 1 else each[0] for name, each in tensors.items()}
         try:
-            found = opened.compute(value, n=len(some), seed=seed, **batch, **rest)
+            picture = opened.picture(value, seed=seed, **batch, **rest) if shown and len(some) == 1 else None
+            found = None if picture else opened.compute(value, n=len(some), seed=seed, **batch, **rest)
         except GanzooError as error:
             size = "x".join(map(str, next(iter(batch.values())).shape[2:]))
             hint = "" if resize else "; --resize brings images to the size of the data"
             done = f"; {len(written)} before it are in {place}" if written else ""
             raise UserError(f"{stems[some[0]]}, {size}: {error}{hint}{done}") from error
-        written += _save(opened, found, place, [stems[i] for i in some])
+        if picture:
+            written.append(save(picture, place if place.suffix else place / f"{stems[some[0]]}.png"))
+        else:
+            written += _save(opened, found, place, [stems[i] for i in some])
     _say(written, as_json)
 
 

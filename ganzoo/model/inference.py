@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganzoo.config.expression import HOLE
+from ganzoo.config.expression import HOLE, Attr, Call, Name
 from ganzoo.config.spec import Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import map_tensors
@@ -23,6 +24,7 @@ from ganzoo.model.turn import Turn
 from ganzoo.parallel import distributed, draw
 
 CHUNK = 64
+T = TypeVar("T")
 PASSES = 16  # of which standing statistics are the mean
 
 
@@ -151,6 +153,25 @@ class Inference:
                         piece = cut(get(turn), size, wanted)
                         found[place] = stored(found[place], piece, start - rows.start, wanted, len(rows))
         return found
+
+    def in_pieces(self, value: Value) -> Value | None:
+        """The same value for :meth:`use`, if it is what a network makes in pieces."""
+        expr = value.expr
+        while isinstance(expr, Name) and expr.id in self.blueprint.spec.flow:
+            expr = self.blueprint.spec.flow[expr.id].expr
+        if not isinstance(expr, Call) or not isinstance(expr.func, Name):
+            return None
+        if self.batch_of([value]) is not None or not hasattr(self.parts.get(expr.func.id), "pieces"):
+            return None
+        return replace(value, expr=replace(expr, func=Attr(expr.func, "pieces")))
+
+    def use(self, value: Value, key: tuple[Any, ...], given: Mapping[str, Any], function: Callable[[Any], T]) -> T:
+        """What `function` makes of a value for one sample, on the device, computed as :meth:`compute` does."""
+        draws = draw.Draws((*key, 0), self.device, least=self.together([value], given))
+        with self.evaluating(key[0] if isinstance(key[0], int) else 0), self.standing([value], given):
+            rows = {name: rows.to(self.device) for name, rows in given.items()}
+            with draw.using(draws):
+                return function(self.program.value(value)(self.turn(rows, None, 1, (*key, 0), draws)))
 
     def turn(self, rows: Mapping[str, Any], hole: Any, n: int, key: tuple[Any, ...], draws: draw.Draws) -> Turn:
         """A turn of `n` samples from given rows."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ganzoo.contract import first
+from ganzoo.contract import Pieces, first
 from ganzoo.data.arrays import to_field, to_uint8
 from ganzoo.data.fields import Field
 from ganzoo.data.pixels import MODES, flatten
@@ -143,19 +143,23 @@ def write(
         shown = plain(tensor, range)[0] if alone else picture({"value": tensor}, fields, across=across)
         if shown is None:
             raise UserError(f"a value of shape {tuple(tensor.shape)} is no picture; write .npy or .csv")
-        with atomic(out) as file:
-            shown.save(file, format=Image.registered_extensions()[out.suffix.lower()])
-        return [out]
+        return [save(shown, out)]
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3, 4):
         return write(value, out / "values.npy", fields, range, names)
-    written = []
     if len(names) != len(tensor):  # several images for each row, as in a traversal
         names = [f"{i:05d}" for i, _ in enumerate(tensor)]
-    for name, shown in zip(names, plain(tensor, range), strict=True):
-        with atomic(out / f"{name}.png") as file:
-            shown.save(file, format="PNG")
-        written.append(out / f"{name}.png")
-    return written
+    return [save(shown, out / f"{name}.png") for name, shown in zip(names, plain(tensor, range), strict=True)]
+
+
+def save(shown: Image.Image, out: Path) -> Path:
+    """A picture into an image file.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    with atomic(out) as file:
+        shown.save(file, format=Image.registered_extensions()[out.suffix.lower()])
+    return out
 
 
 def plain(images: torch.Tensor, range: tuple[float, float]) -> list[Image.Image]:
@@ -172,8 +176,20 @@ def _shown(pixels: np.ndarray) -> Image.Image:
 def _large(image: torch.Tensor, range: tuple[float, float]) -> Image.Image:
     """An image ``C H W``, some rows after the other, so that it is not held again as numbers or as bytes."""
     channels, height, width = image.shape
-    made, rows, top = Image.new(MODES[channels], (width, height)), max(1, ROWS // (width * channels)), 0
-    for some in image[None].split(rows, 2):
-        made.paste(_shown(to_uint8(some, range)[0].numpy()), (0, top))
-        top += some.shape[2]
+    rows = max(1, ROWS // (width * channels))
+    bands = enumerate(image[None].split(rows, 2))
+    shown = assembled(Pieces(height, width, ((i * rows, 0, band) for i, band in bands)), range)
+    assert shown is not None
+    return shown
+
+
+def assembled(pieces: Pieces, range: tuple[float, float]) -> Image.Image | None:
+    """One image made in pieces, which are held as bytes only; None where it has channels that no picture has."""
+    made: Image.Image | None = None
+    for top, left, piece in pieces.made:
+        if made is None:
+            if len(piece) != 1 or piece.shape[1] not in MODES:
+                return None
+            made = Image.new(MODES[piece.shape[1]], (pieces.width, pieces.height))
+        made.paste(_shown(to_uint8(piece, range)[0].cpu().numpy()), (left, top))
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import html
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
 from ganzoo.run import provenance, warm
 from ganzoo.run.captions import embedded
+from ganzoo.run.inputs import assembled
 from ganzoo.run.pictures import image_range
 from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
@@ -36,6 +37,8 @@ from ganzoo.store import names as known_as
 from ganzoo.store.folder import RunFolder
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ganzoo.run.export import Exported, Format
     from ganzoo.run.project import Projected
 
@@ -282,6 +285,35 @@ class Run:
         Raises:
             UserError: there is no such value, or an input is missing, not needed, or does not fit.
         """
+        run, equation, n, inputs = self._asked(value, n, given)
+        return run.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
+
+    def picture(self, value: str, *, seed: int = 0, **given: Any) -> Image | None:
+        """One image that a network makes in pieces, as a picture of 8 bits; its numbers are never there all at once.
+
+        Args:
+            value: What to compute.
+            seed: Of the noise.
+            given: Inputs by name, with one row each, as for :meth:`sample`.
+
+        Returns:
+            The pixels of what :meth:`compute` gives, or None where it is not made in pieces, or no picture.
+
+        Raises:
+            UserError: as :meth:`compute` does.
+        """
+        run, equation, n, inputs = self._asked(value, None, given)
+        inference = run.inference(equation)
+        in_pieces = inference.in_pieces(equation) if n == 1 else None
+        if in_pieces is None:
+            return None
+        shown = partial(assembled, range=image_range(self.fields))
+        return inference.use(in_pieces, (seed, "sample"), inputs, shown)
+
+    def _asked(
+        self, value: str, n: int | None, given: dict[str, Any]
+    ) -> tuple[Run, Value, int, dict[str, torch.Tensor]]:
+        """What computes a value: the run, the equation, how many rows, and inputs with so many."""
         if n is not None and (not isinstance(n, int) or n < 1):
             raise UserError(f"n is {n}, but should be a whole number above 0")
         equation = self.equation(value)
@@ -289,7 +321,7 @@ class Run:
         changes = {path: given[name] for name in given for path in self.sampling_arguments(name, needed)}
         if changes:
             rest = {name: item for name, item in given.items() if not self.sampling_arguments(name, needed)}
-            return self.altered(changes).compute(value, n=n, seed=seed, **rest)
+            return self.altered(changes)._asked(value, n, rest)
         for name in given:
             if name in (*self.fields, *self.spec.flow) and name not in needed:
                 reads = listed(n for n in needed if n in self.fields or n in self.spec.flow)
@@ -300,7 +332,7 @@ class Run:
         for name, tensor in inputs.items():
             if len(tensor) != n:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
-        return self.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
+        return self, equation, n, inputs
 
     def sampling_arguments(self, name: str, needed: Collection[str] | None = None) -> list[str]:
         """Where an argument of this name stands in the config, of the parts needed: ``parts.Z.truncation``.

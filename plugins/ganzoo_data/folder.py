@@ -18,7 +18,7 @@ from ganzoo_data.findings import Finding, quick
 from ganzoo_data.fitted import Fitted
 from ganzoo_data.listing import Listing, labelled, list_images
 from ganzoo_data.store import Failed, decoded, read_all
-from ganzoo_data.survey import Survey, broken, survey
+from ganzoo_data.survey import Survey, broken, damaged, survey
 from ganzoo_data.words import printable
 
 
@@ -78,10 +78,13 @@ class ImageFolder(Fitted):
 
     @cached_property
     def survey(self) -> Survey:
-        """The headers of all files. Raises UserError where some have none and are not to be skipped."""
+        """The headers of all files. Raises UserError where some have none and are not to be skipped.
+
+        It names those too that would be found damaged later.
+        """
         found = survey(self.listing)
         if found.failed and not (self.skip_broken and found.headers):
-            raise broken(self.listing, found.failed)
+            raise broken(self.listing, damaged(self.listing) or found.failed)
         return found
 
     @cached_property

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 
 from ganzoo.data.fields import Field
-from ganzoo.errors import UserError
+from ganzoo.errors import Problem, UserError
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit
 from ganzoo_data.folder import ImageFolder
 from ganzoo_data.words import natural, printable, some
 
+T = TypeVar("T")
 SPLIT = "{split}"
 
 
@@ -97,13 +98,26 @@ class Two(ImageSet):
                     f"there is no folder {printable(side.root)}; {printable(self.root)} has {found}: write "
                     f"data.{name}=FOLDER, below that, or data.{name}=. for itself"
                 )
-        a, b = (side.fields["real"] for side in self.sides)
+        a, b = self.both(lambda side: side.fields["real"])
         return {"real_a": a, "real_b": b}
 
     def load(self) -> dict[str, np.ndarray]:
         """Raises UserError where a file cannot be read, or a folder is empty."""
-        a, b = (side.load()["real"] for side in self.sides)
+        a, b = self.both(lambda side: side.load()["real"])
         return {"real_a": a, "real_b": b}
+
+    def both(self, look: Callable[[ImageFolder], T]) -> tuple[T, T]:
+        """Something of each folder. Raises UserError with what is wrong in the one and in the other."""
+        found: list[T] = []
+        problems: list[Problem] = []
+        for side in self.sides:
+            try:
+                found.append(look(side))
+            except UserError as error:
+                problems += [problem for problem in error.problems if problem not in problems]
+        if problems:
+            raise UserError(problems)
+        return found[0], found[1]
 
     def of_split(self, split: Split) -> Self:
         other = super().of_split(split)

@@ -11,6 +11,7 @@ from ganzoo_srgan.tiling import tiled
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, PositiveInt
+from ganzoo.contract import Pieces
 
 
 class DnCNN(nn.Module):
@@ -62,11 +63,12 @@ class DnCNN(nn.Module):
         last.weight.data.mul_(gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            return self.clean(x)
-        if self.tile is None:
-            return self.clean(x).clamp(*self.range)
-        return tiled(self.clean, x, 1, self.tile, self.depth, self.range)
+        return self.clean(x) if self.training else self.pieces(x).whole()
+
+    def pieces(self, x: Tensor) -> Pieces:
+        """The image, clamped, in pieces; with a norm over the image in one."""
+        tile = max(x.shape[2:]) if self.tile is None else self.tile
+        return tiled(self.clean, x, 1, tile, self.depth, self.range)
 
     def clean(self, x: Tensor) -> Tensor:
         """The whole image at once, not clamped."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
 from ganzoo.bounds import NonNegativeFloat, NonNegativeInt, PositiveInt
+from ganzoo.contract import Pieces
 from ganzoo_esrgan.anchor import interpolated
 
 SLOPE = 0.2
@@ -141,6 +142,12 @@ class RRDBNet(nn.Module):
             return interpolated(self, x, factor)
         if self.training:
             return self.enlarge(x)
+        return self.pieces(x).whole()
+
+    def pieces(self, x: Tensor, factor: Tensor | None = None) -> Pieces:
+        """The large image, clamped, in pieces; between two networks in one."""
+        if factor is not None:
+            return Pieces(x.shape[2] * self.scale, x.shape[3] * self.scale, [(0, 0, self(x, factor))])
         return tiled(self.enlarge, x, self.scale, self.tile, self.margin, self.range)
 
     def enlarge(self, x: Tensor) -> Tensor:

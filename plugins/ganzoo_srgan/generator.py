@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganzoo.bounds import NonNegativeInt, PositiveInt
+from ganzoo.contract import Pieces
 from ganzoo_srgan.tiling import tiled
 
 
@@ -104,10 +105,12 @@ class SRResNet(nn.Module):
         self.tail = nn.Sequential(*ups, nn.Conv2d(width, out_channels, 9, padding=4))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:
-            return self.enlarge(x)
+        return self.enlarge(x) if self.training else self.pieces(x).whole()
+
+    def pieces(self, x: Tensor) -> Pieces:
+        """The large image, clamped, in pieces; with a norm over the image in one."""
         if self.tile is None:
-            return self.enlarge(x).clamp(*self.range)
+            return tiled(self.enlarge, x, self.scale, max(x.shape[2:]), self.reach, self.range)
         return tiled(self.known, x, self.scale, self.tile, self.reach, self.range, self.finish, self.near)
 
     def enlarge(self, x: Tensor) -> Tensor:

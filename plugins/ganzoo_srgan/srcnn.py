@@ -8,6 +8,7 @@ from ganzoo_layers import Initialisation, initialise
 from torch import Tensor, nn
 
 from ganzoo.bounds import NonNegativeFloat, PositiveInt
+from ganzoo.contract import Pieces
 from ganzoo_srgan.tiling import tiled
 
 
@@ -59,7 +60,11 @@ class SRCNN(nn.Module):
         initialise(self, weight_init, init_scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.restore(x) if self.training else tiled(self.restore, x, 1, self.tile, self.reach, self.range)
+        return self.restore(x) if self.training else self.pieces(x).whole()
+
+    def pieces(self, x: Tensor) -> Pieces:
+        """The image, clamped, in pieces."""
+        return tiled(self.restore, x, 1, self.tile, self.reach, self.range)
 
     def restore(self, x: Tensor) -> Tensor:
         """The whole image at once, not clamped."""

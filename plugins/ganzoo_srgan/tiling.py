@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ganzoo.contract import Pieces
+
 
 def tiled(
     network: Callable[[Tensor], Tensor],
@@ -19,11 +21,11 @@ def tiled(
     range: tuple[float, float] = (-math.inf, math.inf),
     finish: Callable[[Tensor], Tensor] | None = None,
     near: int = 0,
-) -> Tensor:
+) -> Pieces:
     """What `network` makes of images, ``B C H W -> B C' (H scale) (W scale)``, in tiles of at most `tile` a side.
 
     A pixel of the output is kept only where everything it depends on lies in its tile, or beyond the image's border,
-    so the result is that of the whole image up to rounding. It is held once, and each tile is put into its place.
+    so the result is that of the whole image up to rounding. A tile is computed when the piece is asked for.
     Source: ganzoo's own.
 
     Args:
@@ -38,23 +40,22 @@ def tiled(
         near: Distance, in pixels of the input, up to which an output of `finish` depends on its input.
     """
     height, width = x.shape[2:]
-    if max(height, width) <= tile:
-        return (network(x) if finish is None else finish(network(x))).clamp(*range)
-    whole: Tensor | None = None
-    for rows, columns in _windows((0, height), (0, width), tile - 2 * reach, reach, (height, width)):
-        piece = network(x[:, :, rows.start : rows.end, columns.start : columns.end])
-        parts: Iterable[tuple[_Window, _Window, Tensor]] = [(rows, columns, piece)]
-        if finish is not None:
-            step = -(-max(rows.to - rows.at, columns.to - columns.at) // 3)
-            inside = _windows(rows[:2], columns[:2], step, near, (height, width))
-            parts = ((r, c, finish(_cut(piece, rows, columns, r[2:], c[2:], 1))) for r, c in inside)
-        for r, c, made in parts:
-            if whole is None:
-                whole = made.new_empty(*made.shape[:2], height * scale, width * scale)
-            place = whole[:, :, r.at * scale : r.to * scale, c.at * scale : c.to * scale]
-            place.copy_(_cut(made, r, c, r[:2], c[:2], scale).clamp(*range))
-    assert whole is not None
-    return whole
+
+    def made() -> Iterator[tuple[int, int, Tensor]]:
+        if max(height, width) <= tile:
+            yield 0, 0, (network(x) if finish is None else finish(network(x))).clamp(*range)
+            return
+        for rows, columns in _windows((0, height), (0, width), tile - 2 * reach, reach, (height, width)):
+            piece = network(x[:, :, rows.start : rows.end, columns.start : columns.end])
+            parts: Iterable[tuple[_Window, _Window, Tensor]] = [(rows, columns, piece)]
+            if finish is not None:
+                step = -(-max(rows.to - rows.at, columns.to - columns.at) // 3)
+                inside = _windows(rows[:2], columns[:2], step, near, (height, width))
+                parts = ((r, c, finish(_cut(piece, rows, columns, r[2:], c[2:], 1))) for r, c in inside)
+            for r, c, whole in parts:
+                yield r.at * scale, c.at * scale, _cut(whole, r, c, r[:2], c[:2], scale).clamp(*range)
+
+    return Pieces(height * scale, width * scale, made())
 
 
 class _Window(NamedTuple):

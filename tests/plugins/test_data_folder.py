@@ -12,6 +12,7 @@ import pytest
 import torch
 from ganzoo_data import decode, folder, listing, npy, store
 from ganzoo_data.paired import PairedFolders
+from ganzoo_data.unpaired_folders import UnpairedFolders
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -263,6 +264,38 @@ def test_broken_files_are_all_named_or_left_out(tmp_path: Path, memory: float) -
     assert again.fingerprint() == data.fingerprint()
     with pytest.raises(UserError, match="12 of 18"):  # also where they were skipped before
         len(folder.ImageFolder(str(tmp_path), size=(6, 5), channels=3, memory=memory))
+
+
+@pytest.mark.parametrize("stated", [{}, {"size": (6, 5)}, {"size": (6, 5), "channels": 3}])
+@pytest.mark.parametrize("memory", [1e9, 0.0])
+def test_the_first_message_names_cut_files_too(tmp_path: Path, stated: dict[str, object], memory: float) -> None:
+    """Their headers are whole, unlike that of a file that is no image, on which one would stumble before."""
+    fill(tmp_path, {"a": 3, "b": 3})
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (6, 5, 3), dtype=np.uint8))
+    for name, more in (("a/cut.jpg", 30), ("b/cut.png", 60)):
+        noise.save(tmp_path / name)
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[:-more])
+        assert decode.header(tmp_path / name)[:2] == (6, 5)
+    for also in (False, True):
+        if also:
+            (tmp_path / "a" / "text.png").write_text("no image")
+        with pytest.raises(UserError) as error:
+            len(folder.ImageFolder(str(tmp_path), memory=memory, **stated))  # type: ignore[arg-type]
+        named = [name for name in ("a/cut.jpg", "a/text.png", "b/cut.png") if f"{name} (" in str(error.value)]
+        assert named == (["a/cut.jpg", "a/text.png", "b/cut.png"] if also else ["a/cut.jpg", "b/cut.png"])
+
+
+@pytest.mark.parametrize("content", [b"no image", None])
+def test_what_is_broken_in_either_of_two_folders_is_named_at_once(tmp_path: Path, content: bytes | None) -> None:
+    for name in ("trainA", "trainB"):
+        fill(tmp_path / name, {"": 2})
+        file = tmp_path / name / "000.png"
+        file.write_bytes(file.read_bytes()[:-60] if content is None else content)
+    with pytest.raises(UserError) as error:
+        len(UnpairedFolders(str(tmp_path)))
+    assert "trainA cannot be read: 000.png" in str(error.value)
+    assert "trainB cannot be read: 000.png" in str(error.value)
 
 
 def test_nothing_but_broken_files_is_an_error(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from typer.testing import CliRunner
 
 import ganzoo
 from ganzoo.cli.app import app
+from ganzoo.contract import Pieces
+from ganzoo.data.arrays import to_uint8
 from ganzoo.errors import EvaluationError, UserError
 from ganzoo.parallel import draw
 from ganzoo.run import inputs
@@ -169,7 +171,7 @@ def test_tiles_are_no_larger_than_they_may_be() -> None:
         return x.repeat_interleave(3, 2).repeat_interleave(3, 3)
 
     x = torch.rand(1, 2, 50, 90)
-    assert torch.equal(tiled(network, x, 3, 30, 5), x.repeat_interleave(3, 2).repeat_interleave(3, 3))
+    assert torch.equal(tiled(network, x, 3, 30, 5).whole(), x.repeat_interleave(3, 2).repeat_interleave(3, 3))
     assert max(max(shape) for shape in seen) == 30
     assert len(seen) > 6
 
@@ -385,6 +387,37 @@ def test_compute_upscales_a_photo_of_any_size(run: Path, tmp_path: Path) -> None
     whole = opened.parts["G"].enlarge(tensor(small_photo)).clamp(-1, 1)
     assert torch.allclose(opened.compute("sr", lr=tensor(small_photo)), whole, atol=2e-5), "in tiles of 40"
     assert np.abs(np.array(large).astype(int) - ((whole[0] + 1) * 127.5).permute(1, 2, 0).numpy()).max() <= 0.51
+
+
+@pytest.mark.parametrize("value", ["sr", "G(lr)"])
+def test_a_large_picture_is_never_there_as_numbers_and_has_their_pixels(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name, corner in (("a", (61, 87)), ("b", (20, 30)), ("c", (90, 50))):
+        photo(128).crop((0, 0, *corner)).save(tmp_path / "in" / f"{name}.png")
+    opened = ganzoo.open(run)
+    given = {p.stem: inputs.image(p, opened.field("lr")) for p in (tmp_path / "in").iterdir()}
+    numbers = {name: opened.compute("sr", lr=lr) for name, lr in given.items()}
+
+    def refuse(self: Pieces) -> None:
+        raise AssertionError("held as a whole")
+
+    monkeypatch.setattr(Pieces, "whole", refuse)
+    asked = ["compute", str(run), value, f"lr={tmp_path / 'in'}", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a.png", "b.png", "c.png"}
+    for name, each in numbers.items():
+        found = np.array(Image.open(tmp_path / "out" / f"{name}.png"))
+        assert np.array_equal(found, to_uint8(each, RANGE)[0].numpy())
+
+
+def test_what_is_computed_from_a_large_picture_is_computed_from_its_numbers(run: Path) -> None:
+    opened, lr = ganzoo.open(run), tensor(photo(48))
+    assert opened.picture("down(sr)", lr=lr) is None
+    assert opened.picture("sr", lr=lr.repeat(2, 1, 1, 1)) is None
+    assert opened.picture("sr", lr=lr).size == (192, 192)
 
 
 def test_compute_takes_the_large_photo_too_and_says_what_fits(run: Path, tmp_path: Path) -> None:
