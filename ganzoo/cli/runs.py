@@ -27,7 +27,7 @@ Given = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME=VALUE]...",
-        help="inputs: label=3, text='a cat', real_a=FOLDER",
+        help="inputs: label=3, text='a cat', real_a=FOLDER, cond=species=Adelie",
         autocompletion=completion.inputs,
     ),
 ]
@@ -104,7 +104,8 @@ def _made_from(folder: Any, registry: Registry) -> str:
     fields = spec.config["locked"]["fields"]
     example = {"image": "FOLDER", "text": "'…'", "vector": "FILE.npy"}
     kinds = {name: fields[name]["kind"] for name in Graph(spec).needs([spec.sample]) if name in fields}
-    return " ".join(f"{name}={example[kind]}" for name, kind in kinds.items() if kind in example)
+    drawn = [name for name in kinds if fields[name].get("frequencies")]
+    return " ".join(f"{name}={example[kind]}" for name, kind in kinds.items() if kind in example and name not in drawn)
 
 
 def sample(
@@ -124,6 +125,7 @@ def sample(
 ) -> None:
     """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder.
 
+    Rows of a table become the cells of a .csv file.
     Images that are given are brought to the size of the data; `compute` keeps theirs.
     """
     given, settings = split(given)
@@ -140,7 +142,7 @@ def sample(
     _write(
         opened,
         found,
-        out or Path(f"{opened.name.replace('/', '-')}-samples.png"),
+        out or Path(f"{opened.name.replace('/', '-')}-samples.{'csv' if _is_table(opened, found) else 'png'}"),
         as_json,
         [f"{i:05d}" for i in range(n)],
         across,
@@ -262,6 +264,12 @@ def _save(opened: Any, found: Any, out: Path, names: list[str], across: int | No
     from ganzoo.run.pictures import image_range
 
     return write(found, out, opened.fields, image_range(opened.fields), names, across)
+
+
+def _is_table(opened: Any, found: Any) -> bool:
+    from ganzoo.run.inputs import table_of
+
+    return table_of(found, opened.fields) is not None
 
 
 def _say(written: list[Path], as_json: bool) -> None:

@@ -27,7 +27,7 @@ PASSES = 16  # of which standing statistics are the mean
 
 
 class Given(Mapping[str, Any]):
-    """Inputs by field name. A label that is not given is drawn; any other field is asked for by name."""
+    """Inputs by field name. A label or condition that is not given is drawn; any other field is asked for by name."""
 
     def __init__(
         self, fields: Mapping[str, Field], given: Mapping[str, Any], n: int, key: tuple[Any, ...], device: Any
@@ -40,10 +40,10 @@ class Given(Mapping[str, Any]):
             if name not in self._fields:
                 raise UserError(f"there is no data field '{name}' ({choices(name, self._fields)})")
             field = self._fields[name]
-            if field.kind != "label":
+            if not field.drawn:
                 raise UserError(f"this needs {name}, {_a(field.kind)}: give {name}=…")
             generator = torch.Generator().manual_seed(draw.seed_of(*self._key, name))
-            self._given[name] = field.draw_labels(max(self._n, CHUNK), generator)[: self._n].to(self._device)
+            self._given[name] = field.draw(max(self._n, CHUNK), generator)[: self._n].to(self._device)
         return self._given[name]
 
     def __contains__(self, name: object) -> bool:

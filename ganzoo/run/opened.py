@@ -28,6 +28,7 @@ from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
 from ganzoo.run import provenance, warm
 from ganzoo.run.captions import embedded
+from ganzoo.run.inputs import table_of
 from ganzoo.run.pictures import image_range
 from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
@@ -36,6 +37,8 @@ from ganzoo.store import names as known_as
 from ganzoo.store.folder import RunFolder
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ganzoo.run.export import Exported, Format
     from ganzoo.run.project import Projected
 
@@ -262,13 +265,28 @@ class Run:
             seed: The same seed gives the same samples.
             value: Another named value instead.
             given: Inputs by name: tensors ``n …``; for labels a number, a class name, or a list of those; for texts a
-                caption or a list of those. Also arguments of priors, such as ``truncation=0.5``, and those of networks
-                that are made to be changed so, such as ``psi=0.7``.
+                caption or a list of those; for conditions ``species=Adelie`` or a list of those. Also arguments of
+                priors, such as ``truncation=0.5``, and those of networks that are made to be changed so, such as
+                ``psi=0.7``.
 
         Raises:
             UserError: an input is needed that is not given, or does not fit.
         """
         return self.compute(value or self.spec.sample, n=n, seed=seed, **given)
+
+    def table(self, n: int = 64, seed: int = 0, value: str | None = None, **given: Any) -> dict[str, np.ndarray]:
+        """`n` made rows of a table: its columns by name, ``n`` names or numbers each; ``pandas.DataFrame`` takes it.
+
+        The arguments are those of :meth:`sample`, such as ``cond="species=Adelie"``.
+
+        Raises:
+            UserError: the model makes no rows of a table, or as for :meth:`sample`.
+        """
+        found = first(self.sample(n, seed, value, **given))
+        field = table_of(found, self.fields)
+        if field is None:
+            raise UserError(f"{value or self.spec.sample} is no row of a table whose columns this run knows")
+        return field.cells(found)
 
     def compute(self, value: str, *, n: int | None = None, seed: int = 0, **given: Any) -> Any:
         """Any named value, or expression such as ``D(real)``, from given inputs.
@@ -371,7 +389,9 @@ class Run:
         """Raises UserError where that is neither a data field nor a named value."""
         known = [*self.fields, *self.spec.flow]
         if name not in known and not self.sampling_arguments(name):
-            raise UserError(f"there is no input '{name}' ({choices(name, known)})")
+            having = [n for n, f in self.fields.items() if f.by_name and name in [c.name for c in f.columns]]
+            hint = f'write {having[0]}="{name}=…"' if having else choices(name, known)
+            raise UserError(f"there is no input '{name}' ({hint})")
 
     def in_rows(self, name: str, n: int | None = None) -> tuple[torch.Tensor, int]:
         """`n` labels, ten of each class if not given, class after class; and how many of each.
@@ -413,10 +433,10 @@ class Run:
             if field is not None and field.kind == "label":
                 return field.labels(name, item)
             return item.float() if item.is_floating_point() else item
-        if field is None or (field.kind not in ("label", "text") and not field.names):
+        if field is None or (field.kind not in ("label", "text") and not field.by_name):
             raise UserError(f"{name} should be a tensor")
         items = item if isinstance(item, list | tuple) else [item] * n
-        if field.names:
+        if field.by_name:
             return torch.cat([field.vector(str(i)) for i in items])
         if field.kind == "text":
             return embedded(name, field, [str(i) for i in items], self.registry)
