@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -112,6 +112,7 @@ class Inference:
         key: tuple[Any, ...],
         given: Mapping[str, Any] | None = None,
         rows: range | None = None,
+        draws: Callable[[int], draw.Draws] | None = None,
     ) -> list[Any]:
         """Each value for `n` samples, on the CPU.
 
@@ -122,6 +123,7 @@ class Inference:
             given: Tensors by name, ``n …`` each: data fields, or named values to use instead of computing them, or what
                 stands where the equations have a hole.
             rows: Which of the samples to compute, from a multiple of :meth:`together` on; all, if not given.
+            draws: What draws for the samples from one on, in place of draws that each sample has for itself.
 
         Raises:
             UserError: a field is needed that is not given.
@@ -144,9 +146,9 @@ class Inference:
                 size = chunk if full and start else wanted
                 some = {k: v[torch.arange(start, start + size) % n].to(self.device) for k, v in given.items()}
                 hole = some.pop(HOLE, None)
-                draws = draw.Draws((*key, index), self.device, least=chunk)
-                turn = self.turn(some, hole, size, (*key, index), draws)
-                with draw.using(draws):
+                drawing = draws(start) if draws else draw.Draws((*key, index), self.device, least=chunk)
+                turn = self.turn(some, hole, size, (*key, index), drawing)
+                with draw.using(drawing):
                     for place, get in enumerate(getters):
                         piece = cut(get(turn), size, wanted)
                         found[place] = stored(found[place], piece, start - rows.start, wanted, len(rows))

@@ -18,7 +18,7 @@ from ganzoo.config.spec import RESERVED, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import first
 from ganzoo.data.fields import Field
-from ganzoo.errors import EvaluationError, Origin, Problem, UserError, choices, listed
+from ganzoo.errors import EvaluationError, Origin, UserError, choices, listed
 from ganzoo.evaluation.records import Record
 from ganzoo.model import build, factory
 from ganzoo.model.blueprint import Blueprint, dry_turn
@@ -26,7 +26,7 @@ from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
 from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
-from ganzoo.run import provenance, warm
+from ganzoo.run import provenance
 from ganzoo.run.captions import embedded
 from ganzoo.run.inputs import table_of
 from ganzoo.run.pictures import image_range
@@ -288,6 +288,25 @@ class Run:
             raise UserError(f"{value or self.spec.sample} is no row of a table whose columns this run knows")
         return field.cells(found)
 
+    def interpolate(self, rows: int = 8, steps: int = 8, seed: int = 0, value: str | None = None, **given: Any) -> Any:
+        """Samples on the way between draws of the noise, ``(rows steps) …``: each row goes from one draw to another.
+
+        Normal numbers go along the sphere, uniform ones straight; labels, and whatever else is drawn, stay in a row.
+
+        Args:
+            rows: How many rows.
+            steps: Samples in a row, both ends included.
+            seed: The same seed gives the same ends: samples 0 and 1 of :meth:`sample`, 2 and 3, and so on.
+            value: Another named value than what is sampled.
+            given: Inputs by name, as for :meth:`sample`, ``rows …`` of each.
+
+        Raises:
+            UserError: the value is made of no noise, or as for :meth:`sample`.
+        """
+        from ganzoo.run.between import interpolate
+
+        return interpolate(self, rows, steps, seed, value, given)
+
     def compute(self, value: str, *, n: int | None = None, seed: int = 0, **given: Any) -> Any:
         """Any named value, or expression such as ``D(real)``, from given inputs.
 
@@ -300,6 +319,16 @@ class Run:
         Raises:
             UserError: there is no such value, or an input is missing, not needed, or does not fit.
         """
+        run, equation, inputs = self.asked(value, n, given)
+        n = n or max(map(len, inputs.values()), default=1)
+        return run.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
+
+    def asked(self, value: str, n: int | None, given: Mapping[str, Any]) -> tuple[Run, Value, dict[str, torch.Tensor]]:
+        """What :meth:`compute` is asked for: the run, altered by what is given of parts, the value, and the inputs.
+
+        Raises:
+            UserError: as for :meth:`compute`.
+        """
         if n is not None and (not isinstance(n, int) or n < 1):
             raise UserError(f"n is {n}, but should be a whole number above 0")
         equation = self.equation(value)
@@ -307,7 +336,7 @@ class Run:
         changes = {path: given[name] for name in given for path in self.sampling_arguments(name, needed)}
         if changes:
             rest = {name: item for name, item in given.items() if not self.sampling_arguments(name, needed)}
-            return self.altered(changes).compute(value, n=n, seed=seed, **rest)
+            return self.altered(changes).asked(value, n, rest)
         for name in given:
             if name in (*self.fields, *self.spec.flow) and name not in needed:
                 reads = listed(n for n in needed if n in self.fields or n in self.spec.flow)
@@ -318,7 +347,7 @@ class Run:
         for name, tensor in inputs.items():
             if len(tensor) != n:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
-        return self.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
+        return self, equation, inputs
 
     def sampling_arguments(self, name: str, needed: Collection[str] | None = None) -> list[str]:
         """Where an argument of this name stands in the config, of the parts needed: ``parts.Z.truncation``.
@@ -441,43 +470,3 @@ class Run:
         if field.kind == "text":
             return embedded(name, field, [str(i) for i in items], self.registry)
         return torch.tensor([field.label(str(i)) for i in items])
-
-
-class Untrained(Run):
-    """A model without a run, used with weights that its parts get by ``init``.
-
-    Args:
-        blueprint: The checked model.
-        registry: Finds the components.
-        device: Where to compute.
-    """
-
-    def __init__(self, blueprint: Blueprint, registry: Registry, device: str = "auto"):
-        self.path, self.name, self.registry = Path(blueprint.spec.name), blueprint.spec.name, registry
-        self.config = provenance.locked(blueprint)
-        header = {"name": self.name, "config": self.config}
-        state: dict[str, Any] = {"step": 0, "parts": {}, "players": {}}
-        self.checkpoint = checkpoint.Checkpoint(self.path, header, state)
-        self.raw, self.device, self._loaded = False, distributed.start(device), {}
-        self.fields = dict(blueprint.fields)
-        self.spec = config.from_plain(self.name, self.config, self.name, registry)
-
-    def load(self, blueprint: Blueprint, names: Collection[str]) -> dict[str, Any]:
-        """Parts with the weights that their ``init`` names.
-
-        Raises:
-            UserError: one has none, or it cannot be read.
-        """
-        parts = super().load(blueprint, names)
-        bare = [
-            name
-            for name, part in parts.items()
-            if isinstance(part, nn.Module)
-            and self.spec.parts[name].init is None
-            and any(parameter.requires_grad or parameter.numel() for parameter in part.parameters())
-        ]
-        if bare:
-            hint = " ".join(f"parts.{name}.init=FILE" for name in bare)
-            raise UserError(Problem(f"{self.name} is a model, not a run: {listed(bare)} would be untrained", hint=hint))
-        warm.start(self.spec, parts)
-        return parts
