@@ -62,13 +62,18 @@ def train(
 
 def resume(
     run: RunPath,
-    moved: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="where the data is now")] = None,
+    moved: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="where the data is now; other numbers of training, optimizer.lr=1e-4"
+        ),
+    ] = None,
     steps: Steps = None,
     quiet: Quiet = False,
     as_json: Json = False,
     code: Code = None,
 ) -> None:
-    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
+    """Go on with a run from its last checkpoint, exactly as if it had never stopped, unless a number is changed."""
     registry = api.registry(code)
     from ganzoo.run.start import resume
 

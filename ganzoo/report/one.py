@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ganzoo.config.tree import shown
 from ganzoo.parallel import launch
 from ganzoo.report import frames, page
 from ganzoo.report.curves import Line, Panel, figures, means
@@ -198,7 +199,13 @@ def repeat(facts: Facts) -> str:
     again = launch.command("train", facts.folder.path / "locked.yaml", "--out", "NEW_FOLDER")
     started = f"# as it was started\n{facts.command}\n" if facts.command else ""
     commands = f"<pre>{text(f'{started}# the same, with every default and fact written out{chr(10)}{again}')}</pre>"
-    rows = []
+    rows = [
+        [text("changed"), text(f"from step {change['step']} on: {key} was {shown(was)}, is {shown(now)}")]
+        for change in facts.config.get("locked", {}).get("changes", ())
+        for key, (was, now) in change["settings"].items()
+    ]
+    if rows:
+        commands = f"<p>Settings were changed on the way, so no one command trains this run again.</p>{commands}"
     for key, value in facts.environment.items():
         if key == "command":
             continue

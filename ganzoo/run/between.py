@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ganzoo.config.static import Graph
 from ganzoo.errors import UserError
 from ganzoo.parallel import draw
-from ganzoo.run.opened import Run
+
+if TYPE_CHECKING:
+    from ganzoo.run.opened import Run
 
 
 class Between(draw.Draws):
