@@ -201,7 +201,7 @@ def repeat(facts: Facts) -> str:
     commands = f"<pre>{text(f'{started}# the same, with every default and fact written out{chr(10)}{again}')}</pre>"
     rows = [
         [text("changed"), text(f"from step {change['step']} on: {key} was {shown(was)}, is {shown(now)}")]
-        for change in facts.config.get("locked", {}).get("changes", ())
+        for change in (facts.config.get("locked") or {}).get("changes") or ()
         for key, (was, now) in change["settings"].items()
     ]
     if rows:
@@ -209,7 +209,7 @@ def repeat(facts: Facts) -> str:
     for key, value in facts.environment.items():
         if key == "command":
             continue
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        rows.append([text(key), text(shown)])
+        said = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        rows.append([text(key), text(said)])
     full = f"<summary>locked.yaml: every default and fact</summary><pre>{text(dump_yaml(facts.config))}</pre>"
     return commands + (page.table([], rows) if rows else "") + f"<details>{full}</details>"
