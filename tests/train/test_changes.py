@@ -14,6 +14,8 @@ import ganzoo
 from ganzoo.config import changes
 from ganzoo.errors import UserError
 from ganzoo.registry import plugins
+from ganzoo.report.facts import read
+from ganzoo.report.one import repeat
 from ganzoo.run.start import resume, train
 from ganzoo.store.folder import RunFolder
 from tests.zoo import written
@@ -96,7 +98,7 @@ def test_what_was_changed_is_written_down_and_stays(tmp_path: Path) -> None:
     assert locked["locked"]["changes"] == [{"step": 4, "settings": expected}]
     assert ganzoo.open(run.path).config["locked"]["changes"] == locked["locked"]["changes"]
     assert [w for w in ganzoo.load(run.path / "locked.yaml").check() if "was changed on its way" in w]
-    assert "from step 4 on: optimizer.lr was 0.25, is 0.125" in repeat(collect(run, []))
+    assert "from step 4 on: optimizer.lr was 0.25, is 0.125" in repeat(read(run.path))
     assert [line["step"] for line in run.records() if "G.near" in line] == [2, 4, 5, 6]
     resume(run.checkpoints / "step_00000004.pt", plugins.installed(), 5, True)
     again = yaml.safe_load((run.path / "locked.yaml").read_text())
