@@ -67,8 +67,8 @@ def from_plain(
         if measure is None and not text.startswith(("data.", "parts.")):
             changing.append(text)
             continue
-        more = ", evaluate.…, metrics, extractors, priors" if measure is not None else ""
-        only = f"data.…, train.device, train.graphs and parts.NAME.shard{more}" if more else changes.MAY
+        measured = "data.…, train.device, train.graphs, parts.NAME.shard, evaluate.…, metrics, extractors, priors"
+        only = measured if measure is not None else changes.MAY
         hint = f"only {only} can; {changes.ELSEWHERE}"
         problems.append(Problem("cannot be changed in a run", Origin(f"{compose.COMMAND_LINE}: {text}"), hint=hint))
     tree = compose.override(tree, [text for text in moved if text not in changing], problems)

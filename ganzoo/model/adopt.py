@@ -55,7 +55,7 @@ def adopt(part: nn.Module, target: str, found: Candidates, layouts: Sequence[Lay
     for place, tensors in found:
         if match is None and set(_plain(part)) <= set(tensors):
             fitting[place] = _checked(part, dict(tensors), "its own names", {})
-        for layout in own:
+        for layout in own if place not in fitting else ():
             if match is None and layout.share(tensors) < 1:
                 continue
             try:
@@ -63,7 +63,7 @@ def adopt(part: nn.Module, target: str, found: Candidates, layouts: Sequence[Lay
             except UserError as error:
                 problems.append(error)
                 continue
-            if _differ(fitting.setdefault(place, fit), fit):
+            if fitting.setdefault(place, fit) is not fit and _differ(fitting[place], fit):
                 both = f"{fitting[place].how} and {fit.how}"
                 hint = f"say which is meant, such as parts.NAME.match={layout.name}"
                 raise UserError(Problem(f"the part could be one of several in it: {both}", hint=hint))
