@@ -358,7 +358,7 @@ def opened(
                 return open(source, which, raw, code=code)
         else:
             return open(source, which, raw, code=code)
-    from ganzoo.run.opened import Untrained
+    from ganzoo.run.untrained import Untrained
 
     return Untrained(Model(str(source), stated, known).blueprint, known)
 

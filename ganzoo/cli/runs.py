@@ -12,7 +12,7 @@ from ganzoo import api, config
 from ganzoo.cli import completion
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, RunPath, print_json
 from ganzoo.config.yaml12 import read_value
-from ganzoo.errors import GanzooError, Origin, UserError
+from ganzoo.errors import GanzooError, Origin, UserError, listed
 from ganzoo.parallel import launch
 from ganzoo.registry import Registry
 
@@ -27,7 +27,7 @@ Given = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME=VALUE]...",
-        help="inputs: label=3, text='a cat', real_a=FOLDER",
+        help="inputs: label=3, text='a cat', real_a=FOLDER, cond=species=Adelie",
         autocompletion=completion.inputs,
     ),
 ]
@@ -62,13 +62,18 @@ def train(
 
 def resume(
     run: RunPath,
-    moved: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="where the data is now")] = None,
+    moved: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="where the data is now; other numbers of training, optimizer.lr=1e-4"
+        ),
+    ] = None,
     steps: Steps = None,
     quiet: Quiet = False,
     as_json: Json = False,
     code: Code = None,
 ) -> None:
-    """Go on with a run from its last checkpoint, exactly as if it had never stopped."""
+    """Go on with a run from its last checkpoint, exactly as if it had never stopped, unless a number is changed."""
     registry = api.registry(code)
     from ganzoo.run.start import resume
 
@@ -104,19 +109,23 @@ def _made_from(folder: Any, registry: Registry) -> str:
     fields = spec.config["locked"]["fields"]
     example = {"image": "FOLDER", "text": "'…'", "vector": "FILE.npy"}
     kinds = {name: fields[name]["kind"] for name in Graph(spec).needs([spec.sample]) if name in fields}
-    return " ".join(f"{name}={example[kind]}" for name, kind in kinds.items() if kind in example)
+    drawn = [name for name in kinds if fields[name].get("frequencies")]
+    return " ".join(f"{name}={example[kind]}" for name, kind in kinds.items() if kind in example and name not in drawn)
 
 
 def sample(
     run: RunPath,
     given: Given = None,
     n: Annotated[
-        int | None, typer.Option("-n", min=1, help="How many; 64, or as many as are given (of images at most 64).")
+        int | None,
+        typer.Option("-n", min=1, help="How many, of each class, or rows; 64, or as are given (of images at most 64)."),
     ] = None,
     seed: Seed = 0,
     out: Out = None,
     value: Annotated[str | None, typer.Option("--value", help="Another value than the model's own.")] = None,
-    rows: Annotated[str | None, typer.Option("--rows", help="A label: a row of the picture for each class.")] = None,
+    interpolate: Annotated[
+        int | None, typer.Option(min=2, metavar="STEPS", help="Rows that go in so many steps from noise to noise.")
+    ] = None,
     raw: Raw = False,
     best: Best = False,
     as_json: Json = False,
@@ -124,27 +133,55 @@ def sample(
 ) -> None:
     """Sample from a run or a checkpoint. --out names a picture, an array (.npy, .pt, .csv), or a folder.
 
-    Images that are given are brought to the size of the data; `compute` keeps theirs.
+    Images that are given are brought to the size of the data; `compute` keeps theirs. Rows of a table become cells.
+
+    label=all makes 10, or -n, of each class, a row of the picture each. --interpolate makes 8 rows, or -n, or with
+    label=all one of each class; all but the noise stays as it is in a row.
     """
     given, settings = split(given)
     opened = api.opened(run, settings, "best" if best else "last", raw, code)
+    given, label = _each_class(given, opened)
     inputs = read_inputs(given, opened, resize=True)
     shown = [v.name for v in opened.spec.shown]
     across = opened.spec.show.across if (value or opened.spec.sample) in shown else None
-    if rows in inputs:
-        raise UserError(f"{rows} is given twice: as {rows}=… and by --rows {rows}")
-    if rows is not None:
-        inputs[rows], across = opened.in_rows(rows, n)
-    n = n or max((count for item in inputs.values() if (count := _count(item))), default=64)
-    found = opened.sample(n, seed, value, **{name: stacked(item, n) for name, item in inputs.items()})
+    if label is not None:
+        classes = opened.fields[label].classes
+        inputs[label], across = opened.in_rows(label, (n or (1 if interpolate else 10)) * len(classes))
+        n = len(inputs[label])
+    counts = [count for item in inputs.values() if (count := _count(item))]
+    n = n or max(counts, default=8 if interpolate else 64)
+    inputs = {name: stacked(item, n) for name, item in inputs.items()}
+    if interpolate:
+        found, across = opened.interpolate(n, interpolate, seed, value, **inputs), interpolate
+    else:
+        found = opened.sample(n, seed, value, **inputs)
     _write(
         opened,
         found,
-        out or Path(f"{opened.name.replace('/', '-')}-samples.png"),
+        out or Path(f"{opened.name.replace('/', '-')}-samples.{'csv' if _is_table(opened, found) else 'png'}"),
         as_json,
-        [f"{i:05d}" for i in range(n)],
+        [f"{i:05d}" for i in range(n * (interpolate or 1))],
         across,
     )
+    if label is not None and not as_json:
+        print(f"  rows     {', '.join(classes)}")
+
+
+def _each_class(given: list[str], opened: Any) -> tuple[list[str], str | None]:
+    """What is given but ``label=all``, and the label of which every class is asked for.
+
+    Raises:
+        UserError: there are several such labels, or one is given twice.
+    """
+    fields = opened.fields.items()
+    labels = [name for name, f in fields if f.kind == "label" and "all" not in map(str.lower, f.classes)]
+    every = [name for name in labels if f"{name}=all" in given]
+    if len(every) > 1:
+        raise UserError(f"{listed(every)}: all classes can be asked for of one label only")
+    rest = [text for text in given if text.removesuffix("=all") not in every]
+    if twice := [text for text in rest if text.partition("=")[0] in every]:
+        raise UserError(f"{every[0]} is given twice: as {every[0]}=all and {twice[0]}")
+    return rest, every[0] if every else None
 
 
 def compute(
@@ -269,6 +306,12 @@ def _save(opened: Any, found: Any, out: Path, names: list[str], across: int | No
     from ganzoo.run.pictures import image_range
 
     return write(found, out, opened.fields, image_range(opened.fields), names, across)
+
+
+def _is_table(opened: Any, found: Any) -> bool:
+    from ganzoo.run.inputs import table_of
+
+    return table_of(found, opened.fields) is not None
 
 
 def _say(written: list[Path], as_json: bool) -> None:

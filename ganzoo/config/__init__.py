@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganzoo.config import compose, habits, layout, static
+from ganzoo.config import changes, compose, habits, layout, static
 from ganzoo.config.read import Reader
 from ganzoo.config.spec import Component, Spec
 from ganzoo.config.tree import Node, wrap
@@ -28,7 +28,10 @@ def load(
     problems: list[Problem] = []
     name, tree = compose.compose(model, overrides, registry, problems, instead)
     locked = tree.get("locked", "model")  # a run's locked.yaml keeps the name of its model
-    return _checked(name if locked is None else str(locked.value), tree, registry, problems)
+    spec = _checked(name if locked is None else str(locked.value), tree, registry, problems)
+    if tree.get("locked", "changes") is not None:
+        spec.warnings.append(f"the run that wrote {model} was changed on its way; it holds the last of its settings")
+    return spec
 
 
 def from_plain(
@@ -41,9 +44,10 @@ def from_plain(
 ) -> Spec:
     """A model from a complete config, such as a checkpoint holds; `where` stands for the file in messages.
 
-    Only where its data and its device are can have `moved`, such as ``data.root=FOLDER``, and ``train.graphs`` and
-    which parts are sharded, which shall change no number; and if it is to `measure` something, by these overrides, also
-    ``evaluate.…``, the arguments of metrics, extractors and priors, and parts to add.
+    Where its data and its device are can have `moved`, such as ``data.root=FOLDER``, and ``train.graphs`` and which
+    parts are sharded, which shall change no number; so can what a run may change on its way (`ganzoo.config.changes`).
+    If it is to `measure` something, by these overrides, that is ``evaluate.…``, the arguments of metrics, extractors
+    and priors, and parts to add instead.
 
     Raises:
         UserError: with every problem found, such as a plugin that is not installed.
@@ -54,17 +58,24 @@ def from_plain(
     if measure is not None:
         measuring = [k for k, v in tree.value["parts"].value.items() if _kind(v) in ("metric", "extractor", "prior")]
         free += ["evaluate.", *(f"parts.{name}." for name in measuring)]
+    moved, changing = list(moved), []
     for text in moved:
         name_of_part = text.partition("=")[0].split(".")[1:2]
         adds = measure is not None and text.startswith("parts.") and name_of_part[0] not in config["parts"]
-        if not (adds or text.startswith(tuple(free))) or text.startswith("data.use="):
-            more = ", evaluate.…, metrics, extractors, priors" if measure is not None else ""
-            only = f"data.…, train.device, train.graphs and parts.NAME.shard{more}"
-            hint = f"only {only} can; `ganzoo train` with parts.NAME.init=RUN starts a new run"
-            if measure is None and text.startswith("train.steps="):
-                hint = f"`--steps {text.partition('=')[2]}` trains on to that step"
-            problems.append(Problem("cannot be changed in a run", Origin(f"{compose.COMMAND_LINE}: {text}"), hint=hint))
-    return _checked(name, compose.override(tree, moved, problems), registry, problems)
+        if adds or (text.startswith(tuple(free)) and not text.startswith("data.use=")):
+            continue
+        if measure is None and not text.startswith(("data.", "parts.")):
+            changing.append(text)
+            continue
+        measured = "data.…, train.device, train.graphs, parts.NAME.shard, evaluate.…, metrics, extractors, priors"
+        only = measured if measure is not None else changes.MAY
+        hint = f"only {only} can; {changes.ELSEWHERE}"
+        problems.append(Problem("cannot be changed in a run", Origin(f"{compose.COMMAND_LINE}: {text}"), hint=hint))
+    tree = compose.override(tree, [text for text in moved if text not in changing], problems)
+    if changing:
+        known, tree = tree.plain(), compose.override(tree, changing, problems)
+        problems += changes.check(known, tree, changing, compose.COMMAND_LINE)
+    return _checked(name, tree, registry, problems)
 
 
 def _kind(part: Node) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ganzoo.config import limits, sharding
 from ganzoo.config.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
@@ -22,19 +22,19 @@ class Graph:
         self.unclear: set[str] = set()  # names that stand for two things
         self.faulty: set[str] = set()  # the paths of equations that a problem was found in
 
-    def needs(self, start: Iterable[str]) -> list[str]:
-        """`start` and everything that computing it takes: values, parts and data fields."""
+    def needs(self, start: Iterable[str], without: Collection[str] = ()) -> list[str]:
+        """`start` and all that computing it takes: values, parts, data fields; neither `without` nor what it takes."""
         found: dict[str, None] = {}
         stack = list(start)[::-1]
         while stack:
             name = stack.pop()
-            if name not in found:
+            if name not in found and name not in without:
                 found[name] = None
                 stack.extend(reversed(self.direct.get(name, [])))
         return list(found)
 
-    def of(self, value: Value) -> list[str]:
-        return self.needs(names(value.expr))
+    def of(self, value: Value, without: Collection[str] = ()) -> list[str]:
+        return self.needs(names(value.expr), without)
 
     def of_player(self, player: Player) -> list[str]:
         return self.needs(name for term in player.terms.values() for name in names(term.expr))

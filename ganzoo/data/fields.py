@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from ganzoo.config.tree import shown
 from ganzoo.config.typecheck import coerce
+from ganzoo.data.columns import Column, marked
 from ganzoo.errors import UserError, choices
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 _AXES = 8
@@ -27,10 +29,12 @@ class Field:
         shape: Shape of one item, without the batch.
         range: The values that images and bounded vectors lie in.
         classes: The names of a label's classes.
-        frequencies: How often each class occurs; labels that are not given are drawn from it.
+        frequencies: How often each class occurs; labels that are not given are drawn from it. Of a vector: how often
+            each number is the one that is 1, all others being 0; vectors that are not given are drawn so.
         blocks: How the numbers of a vector belong together: 1 stands alone, k are a choice among k, one-hot.
         names: What the numbers of a vector are called; each is from 0 to 1, and they can be given by name.
         encoder: The component that made a text's embeddings from captions, and makes those of captions that are given.
+        columns: The columns of the table that a vector is a row of; with frequencies, of which one value is marked.
     """
 
     kind: Literal["image", "label", "text", "vector"]
@@ -41,6 +45,27 @@ class Field:
     encoder: str | None = None
     blocks: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def is_table(self) -> bool:
+        """Whether an item is a row of a table, of which every column is known."""
+        return bool(self.columns) and not self.frequencies
+
+    @property
+    def by_name(self) -> bool:
+        """Whether a vector can be given by the names of its numbers."""
+        return bool(self.names or (self.columns and self.frequencies))
+
+    @property
+    def drawn(self) -> bool:
+        """Whether an item that is not given can be drawn."""
+        return self.kind == "label" or (self.kind == "vector" and bool(self.frequencies))
+
+    def cells(self, rows: torch.Tensor) -> dict[str, np.ndarray]:
+        """The columns of a table by name, in its order, from rows of numbers ``n d``: names of categories, numbers."""
+        numbers = rows.detach().flatten(1).cpu().double().numpy()
+        return {column.name: column.cells(numbers) for column in self.columns}
 
     def batch(self, n: int, device: torch.device | str = "cpu", generator: torch.Generator | None = None) -> Any:
         """A made-up batch of this field: right in type, shape and range, meaningless otherwise."""
@@ -57,12 +82,13 @@ class Field:
         low, high = self.range
         return (low + (high - low) * torch.rand(shape, generator=generator)).to(device)
 
-    def draw_labels(self, n: int, generator: torch.Generator) -> torch.Tensor:
-        """Labels drawn with the frequencies of the data, ``n``."""
+    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        """Items drawn with the frequencies of the data: labels ``n``, or vectors ``n d`` of a 1 among zeros."""
         import torch
 
         weights = self.frequencies or (1.0,) * max(len(self.classes), 1)
-        return torch.multinomial(torch.tensor(weights), n, replacement=True, generator=generator)
+        found = torch.multinomial(torch.tensor(weights), n, replacement=True, generator=generator)
+        return found if self.kind == "label" else torch.eye(len(weights))[found]
 
     def in_rows(self, n: int) -> tuple[torch.Tensor, int]:
         """`n` labels, class after class, and how many there are of each; of the last there may be fewer."""
@@ -92,11 +118,15 @@ class Field:
     def vector(self, text: str) -> torch.Tensor:
         """A vector whose numbers have names, as ``Smiling,Eyeglasses=0.5``: 1 or what is said, and 0 for the others.
 
+        Of a table's categories one value is marked, ``species=Adelie``.
+
         Raises:
             UserError: there is no such name, or what is said is no number from 0 to 1.
         """
         import torch
 
+        if self.columns:
+            return torch.eye(self.size)[None, marked(self.columns, text)]
         known, row = {name.lower(): index for index, name in enumerate(self.names)}, torch.zeros(1, *self.shape)
         for piece in filter(None, (piece.strip() for piece in text.split(","))):
             name, _, value = piece.partition("=")
@@ -136,11 +166,16 @@ class Field:
         """
         hints = get_type_hints(cls)
         try:
-            found = cls(**{key: coerce(hints[key], value) for key, value in stored.items()})
+            values = {key: coerce(hints[key], value) for key, value in stored.items()}
+            columns = tuple(map(Column.from_json, values.pop("columns", ())))
+            found = cls(**values, columns=columns)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"{shown(stored)} describes no field: {error}") from None
         if any(size < 1 for size in found.shape) or len(found.shape) > _AXES or found.size > _LARGEST:
             raise ValueError(f"{found.shape} is the shape of no field")
+        odd = found.kind == "vector" and found.frequencies and found.shape != (len(found.frequencies),)
+        if odd or any(column.start + column.size > found.size for column in columns):
+            raise ValueError(f"{found.shape} is not the shape of what is said of its numbers")
         return found
 
     @property

@@ -278,6 +278,8 @@ class Walk(draw.Draws):
             end.part = self.part
             drawn = end.sliced(make, 1, shape)
             rows.append(torch.special.ndtri(drawn.clamp(1e-6, 1 - 1e-6)) if make is torch.rand else drawn)
+        if make not in (torch.rand, torch.randn):  # nothing lies between two whole numbers
+            return torch.cat(rows)[(self.turns > 0.5).long().to(self.device)]
         angle = (self.turns.to(self.device) * torch.pi / 2).reshape(n, *(1 for _ in shape))
         found = rows[0] * angle.cos() + rows[1] * angle.sin()
         return torch.special.ndtr(found) if make is torch.rand else found

@@ -55,13 +55,18 @@ def adopt(part: nn.Module, target: str, found: Candidates, layouts: Sequence[Lay
     for place, tensors in found:
         if match is None and set(_plain(part)) <= set(tensors):
             fitting[place] = _checked(part, dict(tensors), "its own names", {})
-        for layout in own:
-            if place in fitting or (match is None and layout.share(tensors) < 1):
+        for layout in own if place not in fitting else ():
+            if match is None and layout.share(tensors) < 1:
                 continue
             try:
-                fitting[place] = by_layout(part, tensors, layout)
+                fit = by_layout(part, tensors, layout)
             except UserError as error:
                 problems.append(error)
+                continue
+            if fitting.setdefault(place, fit) is not fit and _differ(fitting[place], fit):
+                both = f"{fitting[place].how} and {fit.how}"
+                hint = f"say which is meant, such as parts.NAME.match={layout.name}"
+                raise UserError(Problem(f"the part could be one of several in it: {both}", hint=hint))
     if not fitting:
         raise problems[0] if problems else UserError(unknown(target, found, layouts))
     place, best = next(iter(fitting.items()))
@@ -69,6 +74,11 @@ def adopt(part: nn.Module, target: str, found: Candidates, layouts: Sequence[Lay
         raise UserError(f"several of its networks would fit; write FILE:KEY with one of {listed(fitting)}")
     best.how += f", {place}" if place else ""
     return _finite(best)
+
+
+def _differ(one: Adopted, other: Adopted) -> bool:
+    """Whether a part would be another one."""
+    return any(not torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
 
 
 def _only(found: Candidates) -> Mapping[str, Tensor]:

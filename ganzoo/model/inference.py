@@ -29,7 +29,7 @@ PASSES = 16  # of which standing statistics are the mean
 
 
 class Given(Mapping[str, Any]):
-    """Inputs by field name. A label that is not given is drawn; any other field is asked for by name."""
+    """Inputs by field name. A label or condition that is not given is drawn; any other field is asked for by name."""
 
     def __init__(
         self, fields: Mapping[str, Field], given: Mapping[str, Any], n: int, key: tuple[Any, ...], device: Any
@@ -42,10 +42,10 @@ class Given(Mapping[str, Any]):
             if name not in self._fields:
                 raise UserError(f"there is no data field '{name}' ({choices(name, self._fields)})")
             field = self._fields[name]
-            if field.kind != "label":
+            if not field.drawn:
                 raise UserError(f"this needs {name}, {_a(field.kind)}: give {name}=…")
             generator = torch.Generator().manual_seed(draw.seed_of(*self._key, name))
-            self._given[name] = field.draw_labels(max(self._n, CHUNK), generator)[: self._n].to(self._device)
+            self._given[name] = field.draw(max(self._n, CHUNK), generator)[: self._n].to(self._device)
         return self._given[name]
 
     def __contains__(self, name: object) -> bool:
@@ -114,6 +114,7 @@ class Inference:
         key: tuple[Any, ...],
         given: Mapping[str, Any] | None = None,
         rows: range | None = None,
+        draws: Callable[[int], draw.Draws] | None = None,
     ) -> list[Any]:
         """Each value for `n` samples, on the CPU.
 
@@ -124,6 +125,7 @@ class Inference:
             given: Tensors by name, ``n …`` each: data fields, or named values to use instead of computing them, or what
                 stands where the equations have a hole.
             rows: Which of the samples to compute, from a multiple of :meth:`together` on; all, if not given.
+            draws: What draws for the samples from one on, in place of draws that each sample has for itself.
 
         Raises:
             UserError: a field is needed that is not given.
@@ -146,9 +148,9 @@ class Inference:
                 size = chunk if full and start else wanted
                 some = {k: v[torch.arange(start, start + size) % n].to(self.device) for k, v in given.items()}
                 hole = some.pop(HOLE, None)
-                draws = draw.Draws((*key, index), self.device, least=chunk)
-                turn = self.turn(some, hole, size, (*key, index), draws)
-                with draw.using(draws):
+                drawing = draws(start) if draws else draw.Draws((*key, index), self.device, least=chunk)
+                turn = self.turn(some, hole, size, (*key, index), drawing)
+                with draw.using(drawing):
                     for place, get in enumerate(getters):
                         piece = cut(get(turn), size, wanted)
                         found[place] = stored(found[place], piece, start - rows.start, wanted, len(rows))

@@ -43,6 +43,11 @@ def make_optimizer(player: Player, blueprint: Blueprint, parts: Mapping[str, Any
     return optimizer
 
 
+def hyperparameters(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """What each group of parameters is trained by, such as its rate."""
+    return [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+
+
 class Schedules:
     """Hyperparameters of one optimizer as functions of the step.
 

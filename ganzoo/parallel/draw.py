@@ -86,4 +86,9 @@ def uniform(
 
 def integers(n: int, *shape: int, high: int, device: torch.device | str | None = None) -> torch.Tensor:
     """Uniform integers in [0, high), int64, ``n, *shape``."""
-    return (_draw(torch.rand, n, shape, device) * high).long().clamp_(max=high - 1)
+    return (_draw(_shares, n, shape, device) * high).long().clamp_(max=high - 1)
+
+
+def _shares(*args: Any, **how: Any) -> torch.Tensor:
+    """Numbers of which :func:`integers` are made: no value lies between two of those."""
+    return torch.rand(*args, **how)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ganzoo.config.tree import shown
 from ganzoo.parallel import launch
 from ganzoo.report import frames, page
 from ganzoo.report.curves import Line, Panel, figures, means
@@ -198,11 +199,17 @@ def repeat(facts: Facts) -> str:
     again = launch.command("train", facts.folder.path / "locked.yaml", "--out", "NEW_FOLDER")
     started = f"# as it was started\n{facts.command}\n" if facts.command else ""
     commands = f"<pre>{text(f'{started}# the same, with every default and fact written out{chr(10)}{again}')}</pre>"
-    rows = []
+    rows = [
+        [text("changed"), text(f"from step {change['step']} on: {key} was {shown(was)}, is {shown(now)}")]
+        for change in (facts.config.get("locked") or {}).get("changes") or ()
+        for key, (was, now) in change["settings"].items()
+    ]
+    if rows:
+        commands = f"<p>Settings were changed on the way, so no one command trains this run again.</p>{commands}"
     for key, value in facts.environment.items():
         if key == "command":
             continue
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        rows.append([text(key), text(shown)])
+        said = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        rows.append([text(key), text(said)])
     full = f"<summary>locked.yaml: every default and fact</summary><pre>{text(dump_yaml(facts.config))}</pre>"
     return commands + (page.table([], rows) if rows else "") + f"<details>{full}</details>"

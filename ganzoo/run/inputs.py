@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +42,7 @@ def parse(name: str, text: str, field: Field | None, resize: bool = False) -> An
     if field.kind == "text":
         return _captions(name, text)
     if field.kind == "vector":
-        if field.names and path.suffix not in (".npy", ".pt"):
+        if field.by_name and path.suffix not in (".npy", ".pt"):
             return text.split(";")
         raise UserError(f"{name}={text}: there is no such .npy or .pt file")
     files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES) if path.is_dir() else [path]
@@ -111,7 +114,8 @@ def write(
 ) -> list[Path]:
     """A computed value into a file or folder: a picture, an array (.npy, .pt, .csv), or a folder of images.
 
-    One image into an image file is written pixel by pixel; several become one picture.
+    One image into an image file is written pixel by pixel; several become one picture. Rows of a table are written into
+    a .csv file as cells, below the names of their columns.
 
     Args:
         value: The value, ``n …``.
@@ -133,6 +137,8 @@ def write(
                 np.save(file, tensor.numpy())
             elif out.suffix == ".pt":
                 torch.save(tensor, file)
+            elif (table := table_of(tensor, fields)) is not None:
+                file.write(as_csv(table.cells(tensor)).encode())
             else:
                 np.savetxt(file, tensor.reshape(len(tensor) if tensor.ndim else 1, -1).numpy(), delimiter=",")
         return [out]
@@ -160,6 +166,21 @@ def save(shown: Image.Image, out: Path) -> Path:
     with atomic(out) as file:
         shown.save(file, format=Image.registered_extensions()[out.suffix.lower()])
     return out
+
+
+def table_of(value: Any, fields: Mapping[str, Field]) -> Field | None:
+    """The field whose columns a value's rows of numbers ``n d`` have, as the table's rows do; None if there is none."""
+    shape = getattr(first(value), "shape", ())[1:]
+    return next((field for field in fields.values() if field.is_table and field.shape == tuple(shape)), None)
+
+
+def as_csv(cells: Mapping[str, np.ndarray]) -> str:
+    """Columns as comma-separated values, with a line of their names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(cells)
+    writer.writerows(zip(*(column.tolist() for column in cells.values()), strict=True))
+    return text.getvalue()
 
 
 def plain(images: torch.Tensor, range: tuple[float, float]) -> list[Image.Image]:

@@ -18,7 +18,7 @@ from ganzoo.config.spec import RESERVED, Value
 from ganzoo.config.static import Graph
 from ganzoo.contract import first
 from ganzoo.data.fields import Field
-from ganzoo.errors import EvaluationError, Origin, Problem, UserError, choices, listed
+from ganzoo.errors import EvaluationError, Origin, UserError, choices, listed
 from ganzoo.evaluation.records import Record
 from ganzoo.model import build, factory
 from ganzoo.model.blueprint import Blueprint, dry_turn
@@ -26,9 +26,9 @@ from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
 from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
-from ganzoo.run import provenance, warm
+from ganzoo.run import provenance
 from ganzoo.run.captions import embedded
-from ganzoo.run.inputs import assembled
+from ganzoo.run.inputs import assembled, table_of
 from ganzoo.run.pictures import image_range
 from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
@@ -37,6 +37,7 @@ from ganzoo.store import names as known_as
 from ganzoo.store.folder import RunFolder
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL.Image import Image
 
     from ganzoo.run.export import Exported, Format
@@ -265,13 +266,47 @@ class Run:
             seed: The same seed gives the same samples.
             value: Another named value instead.
             given: Inputs by name: tensors ``n …``; for labels a number, a class name, or a list of those; for texts a
-                caption or a list of those. Also arguments of priors, such as ``truncation=0.5``, and those of networks
-                that are made to be changed so, such as ``psi=0.7``.
+                caption or a list of those; for conditions ``species=Adelie`` or a list of those. Also arguments of
+                priors, such as ``truncation=0.5``, and those of networks that are made to be changed so, such as
+                ``psi=0.7``.
 
         Raises:
             UserError: an input is needed that is not given, or does not fit.
         """
         return self.compute(value or self.spec.sample, n=n, seed=seed, **given)
+
+    def table(self, n: int = 64, seed: int = 0, value: str | None = None, **given: Any) -> dict[str, np.ndarray]:
+        """`n` made rows of a table: its columns by name, ``n`` names or numbers each; ``pandas.DataFrame`` takes it.
+
+        The arguments are those of :meth:`sample`, such as ``cond="species=Adelie"``.
+
+        Raises:
+            UserError: the model makes no rows of a table, or as for :meth:`sample`.
+        """
+        found = first(self.sample(n, seed, value, **given))
+        field = table_of(found, self.fields)
+        if field is None:
+            raise UserError(f"{value or self.spec.sample} is no row of a table whose columns this run knows")
+        return field.cells(found)
+
+    def interpolate(self, rows: int = 8, steps: int = 8, seed: int = 0, value: str | None = None, **given: Any) -> Any:
+        """Samples on the way between draws of the noise, ``(rows steps) …``: each row goes from one draw to another.
+
+        Normal numbers go along the sphere, uniform ones straight; labels, and whatever else is drawn, stay in a row.
+
+        Args:
+            rows: How many rows.
+            steps: Samples in a row, both ends included.
+            seed: The same seed gives the same ends: samples 0 and 1 of :meth:`sample`, 2 and 3, and so on.
+            value: Another named value than what is sampled.
+            given: Inputs by name, as for :meth:`sample`, ``rows …`` of each.
+
+        Raises:
+            UserError: the value is made of no noise, or as for :meth:`sample`.
+        """
+        from ganzoo.run.between import interpolate
+
+        return interpolate(self, rows, steps, seed, value, given)
 
     def compute(self, value: str, *, n: int | None = None, seed: int = 0, **given: Any) -> Any:
         """Any named value, or expression such as ``D(real)``, from given inputs.
@@ -285,7 +320,8 @@ class Run:
         Raises:
             UserError: there is no such value, or an input is missing, not needed, or does not fit.
         """
-        run, equation, n, inputs = self._asked(value, n, given)
+        run, equation, inputs = self.asked(value, n, given)
+        n = n or max(map(len, inputs.values()), default=1)
         return run.inference(equation).compute([equation], n, (seed, "sample"), inputs)[0]
 
     def picture(self, value: str, *, seed: int = 0, **given: Any) -> Image | None:
@@ -302,18 +338,20 @@ class Run:
         Raises:
             UserError: as :meth:`compute` does.
         """
-        run, equation, n, inputs = self._asked(value, None, given)
+        run, equation, inputs = self.asked(value, None, given)
         inference = run.inference(equation)
-        in_pieces = inference.in_pieces(equation) if n == 1 else None
+        in_pieces = inference.in_pieces(equation) if max(map(len, inputs.values()), default=1) == 1 else None
         if in_pieces is None:
             return None
         shown = partial(assembled, range=image_range(self.fields))
         return inference.use(in_pieces, (seed, "sample"), inputs, shown)
 
-    def _asked(
-        self, value: str, n: int | None, given: dict[str, Any]
-    ) -> tuple[Run, Value, int, dict[str, torch.Tensor]]:
-        """What computes a value: the run, the equation, how many rows, and inputs with so many."""
+    def asked(self, value: str, n: int | None, given: Mapping[str, Any]) -> tuple[Run, Value, dict[str, torch.Tensor]]:
+        """What :meth:`compute` is asked for: the run, altered by what is given of parts, the value, and the inputs.
+
+        Raises:
+            UserError: as for :meth:`compute`.
+        """
         if n is not None and (not isinstance(n, int) or n < 1):
             raise UserError(f"n is {n}, but should be a whole number above 0")
         equation = self.equation(value)
@@ -321,7 +359,7 @@ class Run:
         changes = {path: given[name] for name in given for path in self.sampling_arguments(name, needed)}
         if changes:
             rest = {name: item for name, item in given.items() if not self.sampling_arguments(name, needed)}
-            return self.altered(changes)._asked(value, n, rest)
+            return self.altered(changes).asked(value, n, rest)
         for name in given:
             if name in (*self.fields, *self.spec.flow) and name not in needed:
                 reads = listed(n for n in needed if n in self.fields or n in self.spec.flow)
@@ -332,7 +370,7 @@ class Run:
         for name, tensor in inputs.items():
             if len(tensor) != n:
                 raise UserError(f"{name} has {len(tensor)} rows, but {n} are wanted")
-        return self, equation, n, inputs
+        return self, equation, inputs
 
     def sampling_arguments(self, name: str, needed: Collection[str] | None = None) -> list[str]:
         """Where an argument of this name stands in the config, of the parts needed: ``parts.Z.truncation``.
@@ -403,7 +441,9 @@ class Run:
         """Raises UserError where that is neither a data field nor a named value."""
         known = [*self.fields, *self.spec.flow]
         if name not in known and not self.sampling_arguments(name):
-            raise UserError(f"there is no input '{name}' ({choices(name, known)})")
+            having = [n for n, f in self.fields.items() if f.by_name and name in [c.name for c in f.columns]]
+            hint = f'write {having[0]}="{name}=…"' if having else choices(name, known)
+            raise UserError(f"there is no input '{name}' ({hint})")
 
     def in_rows(self, name: str, n: int | None = None) -> tuple[torch.Tensor, int]:
         """`n` labels, ten of each class if not given, class after class; and how many of each.
@@ -445,51 +485,11 @@ class Run:
             if field is not None and field.kind == "label":
                 return field.labels(name, item)
             return item.float() if item.is_floating_point() else item
-        if field is None or (field.kind not in ("label", "text") and not field.names):
+        if field is None or (field.kind not in ("label", "text") and not field.by_name):
             raise UserError(f"{name} should be a tensor")
         items = item if isinstance(item, list | tuple) else [item] * n
-        if field.names:
+        if field.by_name:
             return torch.cat([field.vector(str(i)) for i in items])
         if field.kind == "text":
             return embedded(name, field, [str(i) for i in items], self.registry)
         return torch.tensor([field.label(str(i)) for i in items])
-
-
-class Untrained(Run):
-    """A model without a run, used with weights that its parts get by ``init``.
-
-    Args:
-        blueprint: The checked model.
-        registry: Finds the components.
-        device: Where to compute.
-    """
-
-    def __init__(self, blueprint: Blueprint, registry: Registry, device: str = "auto"):
-        self.path, self.name, self.registry = Path(blueprint.spec.name), blueprint.spec.name, registry
-        self.config = provenance.locked(blueprint)
-        header = {"name": self.name, "config": self.config}
-        state: dict[str, Any] = {"step": 0, "parts": {}, "players": {}}
-        self.checkpoint = checkpoint.Checkpoint(self.path, header, state)
-        self.raw, self.device, self._loaded = False, distributed.start(device), {}
-        self.fields = dict(blueprint.fields)
-        self.spec = config.from_plain(self.name, self.config, self.name, registry)
-
-    def load(self, blueprint: Blueprint, names: Collection[str]) -> dict[str, Any]:
-        """Parts with the weights that their ``init`` names.
-
-        Raises:
-            UserError: one has none, or it cannot be read.
-        """
-        parts = super().load(blueprint, names)
-        bare = [
-            name
-            for name, part in parts.items()
-            if isinstance(part, nn.Module)
-            and self.spec.parts[name].init is None
-            and any(parameter.requires_grad or parameter.numel() for parameter in part.parameters())
-        ]
-        if bare:
-            hint = " ".join(f"parts.{name}.init=FILE" for name in bare)
-            raise UserError(Problem(f"{self.name} is a model, not a run: {listed(bare)} would be untrained", hint=hint))
-        warm.start(self.spec, parts)
-        return parts

@@ -104,6 +104,8 @@ def subject(name: str, config: Mapping[str, Any], step: int) -> dict[str, Any]:
     elsewhere = {"data": ("root",), "train": ("seed", "device", "timeout", "log_every", "sample_every", "on_collapse")}
     for section, keys in elsewhere.items():
         kept[section] = {k: v for k, v in (kept[section] or {}).items() if k not in (*keys, "checkpoint_every", "keep")}
+    if changes := config.get("locked", {}).get("changes"):
+        kept["changes"] = changes
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
     return {"model": name, "config": digest, "train_seed": config["train"]["seed"], "step": step}
 

@@ -207,8 +207,11 @@ def _newest_picture(run: Run, out: Path) -> bool:
     pictures = sorted(RunFolder(run.checkpoint.path.resolve().parent.parent).samples.glob("step_*.png"))
     if not pictures:
         return False
-    with Image.open(pictures[-1]) as picture, atomic(out) as file:
+    with Image.open(pictures[-1]) as opened, atomic(out) as file:
+        picture: Image.Image = opened
         picture.thumbnail(LARGEST)
+        if picture.mode == "RGB":
+            picture = picture.quantize(256)  # a third of the bytes, where they are photographs
         picture.save(file, format="PNG", optimize=True)
     return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -105,8 +105,12 @@ class Session:
             for line in reports if self.console in self.own else ():
                 self.console.say(line)
 
-    def restore(self, stored: checkpoint.Checkpoint) -> None:
+    def restore(self, stored: checkpoint.Checkpoint, changes: Mapping[str, Any] | None = None) -> None:
         """Go on from a checkpoint.
+
+        Args:
+            stored: The checkpoint.
+            changes: Settings of training that are others from here on: by their paths, what they were and are.
 
         Raises:
             UserError: the data is not what the run was trained on.
@@ -119,7 +123,11 @@ class Session:
                 message = f"the data is not what {self.folder.path} was trained on, though there is as much of it"
             hint = "bring it back; or start a new run from these weights with parts.NAME.init=RUN"
             raise UserError(Problem(message, data.origin if data else None, "data", hint))
-        self.trainer.load_state_dict(stored.state, stored.read)
+        self.trainer.load_state_dict(stored.state, stored.read, bool(changes))
+        before = stored.header["config"]["locked"].get("changes", [])
+        if before or changes:
+            now = [{"step": self.trainer.step, "settings": dict(changes)}] if changes else []
+            self.locked["locked"]["changes"] = [*before, *now]
         session = stored.header["session"]
         self.best, self.best_file, self.seconds = session["best"], session["best_file"], session["seconds"]
         self.stopping.load_state_dict(session.get("stop", {}))

@@ -8,8 +8,13 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from torch.optim.lr_scheduler import LRScheduler
+
 from ganzoo import config
+from ganzoo.config import changes
 from ganzoo.config.limits import seconds
+from ganzoo.config.spec import Spec
+from ganzoo.config.tree import shown
 from ganzoo.errors import NoSpace, Problem, UserError
 from ganzoo.model import dry
 from ganzoo.model.blueprint import Blueprint, reading
@@ -89,7 +94,8 @@ def resume(
         registry: Finds the components.
         steps: Train to this step instead of the one the run was made for.
         quiet: No progress on the console.
-        moved: Where the data or the device is now, such as ``data.root=FOLDER``.
+        moved: Where the data or the device is now, such as ``data.root=FOLDER``; and numbers of training that shall be
+            others from here on, such as ``optimizer.lr=1e-4``, which ``locked.yaml`` keeps with their step.
 
     Raises:
         UserError: there is nothing to resume, or it cannot be read, or the data has changed.
@@ -105,7 +111,9 @@ def resume(
         plain["train"]["steps"] = steps
     with provenance.telling_source(folder.path):
         spec = config.from_plain(stored.header["name"], plain, str(stored.path), registry, moved)
+    changed = {k: v for k, v in changes.between(plain, spec.config).items() if changes.may(k, *v)}
     blueprint = dry.check(spec)
+    _check_changed(spec, changed, blueprint)
     budget.leave_open(spec)
     device = distributed.start(spec.train.device, seconds(spec.train.timeout))
     graphs.settle(blueprint, device, Trainer)
@@ -123,11 +131,30 @@ def resume(
             session.restore(stored)
             return folder, session.completed(ended or "finished")
         _check_unfinished(run, stored, session.trainer.total, steps)
-        session.restore(stored)
+        session.restore(stored, changed)
         if session.first and not quiet:
+            for key, (was, now) in changed.items():
+                session.console.say(f"changed from step {stored.step} on: {key} was {shown(was)}, is {shown(now)}")
             for line in _differences(stored.header["environment"], provenance.environment(spec, device)):
                 session.console.say(line)
         return folder, session.run()
+
+
+def _check_changed(spec: Spec, changed: Iterable[str], blueprint: Blueprint) -> None:
+    """Refuse other rates where a scheduler of torch holds the rate in its own state.
+
+    Raises:
+        UserError: there is one.
+    """
+    rates = [key for key in changed if key.startswith("schedule.") or ".schedule." in key or key.endswith(".lr")]
+    for player in (player for phase in spec.phases.values() for player in phase.players.values()):
+        for component in player.schedules.values():
+            maker = blueprint.factories[component.path]
+            if rates and isinstance(maker, type) and issubclass(maker, LRScheduler):
+                message = (
+                    f"{rates[0]} cannot be changed in a run: {component.entry.id} of {player.name} keeps its rates"
+                )
+                raise UserError(Problem(message, component.origin, component.path, changes.ELSEWHERE))
 
 
 def _to_go_on_from(run: Path) -> tuple[RunFolder, checkpoint.Checkpoint]:

@@ -22,6 +22,10 @@ def check_header(header: Any) -> None:
         _mapping(config.get(section, {}), section)
     for stored in _mapping(locked.get("fields"), "fields").values():
         Field.from_json(stored)
+    for change in _list(locked.get("changes", []), "changes"):
+        settings = _mapping(_mapping(change, "a change").get("settings"), "settings")
+        if not isinstance(change.get("step"), int) or not all(len(_list(v, "values")) == 2 for v in settings.values()):
+            raise ValueError("a change is something else than a step, and settings that were and are")
     weights = _mapping(header.get("weights", {}), "weights")
     for key in ("averaged", "left_out"):
         if not all(isinstance(name, str) for name in _list(weights.get(key, []), key)):

@@ -20,7 +20,7 @@ from ganzoo.errors import EvaluationError
 from ganzoo.model import backward, light
 from ganzoo.model.blueprint import Blueprint
 from ganzoo.model.modes import for_phase, freeze, parameters
-from ganzoo.model.optim import Schedules, load_states, make_optimizer, make_schedule, states, tell
+from ganzoo.model.optim import Schedules, hyperparameters, load_states, make_optimizer, make_schedule, states, tell
 from ganzoo.model.program import Program
 from ganzoo.model.turn import Getter, Shared, Turn
 from ganzoo.parallel import distributed, draw, shards
@@ -95,8 +95,12 @@ class PlayerState:
             "ema": self.ema.state_dict() if self.ema is not None else None,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], changed: bool = False) -> None:
+        stated = hyperparameters(self.optimizer) if changed else None
         self.optimizer.load_state_dict(state["optimizer"])
+        if stated is not None:
+            for group, values in zip(self.optimizer.param_groups, stated, strict=True):
+                group.update(values)
         self.schedules.load_state_dict(state["schedules"])
         load_states(self.weights, state.get("weights", {}))
         if self.ema is not None:
@@ -444,12 +448,15 @@ class Trainer:
             "meters": self.meters.state_dict(),
         }
 
-    def load_state_dict(self, state: dict[str, Any], read: Reading = lambda missing: None) -> None:
+    def load_state_dict(
+        self, state: dict[str, Any], read: Reading = lambda missing: None, changed: bool = False
+    ) -> None:
         """Go on exactly from a saved state.
 
         Args:
             state: What :meth:`state_dict` gave, here or in another number of processes. Tensors on meta lie elsewhere.
             read: Fills those, or the pieces of them that belong here, which it is given by their paths in the state.
+            changed: Whether optimizers go on with the hyperparameters of the model, and not with those of the state.
         """
         state = {**state, "parts": self.cut(state, "parts", read)}
         for name, saved in state["parts"].items():
@@ -460,7 +467,7 @@ class Trainer:
             if phase.name == state["phase"]:
                 break
         for name, saved in self.cut(state, "players", read).items():
-            self.players[name].load_state_dict(saved)
+            self.players[name].load_state_dict(saved, changed)
         self.step, self.phase_step = state["step"], state["phase_step"]
         self.feed.cursor = state["cursor"]
         self.meters.load_state_dict(state["meters"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ganzoo.data.columns import Column
 from ganzoo_ctgan.mixture import Modes
 
 REACH = 4  # standard deviations of a mode that become 1
@@ -18,7 +19,7 @@ class Number:
 
     name: str
     modes: Modes
-    whole: bool
+    decimals: int | None
 
     @property
     def blocks(self) -> tuple[int, ...]:
@@ -37,12 +38,11 @@ class Number:
         beta = np.eye(len(mean))[which]
         return np.concatenate([alpha[:, None], beta], 1)[:, : sum(self.blocks)]
 
-    def decode(self, rows: np.ndarray) -> np.ndarray:
-        """``n (1 modes) -> n`` numbers; whole ones where the column has only such."""
+    def column(self, start: int) -> Column:
+        """How cells are read from a row in which this column begins at `start`."""
         mean, std, _ = self.modes
-        which = rows[:, 1:].argmax(1) if rows.shape[1] > 1 else np.zeros(len(rows), int)
-        values = np.clip(rows[:, 0], -1, 1) * REACH * std[which] + mean[which]
-        return values.round().astype(np.int64) if self.whole else values
+        widths = (REACH * std).tolist()
+        return Column(self.name, start, centres=tuple(mean.tolist()), widths=tuple(widths), decimals=self.decimals)
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Category:
         """``n -> n values``, one-hot."""
         return np.eye(len(self.values))[self.index(cells)]
 
-    def decode(self, rows: np.ndarray) -> np.ndarray:
-        """``n values -> n`` names."""
-        return np.asarray(self.values)[rows.argmax(1)]
+    def column(self, start: int) -> Column:
+        """How cells are read from a row in which this column begins at `start`."""
+        return Column(self.name, start, values=self.values)
 
 
 class Code:
@@ -100,4 +100,4 @@ class Code:
 
     def decode(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The cells of every column."""
-        return {column.name: column.decode(rows[:, self.place(column.name)]) for column in self.columns}
+        return {c.name: c.column(self.place(c.name).start).decode(rows) for c in self.columns}

@@ -107,8 +107,8 @@ class Table(Arrays):
         numbers, categories = [], []
         for name, cells in self.cells.items():
             if name != self.target and name not in self.categories and _numeric(cells):
-                values = cells[self.order[0]].astype(float)
-                numbers.append(Number(name, fit(values, self.modes), bool((values == values.round()).all())))
+                mine = cells[self.order[0]]
+                numbers.append(Number(name, fit(mine.astype(float), self.modes), _decimals(mine)))
             else:
                 categories.append(Category(name, tuple(np.unique(cells).tolist())))
         if not categories:
@@ -118,11 +118,22 @@ class Table(Arrays):
     @cached_property
     def fields(self) -> Mapping[str, Field]:
         """The range of rows is that of a generator's tanh and of probabilities."""
-        of_rows = Field("vector", (sum(self.code.blocks),), (-1.0, 1.0), blocks=self.code.blocks)
+        code, width = self.code, sum(self.code.choices)
+        row = {c.name: c.column(code.place(c.name).start) for c in code.columns}
+        first = sum(code.blocks) - width  # of the numbers that are categories
+        marks = tuple(c.column(code.place(c.name).start - first) for c in code.categories)
+        columns = tuple(row[name] for name in self.cells)
         return {
-            "real": of_rows,
-            "cond": Field("vector", (sum(self.code.choices),), (0.0, 1.0), blocks=self.code.choices),
+            "real": Field("vector", (sum(code.blocks),), (-1.0, 1.0), blocks=code.blocks, columns=columns),
+            "cond": Field("vector", (width,), (0.0, 1.0), (), self.shares, blocks=code.choices, columns=marks),
         }
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How often each value would be marked if rows came as often as in the table, and categories alike."""
+        taken, categories = self.order[0], self.code.categories
+        counts = [np.bincount(c.index(self.cells[c.name][taken]), minlength=len(c.values)) for c in categories]
+        return tuple((np.concatenate(counts) / (len(taken) * len(categories))).round(6).tolist())
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -242,6 +253,16 @@ def _lines(path: Path) -> tuple[list[str], list[list[str]]]:
             fix = "a cell that holds a comma stands in quotes"
             raise UserError(f"{path}:{line} has {len(row)} cells, but there are {len(names)} columns; {fix}")
     return names, [row for _, row in rows[1:]]
+
+
+def _decimals(cells: np.ndarray) -> int | None:
+    """Most places behind the point; none where all numbers are whole, None where they are written with exponents."""
+    values = cells.astype(float)
+    if (values == values.round()).all():
+        return 0
+    texts = cells.tolist()
+    plain = all(text.lstrip("+-").replace(".", "", 1).isdigit() for text in texts)
+    return max(len(text.partition(".")[2]) for text in texts) if plain else None
 
 
 def _numeric(cells: np.ndarray) -> bool:

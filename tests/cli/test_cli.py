@@ -231,13 +231,20 @@ def test_a_row_of_each_class(ganzoo) -> None:
     )
     Path("m.yaml").write_text(text.replace("Z: {", "one_hot: op.one_hot, Z: {"))
     assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
-    assert ganzoo("sample", "run", "--rows", "label", "-n", "15", "--out", "rows.png").code == 0
+    made = ganzoo("sample", "run", "label=all", "-n", "5", "--out", "rows.png")
+    assert made.out == "rows.png\n  rows     cat, dog, newt\n"
     assert Image.open("rows.png").size == (5 * 34 + 2, 3 * 34 + 2)
-    assert ganzoo("sample", "run", "--rows", "label", "-n", "6", "--out", "rows.npy").code == 0
+    assert ganzoo("sample", "run", "label=all", "-n", "2", "--out", "rows.npy").code == 0
     assert ganzoo("sample", "run", "label=cat,cat,dog,dog,newt,newt", "-n", "6", "--out", "given.npy").code == 0
     assert np.array_equal(np.load("rows.npy"), np.load("given.npy"))
-    assert "there is no label 'lable' (did you mean 'label'?)" in ganzoo("sample", "run", "--rows", "lable").err
-    assert "label is given twice" in ganzoo("sample", "run", "label=cat", "--rows", "label").err
+    assert ganzoo("sample", "run", "label=all", "--out", "ten.npy").code == 0
+    assert len(np.load("ten.npy")) == 30
+    assert "there is no input 'lable' (did you mean 'label'?)" in ganzoo("sample", "run", "lable=all").err
+    assert "label is given twice: as label=all and label=cat" in ganzoo("sample", "run", "label=cat", "label=all").err
+    assert ganzoo("sample", "run", "label=all", "--interpolate", "4", "--out", "between.png").code == 0
+    assert Image.open("between.png").size == (4 * 34 + 2, 3 * 34 + 2)
+    assert ganzoo("sample", "run", "label=dog", "--interpolate", "4", "-n", "2", "--out", "between.npy").code == 0
+    assert len(np.load("between.npy")) == 8
 
 
 def test_checkpoint_alone_in_an_empty_folder(ganzoo, run_folder, tmp_path, monkeypatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from ganzoo_ctgan.measures import Marginals, TableTstr
 from ganzoo_ctgan.mixture import fit
 from ganzoo_ctgan.networks import Discriminator, Generator
 
+import ganzoo
+from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
+from ganzoo.run.inputs import write
 
 CPU = torch.device("cpu")
 
@@ -165,3 +169,85 @@ def test_real_rows_teach_and_rows_without_meaning_do_not(penguins: Penguins) -> 
     shuffled = torch.stack([column[torch.randperm(len(column))] for column in real.T], 1)
     assert learnt(shuffled).values["tstr"] < 0.75  # type: ignore[index]
     assert marginals(real[:40]).values["categories"] > 0.02  # type: ignore[index]
+
+
+@pytest.fixture(scope="module")
+def made() -> ganzoo.Run:
+    return ganzoo.open(Path(__file__).parents[2] / "weights" / "ganzoo_weights" / "files" / "ctgan" / "penguins")
+
+
+def test_a_field_reads_rows_as_the_table_has_them(penguins: Penguins) -> None:
+    field = Field.from_json(json.loads(json.dumps(penguins.fields["real"].to_json())))
+    assert field == penguins.fields["real"]
+    cells = field.cells(torch.from_numpy(penguins.rows))
+    assert list(cells) == list(penguins.cells), "in the order of the file"
+    train = penguins.order[0]
+    assert (cells["species"] == penguins.cells["species"][train]).all()
+    near = np.isclose(cells["bill_length_mm"], penguins.cells["bill_length_mm"][train].astype(float), atol=1e-9)
+    assert near.mean() > 0.95  # all but what lies beyond 4 deviations of its mode comes back to the last place
+
+
+def test_numbers_have_as_many_places_as_those_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c,kind\n" + "".join(f"{k}.0,{k / 8},{k}e-3,x\n" for k in range(9)))
+    of = {column.name: column.decimals for column in Table(path).fields["real"].columns}
+    assert of == {"a": 0, "b": 3, "c": None, "kind": None}
+
+
+def test_conditions_are_given_by_name_and_drawn_as_often_as_in_the_table(penguins: Penguins) -> None:
+    cond = penguins.fields["cond"]
+    names = [f"{c.name}={v}" for c in cond.columns for v in c.values]
+    assert [cond.vector(name).argmax().item() for name in names] == list(range(11))
+    assert cond.vector("SEX = Male").equal(cond.vector("sex=male"))
+    drawn = cond.draw(4000, torch.Generator().manual_seed(0))
+    assert (drawn.sum(1) == 1).all()
+    share = (penguins.cells["species"][penguins.order[0]] == "Chinstrap").mean() / 4
+    assert drawn[:, names.index("species=Chinstrap")].mean().item() == pytest.approx(share, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("species=Adele", r"species is never 'Adele' \(did you mean 'Adelie'\?\)"),
+        ("specie=Adelie", r"no category 'specie' \(did you mean 'species'\?\)"),
+        ("body_mass_g=4000", r"no category 'body_mass_g' \(there are island, sex, species, year\)"),
+        ("male", "such as sex=male"),
+        ("species=Adelie,sex=male", "asks for several values"),
+    ],
+)
+def test_what_is_no_condition_is_told(penguins: Penguins, text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        penguins.fields["cond"].vector(text)
+
+
+def test_a_trained_model_makes_a_table(made: ganzoo.Run, tmp_path: Path) -> None:
+    table = made.table(64, cond="species=Gentoo")
+    assert list(table) == list(Penguins().cells) and {len(column) for column in table.values()} == {64}
+    assert (table["species"] == "Gentoo").mean() > 0.9
+    assert table["body_mass_g"].dtype == np.int64 and 3500 < table["body_mass_g"].mean() < 6500
+    assert (made.table(64)["species"] == "Gentoo").mean() < 0.6, "conditions are drawn where none are given"
+    rows = made.sample(64, cond=["species=Gentoo"] * 64)
+    assert write(rows, tmp_path / "t.csv", made.fields, (-1.0, 1.0), []) == [tmp_path / "t.csv"]
+    read = Table(tmp_path / "t.csv", target="species").cells  # a made table is a table again
+    assert {k: v.tolist() for k, v in read.items()} == {k: list(map(str, v.tolist())) for k, v in table.items()}
+    with pytest.raises(UserError, match='write cond="species=…"'):
+        made.table(4, species="Adelie")
+    with pytest.raises(UserError, match="no row of a table"):
+        made.table(4, value="cond")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"start": 60},
+        {"start": -1},
+        {"values": []},
+        {"centres": [float("nan")], "widths": [1.0], "values": []},
+        {"x": 1},
+    ],
+)
+def test_columns_that_are_none_are_refused(penguins: Penguins, changed: dict[str, object]) -> None:
+    stored = penguins.fields["cond"].to_json()
+    stored["columns"] = [{**stored["columns"][0], **changed}]
+    with pytest.raises(ValueError, match=r"column|shape"):
+        Field.from_json(stored)
