@@ -167,7 +167,9 @@ class Vgg16(_Engine):
         self.train(False)
 
     def forward(self, x: Tensor) -> Features:
-        mean, std = (rearrange(torch.stack([x.new_full((), c) for c in v]), "c -> c 1 1") for v in (MEAN, STD))
+        mean, std = (
+            rearrange(torch.stack([torch.full((), c, device=x.device) for c in v]), "c -> c 1 1") for v in (MEAN, STD)
+        )
         *layers, classifier = self.network.children()
         x = (self.pixels(x) - 255 * mean) / (255 * std)
         for layer in layers:
