@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ganzoo.data.arrays import stated_label
+from ganzoo.data.columns import Column
 from ganzoo.data.fields import Field
 from ganzoo.errors import choices
 from ganzoo_data.base import ImageSet, Split
@@ -18,9 +19,9 @@ KEYS = {
     "image": ("shape", "range"),
     "label": ("classes", "frequencies"),
     "text": ("shape", "range", "encoder"),
-    "vector": ("shape", "range", "blocks", "names"),
+    "vector": ("shape", "range", "blocks", "names", "frequencies", "columns"),
 }
-EVERY = ("kind", "shape", "range", "classes", "frequencies", "encoder", "blocks", "names")
+EVERY = ("kind", "shape", "range", "classes", "frequencies", "encoder", "blocks", "names", "columns")
 
 
 class Random(ImageSet):
@@ -110,7 +111,11 @@ def _field(name: str, spec: Any, range: tuple[float, float]) -> Field:
     names = tuple(map(str, spec.get("names") or ()))
     if names and (len(names) != math.prod(shape) or len(set(names)) != len(names)):
         raise ValueError(f"{where}: names is {list(names)}, but should be {math.prod(shape)} different ones")
-    return Field(kind, tuple(shape), bounds, encoder=spec.get("encoder"), blocks=blocks, names=names)
+    weights = tuple(map(float, spec.get("frequencies") or ()))
+    if weights and (tuple(shape) != (len(weights),) or min(weights) < 0 or sum(weights) <= 0):
+        raise ValueError(f"{where}: frequencies should be {math.prod(shape)} numbers, none below 0, not all 0")
+    columns = tuple(map(Column.from_json, spec.get("columns") or ()))
+    return Field(kind, tuple(shape), bounds, (), weights, spec.get("encoder"), blocks, names, columns)
 
 
 def _label(where: str, spec: Mapping[str, Any]) -> Field:
