@@ -231,7 +231,10 @@ def compute(
         tensors = {name: [items[i][1] for i in some] for name, items in files.items()}
         batch = {name: torch.cat(each) if len(each) > 1 else each[0] for name, each in tensors.items()}
         try:
-            picture = opened.picture(value, seed=seed, **batch, **rest) if shown and len(some) == 1 else None
+            picture = None
+            if shown and len(some) == 1:
+                picture = opened.picture(value, seed=seed, **batch, **rest)
+                shown = picture is not None  # a value is made in pieces of every image, or of none
             found = None if picture else opened.compute(value, n=len(some), seed=seed, **batch, **rest)
         except GanzooError as error:
             size = "x".join(map(str, next(iter(batch.values())).shape[2:]))

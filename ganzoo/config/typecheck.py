@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 import types
 from collections import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -42,6 +42,17 @@ def coerce(annotation: Any, value: Any) -> Any:
     if found is _NO:
         raise TypeError(_expected(annotation, value))
     return found
+
+
+def coerce_all(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by name as the annotations of a class have them.
+
+    Raises:
+        TypeError: one is not of its type.
+        KeyError: the class has none of that name.
+    """
+    hints = get_type_hints(cls)
+    return {name: coerce(hints[name], value) for name, value in values.items()}
 
 
 def _plain(annotation: Any) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
-from ganzoo.config.typecheck import coerce
+from ganzoo.config.typecheck import coerce_all
 from ganzoo.errors import UserError, choices
 
 if TYPE_CHECKING:
@@ -65,9 +65,8 @@ class Column:
         Raises:
             ValueError: it describes no column.
         """
-        hints = get_type_hints(cls)
         try:
-            found = cls(**{key: coerce(hints[key], value) for key, value in stored.items()})
+            found = cls(**coerce_all(cls, stored))
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"this describes no column of a table: {error}") from None
         modes = (*found.centres, *found.widths)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import unicodedata
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal
 
 from ganzoo.config.tree import shown
-from ganzoo.config.typecheck import coerce
+from ganzoo.config.typecheck import coerce_all
 from ganzoo.data.columns import Column, marked
 from ganzoo.errors import UserError, choices
 
@@ -164,9 +164,8 @@ class Field:
         Raises:
             ValueError: it describes no field.
         """
-        hints = get_type_hints(cls)
         try:
-            values = {key: coerce(hints[key], value) for key, value in stored.items()}
+            values = coerce_all(cls, stored)
             columns = tuple(map(Column.from_json, values.pop("columns", ())))
             found = cls(**values, columns=columns)
         except (TypeError, KeyError, AttributeError) as error:

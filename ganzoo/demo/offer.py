@@ -280,6 +280,5 @@ class Walk(draw.Draws):
             rows.append(torch.special.ndtri(drawn.clamp(1e-6, 1 - 1e-6)) if make is torch.rand else drawn)
         if make not in (torch.rand, torch.randn):  # nothing lies between two whole numbers
             return torch.cat(rows)[(self.turns > 0.5).long().to(self.device)]
-        angle = (self.turns.to(self.device) * torch.pi / 2).reshape(n, *(1 for _ in shape))
-        found = rows[0] * angle.cos() + rows[1] * angle.sin()
+        found = draw.on_sphere(rows[0], rows[1], self.turns.to(self.device).reshape(n, *(1 for _ in shape)))
         return torch.special.ndtr(found) if make is torch.rand else found

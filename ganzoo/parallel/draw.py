@@ -92,3 +92,12 @@ def integers(n: int, *shape: int, high: int, device: torch.device | str | None =
 def _shares(*args: Any, **how: Any) -> torch.Tensor:
     """Numbers of which :func:`integers` are made: no value lies between two of those."""
     return torch.rand(*args, **how)
+
+
+def on_sphere(first: torch.Tensor, last: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Normal numbers on the way from one draw to another, cos(t) first + sin(t) last, t = pi/2 share: normal too.
+
+    Paper: arXiv:1609.04468 (along the sphere).
+    """
+    angle = share * (torch.pi / 2)
+    return first * angle.cos() + last * angle.sin()

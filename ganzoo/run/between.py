@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,7 @@ class Between(draw.Draws):
         share = (place % self.steps / (self.steps - 1)).reshape(n, *(1 for _ in shape))
         if make is torch.rand:
             return torch.lerp(first, last, share)
-        return first * (share * math.pi / 2).cos() + last * (share * math.pi / 2).sin()
+        return draw.on_sphere(first, last, share)
 
 
 def interpolate(run: Run, rows: int, steps: int, seed: int, value: str | None, given: dict[str, Any]) -> Any:

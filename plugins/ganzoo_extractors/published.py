@@ -167,7 +167,7 @@ class Vgg16(_Engine):
         self.train(False)
 
     def forward(self, x: Tensor) -> Features:
-        mean, std = (
+        mean, std = (  # filled on the device: copied there, they would wait for it and could not be captured
             rearrange(torch.stack([torch.full((), c, device=x.device) for c in v]), "c -> c 1 1") for v in (MEAN, STD)
         )
         *layers, classifier = self.network.children()

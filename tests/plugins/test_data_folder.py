@@ -496,6 +496,3 @@ def test_lists_of_folders_and_classes_end(tmp_path: Path) -> None:
         _ = PairedFolders(str(tmp_path)).fields
     with pytest.raises(ValueError, match=r"classes names one twice: 3$"):
         folder.ImageFolder(str(tmp_path), classes=(*map(str, range(30)), "3"))
-
-
-# -- labels in a table -------------------------------------------------------------------------------------------------

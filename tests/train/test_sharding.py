@@ -434,11 +434,11 @@ def test_commands_of_one_process_take_a_sharded_run(straight: Path, tmp_path: Pa
     (weights,) = out.rglob(published.WEIGHTS)
     ganzoo("sample", weights.parent, "-n", 4, "--out", tmp_path / "again.png")
     measured = json.loads((run / "evaluations.jsonl").read_text().splitlines()[-1])
-    assert measured["step"] == 32 and measured["n"] == 16
+    assert measured["step"] == 32 and measured["protocol"]["n_fake"] == 16
     assert (tmp_path / "samples.png").read_bytes() == (tmp_path / "again.png").read_bytes()
     graph = torch.export.load(tmp_path / "fake.pt2").module()
     z = torch.randn(3, 4)
-    assert torch.allclose(graph(z=z), api.open(run).compute("fake", z=z), atol=1e-5)
+    assert torch.allclose(graph(z=z)[0], api.open(run).compute("fake", z=z), atol=1e-5)
     assert not any(path.suffix == pieces.ENDS for path in out.rglob("*"))
 
 
