@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,23 +157,29 @@ def _source(target: Callable[..., Any] | str) -> Source:
     if spec is None or not spec.origin or not spec.origin.endswith(".py"):
         return Source(module, 0, "")
     try:
-        body: list[ast.stmt] = ast.parse(Path(spec.origin).read_bytes()).body
+        line, summary = _defined(spec.origin, Path(spec.origin).stat().st_mtime_ns).get(attribute, (0, ""))
     except (OSError, SyntaxError, ValueError):
-        return Source(spec.origin, 0, "")
-    found: ast.stmt | None = None
-    for piece in attribute.split("."):
-        found = next((node for node in body if _defines(node, piece)), None)
-        body = getattr(found, "body", [])
-    if found is None:
-        return Source(spec.origin, 0, "")
-    defined = isinstance(found, ast.ClassDef | ast.FunctionDef)
-    return Source(spec.origin, found.lineno, _first_line(ast.get_docstring(found)) if defined else "")  # type: ignore[arg-type]
+        line, summary = 0, ""
+    return Source(spec.origin, line, summary)
 
 
-def _defines(node: ast.stmt, name: str) -> bool:
-    if isinstance(node, ast.Assign):
-        return any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
-    return isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
+@cache
+def _defined(file: str, _changed: int) -> dict[str, tuple[int, str]]:
+    """Line and summary of each name that a file and its classes define, by ``name`` or ``Class.name``."""
+    found: dict[str, tuple[int, str]] = {}
+
+    def walk(body: list[ast.stmt], outer: str) -> None:
+        for node in body:
+            if isinstance(node, ast.Assign):
+                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+                found.update((outer + name, (node.lineno, "")) for name in names if outer + name not in found)
+            elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+                found.setdefault(outer + node.name, (node.lineno, _first_line(ast.get_docstring(node))))
+            if isinstance(node, ast.ClassDef):
+                walk(node.body, f"{outer}{node.name}.")
+
+    walk(ast.parse(Path(file).read_bytes()).body, "")
+    return found
 
 
 def _find_without_import(module: str) -> Any:

@@ -10,7 +10,7 @@ import importlib.util
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
@@ -83,11 +83,11 @@ def discover(found: Iterable[EntryPoint] | None = None) -> Registry:
         UserError: a plugin fails and ``GANZOO_STRICT`` is set, or ``GANZOO_PLUGINS`` names one that is not there.
     """
     registry = Registry()
-    points = list(entry_points(group=GROUP) if found is None else found)
-    names = {name for point in points for name in _plugin(point)[:2]}
+    plugins = list(_named(entry_points(group=GROUP) if found is None else found))
+    names = {name for plugin, _ in plugins for name in plugin[:2]}
     for unknown in sorted(_listed("GANZOO_PLUGINS") - names):
         raise UserError(f"GANZOO_PLUGINS names '{unknown}', which is not installed ({choices(unknown, names)})")
-    for plugin, _, point in sorted(((_plugin(p), p.value, p) for p in points), key=lambda found: found[:2]):
+    for plugin, point in sorted(plugins, key=lambda found: (found[0], found[1].value)):
         if _enabled(plugin):
             add(registry, plugin, point)
         else:
@@ -149,9 +149,14 @@ def _staged(plugin: Plugin, module: Any, decorated: Zoo | None = None) -> Zoo:
     return zoo
 
 
-def _plugin(point: EntryPoint) -> Plugin:
-    dist = point.dist
-    return Plugin(point.name, (dist and dist.name) or "?", (dist and dist.version) or "?")
+def _named(points: Iterable[EntryPoint]) -> Iterator[tuple[Plugin, EntryPoint]]:
+    """Each entry point with its plugin; the metadata of a distribution, which hold its whole README, are read once."""
+    read: dict[Any, tuple[str, str]] = {}
+    for point in points:
+        dist = point.dist
+        if dist not in read:
+            read[dist] = ((dist and dist.name) or "?", (dist and dist.version) or "?")
+        yield Plugin(point.name, *read[dist]), point
 
 
 def _listed(variable: str) -> set[str]:
