@@ -1,13 +1,14 @@
-"""A step of mimicry and of vegans against ganzoo's of the same layers and batch, data already loaded.
+"""A step of mimicry, vegans and opensr-srgan against ganzoo's of the same layers and batch, data already loaded.
 
 A peer that is not installed is named and left out. Their own requirements do not fit today's torch, so install them
-without: ``pip install --no-deps torch-mimicry vegans``; vegans also needs matplotlib.
+without: ``pip install --no-deps torch-mimicry vegans``; vegans also needs matplotlib. opensr-srgan brings Lightning.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -96,6 +97,53 @@ def vegans(ours: Trainer) -> Step:
     return advance
 
 
+OPENSR: dict[str, dict[str, Any]] = {
+    "Data": {"normalization": "none"},
+    "Model": {"in_bands": 3},
+    "Generator": {"model_type": "SRResNet", "block_type": "standard", "n_channels": 64, "n_blocks": 4},
+    "Discriminator": {"model_type": "standard", "n_blocks": 8, "use_spectral_norm": False},
+    "Training": {
+        "adv_loss_ramp_steps": 0,
+        "Losses": {"adv_loss_beta": 0.001, "l1_weight": 1.0, "sam_weight": 0.0, "perceptual_weight": 0.0},
+    },
+    "Optimizers": {"optim_g_lr": 1e-4, "optim_d_lr": 1e-4, "betas": [0.0, 0.99]},
+    "Schedulers": {},
+    "Logging": {"wandb": {"enabled": False}},
+}
+
+
+def opensr(ours: Trainer) -> Step:
+    """One batch through Lightning's trainer, which waits in a thread of its own for the next to be let go."""
+    import pytorch_lightning as lightning
+    from opensr_srgan.model.SRGAN import SRGAN_model
+
+    theirs = SRGAN_model(OPENSR)
+    alike({"G": theirs.generator, "D": theirs.discriminator}, ours)
+    real = ours.feed.take(ours.train.batch)[0]["real"]
+    pair = ours.parts["down"](real), real
+    ready, go = threading.Semaphore(0), threading.Semaphore(0)
+
+    class Batches(torch.utils.data.IterableDataset):
+        def __iter__(self) -> Iterator[Any]:
+            while True:
+                ready.release()
+                go.acquire()
+                yield pair
+
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_steps=-1, logger=False, enable_checkpointing=False, enable_progress_bar=False
+    )
+    loader = torch.utils.data.DataLoader(Batches(), batch_size=None)
+    threading.Thread(target=trainer.fit, args=(theirs, loader), daemon=True).start()
+    ready.acquire()  # until it asks for its first batch
+
+    def advance() -> None:
+        go.release()
+        ready.acquire()
+
+    return advance
+
+
 def alike(theirs: dict[str, Any], ours: Trainer) -> None:
     """Whether both train the same numbers of parameters."""
     for name, network in theirs.items():
@@ -109,6 +157,7 @@ CASES: dict[str, tuple[str, Callable[[Trainer], Step], str, str | None]] = {  # 
     "SNGAN of residual blocks, 32x32, width 32: mimicry": ("torch_mimicry", mimicry, "sngan32", None),
     "GAN, MLP: vegans": ("vegans", vegans, "mlp_gan", None),
     "DCGAN of upsamplings, 32x32: vegans": ("vegans", vegans, "upsampling", "layers.py"),
+    "SRGAN of four blocks, 96x96, batch 2: opensr-srgan": ("opensr_srgan", opensr, "srgan96", None),
 }
 
 
