@@ -15,7 +15,7 @@ from ganzoo.contract import first
 from ganzoo.train.loop import Trainer
 from ganzoo.train.precision import has_bf16
 
-CONV, MLP = 1.03, 1.10  # what ganzoo may cost
+CONV, MLP = 1.03, 1.05  # what ganzoo may cost
 
 
 class Loop:
