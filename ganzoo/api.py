@@ -369,7 +369,7 @@ def publish(
     """Publish runs, each into ``OUT/<paper>/<variant>``: weights that are needed, numbers, licence, card.
 
     Args:
-        runs: Run folders or checkpoints.
+        runs: Run folders or checkpoints; or published models, in less precision.
         out: The folder that holds them.
         which: The ``last`` checkpoint or the ``best``.
         code: A Python file with more components.

@@ -24,7 +24,7 @@ Best = Annotated[bool, typer.Option("--best", help="The best checkpoint instead 
 
 
 def publish(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders or checkpoints")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders, checkpoints or published models")],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Each goes into FOLDER/<paper>/<variant>.")],
     licence: Licence = None,
     unfinished: Unfinished = False,

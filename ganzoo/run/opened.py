@@ -228,6 +228,8 @@ class Run:
     ) -> Path:
         """Publish this run as a folder that :func:`ganzoo.open` reads anywhere; the folder.
 
+        A model that was published before is written again in less precision.
+
         Args:
             folder: The folder to make.
             metrics: Beside the model's own, which numbers to compute with the weights that were written, for which the

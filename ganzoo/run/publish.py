@@ -48,17 +48,21 @@ class Ready:
 def prepare(run: Run, licence: str | None = None, unfinished: bool = False, precision: str = "fp16") -> Ready:
     """Check that a run may be published, and choose what is: the parts that samples, pictures and metrics need.
 
+    A model that was published is taken too, to be written in less precision; what it says of its training stays.
+
     Args:
-        run: The run, opened.
+        run: The run or the published model, opened.
         licence: Of the data, if its component does not state one.
         unfinished: Whether one that was not trained to its end is taken too.
         precision: Of matrices and kernels: ``fp16``, ``fp32``, or ``int8``.
 
     Raises:
         UserError: it was not trained to its end, nobody says under which licence its data is, that licence allows no
-            work made from it, or a part cannot be written.
+            work made from it, a part cannot be written, or a published model has less precision already.
     """
     header, state = run.checkpoint.header, run.checkpoint.state
+    if published.is_one(run.path):
+        return _again(run, licence, precision)
     steps = sum(phase.steps for phase in run.spec.phases.values())
     if "session" not in header:
         raise UserError(f"{run.path} is no run or checkpoint of one, so there is nothing to publish")
@@ -91,6 +95,21 @@ def prepare(run: Run, licence: str | None = None, unfinished: bool = False, prec
         "config": portable(run.config),
     }
     return Ready(run, about, published.stored(kept, precision), left_out)
+
+
+def _again(run: Run, licence: str | None, precision: str) -> Ready:
+    """A published model, its weights in another precision, which is not greater than what they have."""
+    header, state = run.checkpoint.header, run.checkpoint.state
+    weights = header["weights"]
+    tensors = published.stored(state["parts"], precision)
+    order = ("fp32", "fp16", "int8")
+    if order.index(precision) < order.index(weights["precision"]):
+        hint = f"--precision {weights['precision']} (precision=…), or publish its run"
+        raise UserError(Problem(f"{run.path} is in {weights['precision']}, which {precision} cannot improve", hint=hint))
+    data = licensed(run, licence) if licence else header["data"]
+    kept = {key: value for key, value in weights.items() if key not in ("sha256", "bytes")}
+    about = {key: value for key, value in header.items() if key != "format"}
+    return Ready(run, about | {"weights": kept | {"precision": precision}, "data": data}, tensors, weights["left_out"])
 
 
 def finished(run: Run, steps: int) -> bool:
@@ -203,8 +222,10 @@ def _measure(made: Published, run: Run, wanted: Sequence[str], n: int | None) ->
 
 
 def _newest_picture(run: Run, out: Path) -> bool:
-    """Write the newest sample picture of the run's folder, made smaller; False where there is none."""
+    """Write a run's newest sample picture, or a published model's own, made smaller; False where there is none."""
     pictures = sorted(RunFolder(run.checkpoint.path.resolve().parent.parent).samples.glob("step_*.png"))
+    if published.is_one(run.path) and (run.path / published.PICTURE).is_file():
+        pictures = [run.path / published.PICTURE]
     if not pictures:
         return False
     with Image.open(pictures[-1]) as opened, atomic(out) as file:

@@ -145,8 +145,9 @@ def stored(parts: Mapping[str, Mapping[str, Any]], precision: str = "fp16") -> d
             if floating and not tensor.isfinite().all():
                 raise UserError(f"{name} is not finite")
             if floating and tensor.ndim > 1 and precision == "int8" and tensor.numel() >= LARGE:
+                tensor = tensor.float()
                 step = tensor.abs().amax(tuple(range(1, tensor.ndim)), keepdim=True).clamp(min=1e-12) / 127
-                found[name + STEP] = step.float()
+                found[name + STEP] = step
                 tensor = (tensor / step).round().to(torch.int8)
             elif floating and tensor.ndim > 1 and precision != "fp32" and tensor.half().isfinite().all():
                 tensor = tensor.half()

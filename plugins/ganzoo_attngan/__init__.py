@@ -1,5 +1,7 @@
 """AttnGAN: captions word by word, and how images match them."""
 
+from ganzoo_stackgan_pp import BEFORE
+
 import ganzoo
 
 
@@ -25,3 +27,18 @@ def register(zoo):
             back="ganzoo_attngan.published:as_kernel",
             source="taoxugit/AttnGAN",
         )
+    zoo.weights(
+        "attngan_discriminator",
+        "discriminator.stackgan_pp",
+        keys=[r"img_code_s16\.0\.weight", r"UNCOND_DNET\.outlogits\.0\.weight", r"COND_DNET\.jointConv\.0\.weight"],
+        renames={
+            r"img_code_s(16|32|32_1|64|64_1|64_2)\.(\d+)\.(\w+)": lambda found, part: (
+                f"see.{BEFORE[found[1]] + int(found[2])}.{found[3]}"
+            ),
+            r"COND_DNET\.jointConv\.(\d)\.(\w+)": r"joint.\1.\2",
+            r"COND_DNET\.outlogits\.0\.(\w+)": r"head.\1",
+            r"UNCOND_DNET\.outlogits\.0\.(\w+)": r"alone.\1",
+        },
+        names="ganzoo_stackgan_pp.published:seen",
+        source="taoxugit/AttnGAN",
+    )

@@ -11,7 +11,7 @@ from torch import nn
 import ganzoo
 from ganzoo.errors import UserError
 from tests.plugins.test_weights import Wrapped, conv, double, scrambled, taken
-from tests.plugins.test_weights_stackgan_pp import block, grown, image
+from tests.plugins.test_weights_stackgan_pp import block, grown, image, kept, seeing, verdict
 
 __all__ = ["double"]  # used by every test
 WORD, TEXT, Z, WIDTH = 6, 5, 3, 8
@@ -66,3 +66,22 @@ def test_the_tree_that_looks_for_words(tree: tuple[nn.Module, Path]) -> None:
         h = network.upsample(x)
         assert torch.allclose(made.features, h, rtol=1e-9)
         assert torch.allclose(made.image, getattr(theirs, f"img_net{number}").img(h), atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+def test_the_discriminators_of_three_sizes(tmp_path: Path, size: int) -> None:
+    see = seeing(size)
+    cond = Wrapped(jointConv=kept(16 + TEXT, 16), outlogits=verdict())
+    theirs = scrambled(Wrapped(**see, UNCOND_DNET=Wrapped(outlogits=verdict()), COND_DNET=cond))
+    path = tmp_path / f"netD_{size}.pth"
+    torch.save(theirs.state_dict(), path)
+    ours = ganzoo.make("discriminator.stackgan_pp", in_channels=3, in_size=(size, size), text_dim=TEXT, width=2)
+    assert taken(path, ours, "discriminator.stackgan_pp").how == "layout attngan_discriminator"
+    x, c = torch.rand(2, 3, size, size), torch.rand(2, TEXT)
+    code = x
+    for name in see:
+        code = getattr(theirs, name)(code)
+    joint = cond.jointConv(torch.cat([code, c[:, :, None, None].expand(2, TEXT, 4, 4)], 1))  # the image comes first
+    found = ours(x, c)
+    assert torch.allclose(found.logit, cond.outlogits[0](joint).flatten(), rtol=1e-9)
+    assert torch.allclose(found.unconditional, theirs.UNCOND_DNET.outlogits[0](code).flatten(), rtol=1e-9)

@@ -94,8 +94,8 @@ def kept(a: int, b: int) -> nn.Module:
     return nn.Sequential(conv(a, b, 3, 1, 1, False), nn.BatchNorm2d(b), nn.LeakyReLU(0.2))
 
 
-@pytest.mark.parametrize("size", [64, 128, 256])
-def test_the_discriminators_of_three_sizes(tmp_path: Path, size: int) -> None:
+def seeing(size: int) -> dict[str, nn.Module]:
+    """What sees an image of `size`, by the authors' names; StackGAN-v2 and AttnGAN have the same."""
     first = [conv(3, 2, 4, 2, 1, False), nn.LeakyReLU(0.2), *halved(2, 4), *halved(4, 8), *halved(8, 16)]
     see: dict[str, nn.Module] = {"img_code_s16": nn.Sequential(*first)}
     if size > 64:
@@ -105,11 +105,17 @@ def test_the_discriminators_of_three_sizes(tmp_path: Path, size: int) -> None:
     if size == 256:
         see |= {"img_code_s64": nn.Sequential(*halved(32, 64)), "img_code_s64_1": kept(64, 32)}
         see["img_code_s64_2"] = kept(32, 16)
+    return see
 
-    def head() -> nn.Module:
-        return nn.Sequential(conv(16, 1, 4, 4), nn.Sigmoid())
 
-    theirs = scrambled(Wrapped(**see, logits=head(), jointConv=kept(16 + TEXT, 16), uncond_logits=head()))
+def verdict() -> nn.Module:
+    return nn.Sequential(conv(16, 1, 4, 4), nn.Sigmoid())
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+def test_the_discriminators_of_three_sizes(tmp_path: Path, size: int) -> None:
+    see = seeing(size)
+    theirs = scrambled(Wrapped(**see, logits=verdict(), jointConv=kept(16 + TEXT, 16), uncond_logits=verdict()))
     torch.save(theirs.state_dict(), tmp_path / "netD.pth")
     ours = ganzoo.make("discriminator.stackgan_pp", in_channels=3, in_size=(size, size), text_dim=TEXT, width=2)
     taken(tmp_path / "netD.pth", ours, "discriminator.stackgan_pp")

@@ -85,7 +85,7 @@ def test_the_numbers_are_those_of_the_written_weights(made: Path) -> None:
     assert f"{next(iter(again.values.values())):.5g}" in (made / "README.md").read_text()
 
 
-def test_parts_start_from_it_and_it_cannot_be_resumed_or_published_again(made: Path) -> None:
+def test_parts_start_from_it_and_it_cannot_be_resumed(made: Path) -> None:
     narrow = {"parts.G.width": 8, "parts.D.width": 8, "parts.G.init": str(made)}
     model = ganzoo.load("cgan/fashion_mnist_sample", SMALL | narrow)
     from ganzoo.run import warm
@@ -97,8 +97,24 @@ def test_parts_start_from_it_and_it_cannot_be_resumed_or_published_again(made: P
     assert all(torch.equal(started[name], tensor) for name, tensor in stored.items())
     with pytest.raises(UserError, match="published model, which holds nothing to go on from"):
         ganzoo.resume(made)
-    with pytest.raises(UserError, match="no run or checkpoint of one"):
-        ganzoo.open(made).save_pretrained(made.parent / "again")
+
+
+def test_it_is_published_again_in_less_precision_only(made: Path) -> None:
+    opened, before = ganzoo.open(made), Published.at(made)
+    again = Published.at(opened.save_pretrained(made.parent / "again", precision="int8"))
+    tensors = load_file(again.path / "model.safetensors")
+    for name, tensor in opened.part("G").state_dict().items():
+        if (step := tensors.get(f"G.{name}|step")) is not None:
+            assert ((tensors[f"G.{name}"] * step - tensor).abs() <= step * 0.5001).all(), name
+    about = before.header["weights"] | {"precision": "int8"}
+    assert again.header == before.header | {"weights": about | {k: again.header["weights"][k] for k in ("sha256", "bytes")}}
+    assert again.bytes < 0.7 * before.bytes
+    assert [record["weights"] for record in again.records] == [again.header["weights"]["sha256"]]
+    assert {path.name for path in again.path.iterdir()} == {path.name for path in made.iterdir()}
+    with pytest.raises(UserError, match="is in int8, which fp16 cannot improve"):
+        ganzoo.open(again.path).save_pretrained(made.parent / "worse")
+    replaced = ganzoo.open(again.path).save_pretrained(again.path, None, replace=True, precision="int8")
+    assert load_file(replaced / "model.safetensors").keys() == tensors.keys()
 
 
 def test_what_may_not_be_published_is_refused_and_leaves_nothing(run, tmp_path: Path) -> None:
