@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ ROWS = 2**22  # numbers of an image that are made into bytes at once
 
 
 def parse(name: str, text: str, field: Field | None, resize: bool = False) -> Any:
-    """One input as given on a command line: a tensor, a label, words, or a list of (file stem, image tensor).
+    """One input as given on a command line: a tensor, a class or a list of them, words, or a list of (file stem, image tensor).
 
     Raises:
         UserError: it cannot be read as what the field is.
@@ -37,8 +38,7 @@ def parse(name: str, text: str, field: Field | None, resize: bool = False) -> An
     if field is None:
         raise UserError(f"{name}={text}: give a .npy or .pt file")
     if field.kind == "label":
-        labels = text.split(",")
-        return field.label(text) if len(labels) == 1 else [field.label(label) for label in labels]
+        return _labels(text, field)
     if field.kind == "text":
         return _captions(name, text)
     if field.kind == "vector":
@@ -49,6 +49,16 @@ def parse(name: str, text: str, field: Field | None, resize: bool = False) -> An
     if not files:
         raise UserError(f"{name}={text}: the folder holds no images ({', '.join(IMAGES)})")
     return [(file.stem, image(file, field, resize)) for file in files]
+
+
+def _labels(text: str, field: Field) -> str | list[str]:
+    """A class, or several with commas between them, as they are written: a number may be the name of another class."""
+    labels = [label.strip() for label in text.split(",")]
+    if len(labels) == 1 or unicodedata.normalize("NFC", text) in field.classes:
+        labels = [text]
+    for label in labels:
+        field.label(label)
+    return labels if len(labels) > 1 else text
 
 
 def _captions(name: str, text: str) -> list[str]:
