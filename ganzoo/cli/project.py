@@ -51,11 +51,11 @@ def project(
     rest = {name: opened.input(name, stacked(item, n), n) for name, item in inputs.items()}
     made = opened.project(targets, value, steps=steps, seed=seed, by=by, given=rest)
     place = out or Path(f"{opened.name.replace('/', '-')}-projected")
-    fields, range = opened.fields, field.range or (-1.0, 1.0)
-    write(made.points, place / f"{value}.npy", fields, range, [])
-    write(made.images, place / "images", fields, range, names)
+    fields = opened.fields
+    write(made.points, place / f"{value}.npy", fields, [])
+    write(made.images, place / "images", fields, names)
     both = torch.stack([targets, made.images], 1).flatten(0, 1)
-    write(both, place / "beside.png", fields, range, [], across=8)
+    write(both, place / "beside.png", fields, [], across=8)
     errors = [round(error, 5) for error in made.errors.tolist()]
     if as_json:
         print_json({"folder": str(place), "value": value, "errors": errors})

@@ -306,9 +306,8 @@ def _write(opened: Any, found: Any, out: Path, as_json: bool, names: list[str], 
 
 def _save(opened: Any, found: Any, out: Path, names: list[str], across: int | None = None) -> list[Path]:
     from ganzoo.run.inputs import write
-    from ganzoo.run.pictures import image_range
 
-    return write(found, out, opened.fields, image_range(opened.fields), names, across)
+    return write(found, out, opened.fields, names, across)
 
 
 def _is_table(opened: Any, found: Any) -> bool:

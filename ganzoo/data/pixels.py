@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 from PIL import Image
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_COMMON = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+SUFFIXES = _COMMON | {".apng", ".jpe", ".jfif", ".dib", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"}
+
+
+def is_image(name: str) -> bool:
+    """Whether a file name ends like an image's, and is not hidden. Source: the formats that Pillow reads."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def transparent(image: Image.Image) -> bool:

@@ -23,7 +23,7 @@ from ganzoo.model.inference import Inference
 from ganzoo.parallel import draw
 from ganzoo.run import inputs
 from ganzoo.run.opened import Run
-from ganzoo.run.pictures import grid, image_range, picture
+from ganzoo.run.pictures import grid, image_range, picture, ranges
 
 DRAWN, EACH = "drawn", "each in a row"  # what a label or a category can be, beside one of its names
 LARGEST = 2**18  # pixels of an image that is made larger
@@ -148,7 +148,7 @@ class Desk(Offer):
             if drawn is None:
                 raise UserError(f"{value} is no picture: it has the shape {tuple(tensors[value].shape)}")
             return Answer(drawn, columns=(value,))
-        drawn = grid(columns, image_range(self.run.fields))
+        drawn = grid(columns, ranges(columns, self.run.fields))
         if before is None:
             return Answer(drawn, columns=tuple(columns))
         after = self._plain(tensors[value][:1])[0]
@@ -203,7 +203,7 @@ class Desk(Offer):
         channels = images.shape[1]
         if channels not in MODES:
             images = images[:, : 3 if channels > 3 else 1]
-        return inputs.plain(images, image_range(self.run.fields))
+        return inputs.plain(images, image_range(self.run.fields, shape=images.shape[1:]))
 
     def _inputs(
         self, value: str, controls: Sequence[Control], settings: Settings
@@ -260,7 +260,7 @@ class Desk(Offer):
     def _image(self, control: Control, item: Image.Image, mask: Image.Image | None) -> dict[str, torch.Tensor]:
         """An uploaded image, and its mask, as the network takes them."""
         shape = control.shape
-        known = Field("image", shape, image_range(self.run.fields))
+        known = Field("image", shape, image_range(self.run.fields, control.name, shape))
         size = (shape[2], shape[1])
         upright = ImageOps.exif_transpose(item)
         if control.keeps_size and upright.width * upright.height > LARGEST:

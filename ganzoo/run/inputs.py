@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,17 +17,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ganzoo.contract import Pieces, first
 from ganzoo.data.arrays import to_field, to_uint8
 from ganzoo.data.fields import Field
-from ganzoo.data.pixels import MODES, flatten
+from ganzoo.data.pixels import MODES, flatten, is_image
 from ganzoo.errors import UserError
-from ganzoo.run.pictures import picture
+from ganzoo.run.pictures import image_range, picture
 from ganzoo.store.files import atomic, check_archive
 
+OPAQUE = (".jpg", ".jpeg", ".bmp")
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 ROWS = 2**22  # numbers of an image that are made into bytes at once
 
 
 def parse(name: str, text: str, field: Field | None, resize: bool = False) -> Any:
-    """One input as given on a command line: a tensor, a label, words, or a list of (file stem, image tensor).
+    """One input of a command line: a tensor, a class or a list of them, words, or a list of (file stem, image tensor).
 
     Raises:
         UserError: it cannot be read as what the field is.
@@ -37,18 +39,27 @@ def parse(name: str, text: str, field: Field | None, resize: bool = False) -> An
     if field is None:
         raise UserError(f"{name}={text}: give a .npy or .pt file")
     if field.kind == "label":
-        labels = text.split(",")
-        return field.label(text) if len(labels) == 1 else [field.label(label) for label in labels]
+        return _labels(text, field)
     if field.kind == "text":
         return _captions(name, text)
     if field.kind == "vector":
         if field.by_name and path.suffix not in (".npy", ".pt"):
             return text.split(";")
         raise UserError(f"{name}={text}: there is no such .npy or .pt file")
-    files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES) if path.is_dir() else [path]
+    files = sorted(p for p in path.iterdir() if is_image(p.name) and p.is_file()) if path.is_dir() else [path]
     if not files:
-        raise UserError(f"{name}={text}: the folder holds no images ({', '.join(IMAGES)})")
+        raise UserError(f"{name}={text}: the folder itself holds no images ({', '.join(IMAGES)}, …)")
     return [(file.stem, image(file, field, resize)) for file in files]
+
+
+def _labels(text: str, field: Field) -> str | list[str]:
+    """A class, or several with commas between them, as they are written: a number may be the name of another class."""
+    labels = [label.strip() for label in text.split(",")]
+    if len(labels) == 1 or unicodedata.normalize("NFC", text) in field.classes:
+        labels = [text]
+    for label in labels:
+        field.label(label)
+    return labels if len(labels) > 1 else text
 
 
 def _captions(name: str, text: str) -> list[str]:
@@ -107,8 +118,7 @@ def rows(image: Image.Image, field: Field) -> torch.Tensor:
 def write(
     value: Any,
     out: Path,
-    fields: dict[str, Field],
-    range: tuple[float, float],
+    fields: Mapping[str, Field],
     names: list[str],
     across: int | None = None,
 ) -> list[Path]:
@@ -120,8 +130,7 @@ def write(
     Args:
         value: The value, ``n …``.
         out: Decides the format by its suffix; no suffix means a folder.
-        fields: The data's fields.
-        range: Range of the images.
+        fields: The data's fields; images are in the range of those that they are like.
         names: File stems for a folder.
         across: Images in a row of a picture; near square if not given.
 
@@ -146,15 +155,19 @@ def write(
         if out.suffix.lower() not in IMAGES:
             raise UserError(f"{out}: write an image ({', '.join(IMAGES)}), .npy, .pt, .csv, or into a folder")
         alone = tensor.ndim == 4 and len(tensor) == 1 and tensor.shape[1] in (1, 3, 4)
-        shown = plain(tensor, range)[0] if alone else picture({"value": tensor}, fields, across=across)
+        like = image_range(fields, shape=tensor.shape[1:])
+        shown = plain(tensor, like)[0] if alone else picture({"value": tensor}, fields, across=across)
         if shown is None:
             raise UserError(f"a value of shape {tuple(tensor.shape)} is no picture; write .npy or .csv")
+        if shown.mode == "RGBA" and out.suffix.lower() in OPAQUE:
+            shown = flatten(shown, 3)
         return [save(shown, out)]
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3, 4):
-        return write(value, out / "values.npy", fields, range, names)
+        return write(value, out / "values.npy", fields, names)
     if len(names) != len(tensor):  # several images for each row, as in a traversal
         names = [f"{i:05d}" for i, _ in enumerate(tensor)]
-    return [save(shown, out / f"{name}.png") for name, shown in zip(names, plain(tensor, range), strict=True)]
+    pixels = plain(tensor, image_range(fields, shape=tensor.shape[1:]))
+    return [save(shown, out / f"{name}.png") for name, shown in zip(names, pixels, strict=True)]
 
 
 def save(shown: Image.Image, out: Path) -> Path:

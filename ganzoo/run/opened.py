@@ -426,7 +426,9 @@ class Run:
         if name in self.fields or name not in self.spec.flow:
             return self.fields.get(name)
         shape = self.shape(name)
-        return Field("image", shape, image_range(self.fields)) if shape is not None and len(shape) == 3 else None
+        if shape is None or len(shape) != 3:
+            return None
+        return Field("image", shape, image_range(self.fields, shape=shape))
 
     def shape(self, name: str) -> tuple[int, ...] | None:
         """The shape of a named value, without its rows; None where it is no tensor, or meta cannot compute it."""

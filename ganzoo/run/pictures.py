@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,18 @@ GAP = 2
 LABEL = 14
 
 
-def image_range(fields: Mapping[str, Field]) -> tuple[float, float]:
-    """The range of the data's images."""
-    ranges = [field.range for field in fields.values() if field.kind == "image" and field.range]
-    return ranges[0] if ranges else (-1.0, 1.0)
+def image_range(fields: Mapping[str, Field], name: str = "", shape: Sequence[int] = ()) -> tuple[float, float]:
+    """The range of images: of the data field of that name, or shape ``C H W``, or as many channels, or of the first."""
+    known = {key: (field.shape, field.range) for key, field in fields.items() if field.kind == "image" and field.range}
+    like = [range for key, (_, range) in known.items() if key == name]
+    like += [range for of, range in known.values() if of == tuple(shape)]
+    like += [range for of, range in known.values() if of[:1] == tuple(shape[:1])]
+    return next(iter([*like, *(range for _, range in known.values())]), (-1.0, 1.0))
+
+
+def ranges(images: Mapping[str, torch.Tensor], fields: Mapping[str, Field]) -> dict[str, tuple[float, float]]:
+    """The range of each of several images by name, ``n C H W``."""
+    return {name: image_range(fields, name, t.shape[1:]) for name, t in images.items()}
 
 
 def picture(
@@ -40,7 +48,7 @@ def picture(
 
     Args:
         columns: The values by name, ``n …`` each.
-        fields: The data's fields; images are in the range of its images.
+        fields: The data's fields; a value is in the range of the images that it is like.
         scores: A number for each sample, written below it.
         real: Points, series or rows of the data, drawn beside the generated ones.
         across: Images in a row of a grid of one value; near square if not given.
@@ -51,10 +59,11 @@ def picture(
     tensors = {name: first(value) for name, value in columns.items()}
     images = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 4}
     if images:
-        return grid(images, image_range(fields), scores, across)
+        return grid(images, ranges(images, fields), scores, across)
     solids = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim == 5}
     if solids:
-        return grid({k: charts.volumes(_filled(t, fields)) for k, t in solids.items()}, (0.0, 1.0), scores, across)
+        drawn = {name: charts.volumes(_filled(t, fields)) for name, t in solids.items()}
+        return grid(drawn, dict.fromkeys(drawn, (0.0, 1.0)), scores, across)
     rows = {name: t for name, t in tensors.items() if isinstance(t, torch.Tensor) and t.ndim in (2, 3) and len(t)}
     for shape in dict.fromkeys(t.shape[1:] for t in rows.values()):
         alike = {name: t for name, t in rows.items() if t.shape[1:] == shape}
@@ -67,10 +76,13 @@ def picture(
 
 
 def grid(
-    images: Mapping[str, torch.Tensor], range: tuple[float, float], scores: Any = None, across: int | None = None
+    images: Mapping[str, torch.Tensor],
+    ranges: Mapping[str, tuple[float, float]],
+    scores: Any = None,
+    across: int | None = None,
 ) -> Image.Image:
     """Images side by side: a near-square grid of one value, or a row a sample with a column a value."""
-    stacks = [_tiles(t, range) for t in images.values()]
+    stacks = [_tiles(t, ranges[name]) for name, t in images.items()]
     height = max(stack.shape[1] for stack in stacks)
     width = max(stack.shape[2] for stack in stacks)
     scale = max(1, math.ceil((64 if scores is not None else 32) / width))
@@ -101,13 +113,16 @@ def grid(
 
 
 def _tiles(images: torch.Tensor, range: tuple[float, float]) -> np.ndarray:
-    """Images of any channel count as RGB tiles: one channel grey, two padded, more than three cut."""
+    """Images of any channel count as RGB tiles: one channel grey, two padded, four on white, more cut."""
     pixels = to_uint8(images, range).numpy()
     channels = pixels.shape[-1]
     if channels == 1:
         return repeat(pixels, "n h w 1 -> n h w c", c=3)
     if channels == 2:
         return np.concatenate([pixels, np.zeros_like(pixels[..., :1])], -1)
+    if channels == 4:  # as an image viewer shows the file that is written of one
+        opaque = pixels[..., 3:].astype(np.uint16)
+        return ((pixels[..., :3] * opaque + 255 * (255 - opaque) + 127) // 255).astype(np.uint8)
     return pixels[..., :3]
 
 

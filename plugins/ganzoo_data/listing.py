@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ganzoo.data.pixels import is_image
 from ganzoo.errors import UserError, choices
 from ganzoo_data.words import natural, printable, some
 
-_COMMON = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
-SUFFIXES = _COMMON | {".apng", ".jpe", ".jfif", ".dib", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"}
+_COMMON = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class File(NamedTuple):
@@ -79,7 +79,7 @@ def list_images(root: Path, classes: Sequence[str] | int | None = None) -> Listi
         raise UserError(f"there is no folder {printable(root)}; give data.root=FOLDER")
     files = tuple(sorted(walk(root)))
     if not files:
-        raise UserError(f"there are no images in {printable(root)} or its folders ({' '.join(sorted(_COMMON))} …)")
+        raise UserError(f"there are no images in {printable(root)} or its folders ({' '.join(_COMMON)} …)")
     tops = sorted({file.top for file in files})
     if classes == 0 or classes == () or (classes is None and tops == [""]):
         return Listing(root, files)
@@ -195,8 +195,3 @@ def walk(root: Path) -> Iterator[File]:
                     yield File(path, stat.st_size, stat.st_mtime_ns)
                 except OSError:  # a link to nowhere: reading it will say so
                     yield File(path, 0, 0)
-
-
-def is_image(name: str) -> bool:
-    """Whether a file name ends like an image's. Source: the formats that Pillow reads."""
-    return os.path.splitext(name)[1].lower() in SUFFIXES

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganzoo.data.arrays import cache_folder
+from ganzoo.data.pixels import SUFFIXES
 from ganzoo.errors import UserError
 from ganzoo_data.decode import Header, header
-from ganzoo_data.listing import SUFFIXES, draw
+from ganzoo_data.listing import draw
 from ganzoo_data.places import whole
 from ganzoo_data.store import reason
 from ganzoo_data.stored import Places

@@ -247,6 +247,20 @@ def test_a_row_of_each_class(ganzoo) -> None:
     assert len(np.load("between.npy")) == 8
 
 
+def test_a_class_whose_name_is_a_number_or_has_a_comma(ganzoo) -> None:
+    labelled = "real: {kind: image, shape: [1, 4, 4]}, label: {kind: label, classes: ['1', '2', '10', 'red, round']}"
+    text = PICTURES.replace("real: {kind: image, shape: [3, 8, 8]}", labelled)
+    Path("m.yaml").write_text(
+        text.replace("Z: {", "hot: op.one_hot, Z: {").replace("judged:", "asked: hot(label), judged:")
+    )
+    assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
+    for given, wanted in (("1", [0]), ("2", [1]), ("10", [2]), ("red, round", [3]), ("2, 1,10", [1, 0, 2])):
+        made = ganzoo("compute", "run", "asked", f"label={given}", "--out", "asked.npy")
+        assert made.code == 0, made.err
+        assert np.load("asked.npy").argmax(1).tolist() == wanted
+    assert "there is no class '0'" in ganzoo("compute", "run", "asked", "label=0").err
+
+
 def test_checkpoint_alone_in_an_empty_folder(ganzoo, run_folder, tmp_path, monkeypatch) -> None:
     (tmp_path / "empty").mkdir()
     next((tmp_path / "run" / "checkpoints").glob("*.pt")).rename(tmp_path / "empty" / "model.pt")
