@@ -26,6 +26,7 @@ EACH = 60.0  # seconds of a child
 STUCK = 30.0  # seconds without a next input, after which a child is killed: it hangs where no signal is heard
 ROOM = 4 << 30  # bytes of address space beyond what the child has at its start
 BATCH = 200  # inputs after which the memory of a child is looked at; if it took too much, they are judged one by one
+FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a folder in memory
 _COUNTS = struct.Struct("qqqq")  # next input, how many were judged, how many accepted, where judging alone ends
 
 
@@ -54,7 +55,9 @@ class Target:
 
 @dataclass
 class Result:
-    """What a campaign saw: inputs judged, those accepted, and the first number and finding of each kind and place."""
+    """What a campaign saw: inputs judged, those accepted, seconds and processor time of the children, and the first
+    number and finding of each kind and place.
+    """
 
     target: str
     seed: int
@@ -62,13 +65,14 @@ class Result:
     count: int = 0
     accepted: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
     findings: dict[tuple[str, str], tuple[int, Finding]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rate = self.count / self.seconds if self.seconds else 0
+        rate = self.count / self.cpu if self.cpu else 0
         return (
             f"{self.target}: {self.count:,} inputs ({self.accepted:,} accepted) in {self.seconds:.0f} s, "
-            f"{rate:,.0f} a second, seed {self.seed}, from number {self.first}; {len(self.findings)} findings"
+            f"{rate:,.0f} a second of processor time, seed {self.seed}, from number {self.first}; {len(self.findings)} findings"
         )
 
     def line(self) -> str:
@@ -122,7 +126,7 @@ def _child(target: Target, result: Result, seconds: float, most: int, alone: int
     shared = mmap.mmap(-1, _COUNTS.size)
     start = result.first + result.count
     shared[:] = _COUNTS.pack(start, 0, 0, alone)
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as found:
+    with tempfile.TemporaryDirectory(dir=FAST) as folder, tempfile.TemporaryFile() as found:
         pid = os.fork()
         if pid == 0:
             status = 1
@@ -134,7 +138,8 @@ def _child(target: Target, result: Result, seconds: float, most: int, alone: int
                 traceback.print_exc()
             finally:
                 os._exit(status)
-        status = _watch(pid, shared)
+        status, cpu = _watch(pid, shared)
+        result.cpu += cpu
         number, count, accepted, alone = _COUNTS.unpack(shared[:])
         result.count += count
         result.accepted += accepted
@@ -153,13 +158,13 @@ def _child(target: Target, result: Result, seconds: float, most: int, alone: int
     return alone
 
 
-def _watch(pid: int, shared: mmap.mmap) -> int:
-    """Wait for a child; it is killed if it does not come to a next input."""
+def _watch(pid: int, shared: mmap.mmap) -> tuple[int, float]:
+    """Wait for a child, and tell its status and processor time; it is killed if it does not come to a next input."""
     seen, since = b"", time.monotonic()
     while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        ended, status, used = os.wait4(pid, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
         if shared[:] != seen:
             seen, since = shared[:], time.monotonic()
         elif time.monotonic() - since > STUCK:
