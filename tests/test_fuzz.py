@@ -100,10 +100,16 @@ def test_a_campaign_finds_exceptions_messages_and_deaths_and_goes_on_after_them(
     assert json.loads(result.line())["count"] == 40
 
 
-@pytest.mark.slow
-def test_what_takes_too_long_or_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_one_of_a_batch_that_takes_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oracle, "MEMORY", 16 << 20)
-    assert [kind for kind, _ in engine.campaign(_target("m"), 0, count=1).findings] == ["memory"]
+    target = _target("m" + "a" * 100)
+    result = engine.campaign(target, 0, count=40)
+    assert [kind for kind, _ in result.findings] == ["memory"] and result.count == 40
+    first = next(number for number in range(40) if "m" in target.case(0, number))
+    assert result.findings["memory", ""][0] == first > 0
+
+
+def test_what_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oracle, "SECONDS", 0.05)
     assert [kind for kind, _ in engine.campaign(_target("s"), 0, count=1).findings] == ["slow"]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from ganzoo.config import layout, references
 from ganzoo.config.tree import MISSING, Node, Path_, shown, wrap
+from ganzoo.config.typecheck import coerce
 from ganzoo.config.yaml12 import read_file, read_value
 from ganzoo.errors import Origin, Problem, UserError, did_you_mean, listed, similar
 from ganzoo.registry import Registry
@@ -296,19 +297,32 @@ def _ladder(tree: Node, registry: Registry, problems: list[Problem]) -> None:
         factory = registry.find(use.value, ("phases",)).load()
         known = inspect.signature(factory).parameters
         over = {key: child for key, child in node.value.items() if key not in known and isinstance(child.value, dict)}
-        given = {key: child.plain() for key, child in node.value.items() if key != "use" and key not in over}
-        made = factory(**given)
+        given = {key: child for key, child in node.value.items() if key != "use" and key not in over}
+        if wrong := _of_wrong_type(factory, given):
+            raise UserError(wrong)
+        made = factory(**{key: child.plain() for key, child in given.items()})
         if not isinstance(made, Mapping):
             raise TypeError(f"it gave {shown(made)}, which is no mapping of phases")
         if unknown := set(over) - set(made):
             raise TypeError(f"it has no argument, and gave no phase, '{min(unknown)}'")
         tree.value["phases"] = layout.merge(wrap(dict(made), node.origin), Node(over, node.origin), ("phases",))
     except UserError as error:
-        problems += [replace(p, origin=use.origin, path="phases.use") for p in error.problems]
+        problems += [p if p.origin else replace(p, origin=use.origin, path="phases.use") for p in error.problems]
         node.value, node.reported = MISSING, True
     except (TypeError, ValueError) as error:
         problems.append(Problem(f"{use.value}: {error}", use.origin, "phases"))
         node.value, node.reported = MISSING, True
+
+
+def _of_wrong_type(factory: Callable[..., Any], given: Mapping[str, Node]) -> list[Problem]:
+    """What is wrong with the arguments of a ladder, by its annotations."""
+    wanted, found = get_type_hints(factory, include_extras=True), []
+    for key, child in given.items():
+        try:
+            coerce(wanted.get(key, Any), child.plain())
+        except TypeError as error:
+            found.append(Problem(str(error), child.origin, f"phases.{key}"))
+    return found
 
 
 def _mandatory(tree: Node, name: str, registry: Registry, problems: list[Problem]) -> None:

@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from ganzoo.bounds import PositiveInt
 
-Batch = int | dict[str, int]
+Batch = PositiveInt | dict[str, PositiveInt]
 
 
 def _ladder(

@@ -21,7 +21,7 @@ def child(name: str, counts: Path, options: list[str]) -> None:
     except ImportError:
         raise SystemExit('--guided needs atheris: pip install "ganzoo[fuzz]"') from None
     with atheris.instrument_imports(include=list(MODULES)):
-        from tests.fuzz.oracle import judge, listening
+        from tests.fuzz.oracle import listening, weighed
         from tests.fuzz.targets import TARGETS
     target = TARGETS[name]
     target.prepare()
@@ -33,7 +33,7 @@ def child(name: str, counts: Path, options: list[str]) -> None:
         def one(data: bytes) -> None:
             nonlocal judged, accepted
             case: Any = data.decode("utf-8", "replace") if text else data
-            took, finding = judge(lambda given: target.run(given, Path(folder)), case)
+            took, finding = weighed(lambda given: target.run(given, Path(folder)), case)
             judged, accepted = judged + 1, accepted + took
             shared[:] = COUNTS.pack(judged, accepted)
             if finding is not None:

@@ -19,12 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.oracle import Case, Finding, judge, listening
+from tests.fuzz import oracle
+from tests.fuzz.oracle import Case, Finding, judge, listening, peak, weighed
 
 EACH = 60.0  # seconds of a child
 STUCK = 30.0  # seconds without a next input, after which a child is killed: it hangs where no signal is heard
 ROOM = 4 << 30  # bytes of address space beyond what the child has at its start
-_COUNTS = struct.Struct("qqq")  # the number of the input, how many were judged, how many of them were accepted
+BATCH = 200  # inputs after which the memory of a child is looked at; if it took too much, they are judged one by one
+FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a folder in memory
+_COUNTS = struct.Struct("qqqq")  # next input, how many were judged, how many accepted, where judging alone ends
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Target:
 
 @dataclass
 class Result:
-    """What a campaign saw: inputs judged, those accepted, and the first number and finding of each kind and place."""
+    """What a campaign saw: inputs judged, those accepted, seconds and processor time of the children, and the first
+    number and finding of each kind and place.
+    """
 
     target: str
     seed: int
@@ -60,13 +65,14 @@ class Result:
     count: int = 0
     accepted: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
     findings: dict[tuple[str, str], tuple[int, Finding]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rate = self.count / self.seconds if self.seconds else 0
+        rate = self.count / self.cpu if self.cpu else 0
         return (
             f"{self.target}: {self.count:,} inputs ({self.accepted:,} accepted) in {self.seconds:.0f} s, "
-            f"{rate:,.0f} a second, seed {self.seed}, from number {self.first}; {len(self.findings)} findings"
+            f"{rate:,.0f} a second of processor time, seed {self.seed}, from number {self.first}; {len(self.findings)} findings"
         )
 
     def line(self) -> str:
@@ -81,7 +87,7 @@ def here(target: Target, seed: int, count: int, first: int = 0) -> Result:
     target.prepare()
     with tempfile.TemporaryDirectory() as folder, listening():
         for number in range(first, first + count):
-            accepted, finding = judge(lambda case: target.run(case, Path(folder)), target.case(seed, number))
+            accepted, finding = weighed(lambda case: target.run(case, Path(folder)), target.case(seed, number))
             result.count += 1
             result.accepted += accepted
             if finding is not None:
@@ -101,6 +107,7 @@ def campaign(
     """Inputs until the time is over or there were enough; each new finding is told at once."""
     result, begin = Result(target.name, seed, first), time.monotonic()
     target.prepare()
+    alone = 0
     while True:
         result.seconds = time.monotonic() - begin
         left = minutes * 60 - result.seconds if minutes is not None else EACH
@@ -108,18 +115,18 @@ def campaign(
         if left <= 0 or most <= 0:
             return result
         known = set(result.findings)
-        _child(target, result, min(left, EACH), most)
+        alone = _child(target, result, min(left, EACH), most, alone)
         for key, (number, finding) in result.findings.items():
             if key not in known:
                 tell(result, finding, number)
 
 
-def _child(target: Target, result: Result, seconds: float, most: int) -> None:
-    """Fork a child that judges inputs for some seconds, and watch it."""
+def _child(target: Target, result: Result, seconds: float, most: int, alone: int) -> int:
+    """Fork a child that judges inputs for some seconds, and watch it; below which number the next looks at each alone."""
     shared = mmap.mmap(-1, _COUNTS.size)
     start = result.first + result.count
-    shared[:] = _COUNTS.pack(start, 0, 0)
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as found:
+    shared[:] = _COUNTS.pack(start, 0, 0, alone)
+    with tempfile.TemporaryDirectory(dir=FAST) as folder, tempfile.TemporaryFile() as found:
         pid = os.fork()
         if pid == 0:
             status = 1
@@ -131,8 +138,9 @@ def _child(target: Target, result: Result, seconds: float, most: int) -> None:
                 traceback.print_exc()
             finally:
                 os._exit(status)
-        status = _watch(pid, shared)
-        number, count, accepted = _COUNTS.unpack(shared[:])
+        status, cpu = _watch(pid, shared)
+        result.cpu += cpu
+        number, count, accepted, alone = _COUNTS.unpack(shared[:])
         result.count += count
         result.accepted += accepted
         found.seek(0)
@@ -147,15 +155,16 @@ def _child(target: Target, result: Result, seconds: float, most: int) -> None:
             place = f"child ended by {name}"
             result.findings.setdefault(("died", place), (number, Finding("died", place, f"input {number}")))
             result.count += number == start + count  # it was begun
+    return alone
 
 
-def _watch(pid: int, shared: mmap.mmap) -> int:
-    """Wait for a child; it is killed if it does not come to a next input."""
+def _watch(pid: int, shared: mmap.mmap) -> tuple[int, float]:
+    """Wait for a child, and tell its status and processor time; it is killed if it does not come to a next input."""
     seen, since = b"", time.monotonic()
     while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        ended, status, used = os.wait4(pid, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
         if shared[:] != seen:
             seen, since = shared[:], time.monotonic()
         elif time.monotonic() - since > STUCK:
@@ -168,21 +177,27 @@ def _judge_all(
 ) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * mmap.PAGESIZE + ROOM,) * 2)
-    known, end, number = set(result.findings), time.monotonic() + seconds, result.first + result.count
-    count = accepted = 0
+    known, end, ceiling = set(result.findings), time.monotonic() + seconds, peak() + oracle.MEMORY
+    number, count, accepted, alone = _COUNTS.unpack(shared[:])
 
     def run(case: Case) -> object:
         return target.run(case, folder)
 
     while time.monotonic() < end and count < most:
-        took, finding = judge(run, target.case(result.seed, number))
-        count, accepted, number = count + 1, accepted + took, number + 1
-        if finding is not None and finding.key not in known:
-            known.add(finding.key)
-            os.write(found, pickle.dumps((number - 1, finding)))
-        shared[:] = _COUNTS.pack(number, count, accepted)
-        if finding is not None and finding.kind == "memory":
-            return  # the peak of a process never falls
+        size = 1 if number < alone else min(BATCH, most - count)
+        before = number, count, accepted
+        while number < before[0] + size and time.monotonic() < end:
+            case = target.case(result.seed, number)
+            took, finding = weighed(run, case, ceiling) if size == 1 else judge(run, case)
+            number, count, accepted = number + 1, count + 1, accepted + took
+            if finding is not None and finding.key not in known:
+                known.add(finding.key)
+                os.write(found, pickle.dumps((number - 1, finding)))
+            shared[:] = _COUNTS.pack(number, count, accepted, alone)
+        if peak() > ceiling:  # and it never falls: a new child goes on
+            if size > 1:
+                shared[:] = _COUNTS.pack(*before, number)
+            return
 
 
 def minimal(target: Target, case: Case, wanted: tuple[str, str], seconds: float = 20.0) -> Case:
@@ -191,7 +206,7 @@ def minimal(target: Target, case: Case, wanted: tuple[str, str], seconds: float 
     with tempfile.TemporaryDirectory() as folder, listening():
 
         def same(smaller: Case) -> bool:
-            _, finding = judge(lambda given: target.run(given, Path(folder)), smaller)
+            _, finding = weighed(lambda given: target.run(given, Path(folder)), smaller)
             return finding is not None and finding.key == wanted
 
         if not same(case):

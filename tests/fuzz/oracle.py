@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import resource
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,41 +41,53 @@ class Finding:
         return self.kind, self.place
 
 
-def _stop(*_: Any) -> None:
-    raise Slow
+_begun: float | None = None  # processor time at which what is judged began
+
+
+def _tick(*_: Any) -> None:
+    if _begun is not None and time.process_time() - _begun > SECONDS:
+        raise Slow
 
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Inside, :func:`judge` may be called: the signal of its alarm is heard."""
-    before = signal.signal(signal.SIGPROF, _stop)
+    """Inside, :func:`judge` stops what takes too long: a clock ticks. Source: setitimer(2), ITIMER_PROF."""
+    before = signal.signal(signal.SIGPROF, _tick)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS / 8, SECONDS / 8)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
 
 
 def judge(run: Callable[[Any], object], case: Case) -> tuple[bool, Finding | None]:
-    """Whether the input was accepted, and what is wrong with what became of it. Source: setitimer(2), ITIMER_PROF."""
-    before = peak()
-    accepted = False
+    """Whether the input was accepted, and what is wrong with what became of it."""
+    global _begun
     try:
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        _begun = time.process_time()
         try:
             run(case)
         finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-        accepted = True
+            _begun = None
+        return True, None
     except (UserError, ExpressionError) as error:
         if wrong := complaint(error, case):
             return False, Finding(f"message: {wrong}", _place(error), "".join(traceback.format_exception(error)))
+        return False, None
     except Slow as error:
         return False, Finding("slow", _place(error), "".join(traceback.format_exception(error)[-12:]))
     except Exception as error:
         return False, Finding(type(error).__name__, _place(error), "".join(traceback.format_exception(error)))
-    if peak() > before + MEMORY:
-        return accepted, Finding("memory", "", f"{(peak() - before) >> 20} MB")
-    return accepted, None
+
+
+def weighed(run: Callable[[Any], object], case: Case, ceiling: int | None = None) -> tuple[bool, Finding | None]:
+    """The same, with the memory looked at: no more than `ceiling` may have been taken, by default 1 GB for this input."""
+    before = peak()
+    accepted, finding = judge(run, case)
+    if finding is None and peak() > (before + MEMORY if ceiling is None else ceiling):
+        finding = Finding("memory", "", f"{(peak() - before) >> 20} MB")
+    return accepted, finding
 
 
 def peak() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -130,38 +131,67 @@ def read_expression(text: str, folder: Path | None = None) -> None:
     assert parse(str(expr)) == expr
 
 
+@cache
+def alike() -> dict[str, list[Any]]:
+    """What stands under a key anywhere in the zoo, by the key, each once; and every component of a kind, by the kind."""
+    found: dict[str, dict[str, Any]] = {}
+    stack = list(trees())
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            for key, child in value.items():
+                found.setdefault(key, {})[json.dumps(child, default=str)] = child
+        stack += value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    for entry in registry():
+        found.setdefault(f"{entry.kind}.", {})[entry.id] = entry.id
+    return {key: [values[text] for text in sorted(values)] for key, values in found.items()}
+
+
 def a_config(random: Random) -> str:
-    """A model file: lines changed, or a tree changed and written in YAML's flow style."""
-    if random.random() < 0.6:
-        return mutate.lines(random.choice(sources()), random, lines())
+    """A model file: lines changed, or a tree changed and written in YAML's flow style; half of all have one change."""
+    if random.random() < 0.35:
+        return mutate.lines(random.choice(sources()), random, lines(), random.choice((1, 1, 2, 4)))
     tree = json.loads(json.dumps(random.choice(trees()), default=str))
-    for _ in range(random.randint(1, 3)):
+    for _ in range(random.choice((1, 1, 2, 4))):
         tree = _regrown(tree, random)
     return json.dumps(tree, indent=random.choice((None, 1)))
 
 
 def _regrown(tree: Any, random: Random) -> Any:
-    """A tree with one node changed."""
-    if not isinstance(tree, dict | list) or not tree or random.random() < 0.15:
-        how = random.randrange(4)
-        if how == 0:
-            return random.choice(leaves())
-        if how == 1:
-            return random.choice(mutate.ODD)
-        if how == 2:
-            return an_expression(random)
-        return {random.choice(HEADS): tree}
+    """A tree with one node changed, mostly to what stands under the same key elsewhere."""
+    if not isinstance(tree, dict | list) or not tree or random.random() < 0.1:
+        return _instead(tree, random)
     key = random.choice(list(tree) if isinstance(tree, dict) else range(len(tree)))
-    how = random.randrange(8)
+    how = random.randrange(10)
     if how == 0:
         del tree[key]
     elif how == 1 and isinstance(tree, dict):
         tree[random.choice((*HEADS, *tree, *mutate.ODD[:20]))] = tree.pop(key)
     elif how == 2 and isinstance(tree, dict):
-        tree[random.choice(HEADS)] = random.choice(leaves())
+        key = random.choice(HEADS)
+        tree[key] = random.choice(alike().get(key, leaves()))
+    elif how <= 4 and key in alike():
+        tree[key] = random.choice(alike()[key])
     else:
         tree[key] = _regrown(tree[key], random)
     return tree
+
+
+def _instead(value: Any, random: Random) -> Any:
+    """What may stand in the place of a value: another component of its kind, another number, or something of any kind."""
+    how = random.randrange(8)
+    if isinstance(value, str) and how < 4:
+        kind = value.partition(".")[0] + "."
+        return random.choice(alike()[kind]) if kind in alike() else mutate.text(value, random, expressions(), 2)
+    if isinstance(value, int | float) and how < 4:
+        return random.choice((0, -1, 1, 2, 3, value + 1, -value, value * 2, value / 2, 2**31, 2**63, 1e300, 0.5, True))
+    if how == 4:
+        return random.choice(mutate.ODD)
+    if how == 5:
+        return an_expression(random)
+    if how == 6:
+        return {random.choice(HEADS): value} if random.random() < 0.5 else [value]
+    return random.choice(leaves())
 
 
 def read_config(text: str, folder: Path) -> None:
@@ -220,18 +250,19 @@ def prepare_configs() -> None:
 
 
 def _remember_bases() -> None:
-    """Read each file of the zoo once: they do not change, and what extends them is what is tested."""
-    known: dict[Path, Node] = {}
-    zoo = set(files())
+    """Read and merge each file of the zoo once: they do not change, and what extends them is what is tested."""
+    merged, known, zoo, models = compose._extended, dict[Path, Node](), set(files()), compose.models(registry())
 
-    def remembered(path: Path, problems: list[Any]) -> Node:
+    def remembered(path: Path, registry: Registry, chain: tuple[Path, ...], problems: list[Any]) -> Node:
+        path = Path(os.path.normpath(path))
         if path not in zoo:
-            return read_file(path, problems)
+            return merged(path, registry, chain, problems)
         if path not in known:
-            known[path] = read_file(path, [])
+            known[path] = merged(path, registry, (), [])
         return known[path].copy()
 
-    compose.read_file = remembered  # type: ignore[attr-defined]
+    compose._extended = remembered
+    compose.models = lambda _: models
 
 
 TARGETS = (
