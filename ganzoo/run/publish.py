@@ -102,10 +102,10 @@ def _again(run: Run, licence: str | None, precision: str) -> Ready:
     header, state = run.checkpoint.header, run.checkpoint.state
     weights = header["weights"]
     tensors = published.stored(state["parts"], precision)
-    order = ("fp32", "fp16", "int8")
-    if order.index(precision) < order.index(weights["precision"]):
-        hint = f"--precision {weights['precision']} (precision=…), or publish its run"
-        raise UserError(Problem(f"{run.path} is in {weights['precision']}, which {precision} cannot improve", hint=hint))
+    order, has = ("fp32", "fp16", "int8"), weights.get("precision")
+    if has in order and order.index(precision) < order.index(has):
+        hint = f"--precision {has} (precision=…), or publish its run"
+        raise UserError(Problem(f"{run.path} is in {has}, which {precision} cannot improve", hint=hint))
     data = licensed(run, licence) if licence else header["data"]
     kept = {key: value for key, value in weights.items() if key not in ("sha256", "bytes")}
     about = {key: value for key, value in header.items() if key != "format"}

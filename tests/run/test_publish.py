@@ -107,7 +107,9 @@ def test_it_is_published_again_in_less_precision_only(made: Path) -> None:
         if (step := tensors.get(f"G.{name}|step")) is not None:
             assert ((tensors[f"G.{name}"] * step - tensor).abs() <= step * 0.5001).all(), name
     about = before.header["weights"] | {"precision": "int8"}
-    assert again.header == before.header | {"weights": about | {k: again.header["weights"][k] for k in ("sha256", "bytes")}}
+    assert again.header == before.header | {
+        "weights": about | {k: again.header["weights"][k] for k in ("sha256", "bytes")}
+    }
     assert again.bytes < 0.7 * before.bytes
     assert [record["weights"] for record in again.records] == [again.header["weights"]["sha256"]]
     assert {path.name for path in again.path.iterdir()} == {path.name for path in made.iterdir()}
