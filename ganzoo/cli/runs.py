@@ -204,10 +204,10 @@ def compute(
         name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)
     }
     place = out or Path(f"{opened.name.replace('/', '-')}-{re.sub(r'[^A-Za-z0-9_]+', '_', value).strip('_')}")
+    from ganzoo.contract import first
+
     if not files:
         found = opened.compute(value, seed=seed, **inputs)
-        from ganzoo.contract import first
-
         _write(opened, found, place, as_json, [f"{i:05d}" for i in range(len(first(found)))])
         return
     lengths = {name: len(items) for name, items in files.items()}
@@ -221,21 +221,23 @@ def compute(
     rows = [range(i, min(i + group, len(stems))) for i in range(0, len(stems), group)]
     if not same and place.suffix:
         raise UserError(f"the images differ in size, so they cannot all go into {place}; give a folder with --out")
-    from ganzoo.run.inputs import IMAGES, save
+    import torch
+
+    from ganzoo.run.inputs import IMAGES, as_images, save
 
     written: list[Path] = []
+    values: list[Any] = []  # of what is no image, for all rows
     shown = not place.suffix or place.suffix.lower() in IMAGES
     for some in rows:
-        import torch
-
         tensors = {name: [items[i][1] for i in some] for name, items in files.items()}
         batch = {name: torch.cat(each) if len(each) > 1 else each[0] for name, each in tensors.items()}
+        batch |= {name: _rows(item, some, len(stems)) for name, item in rest.items()}
         try:
             picture = None
             if shown and len(some) == 1:
-                picture = opened.picture(value, seed=seed, **batch, **rest)
+                picture = opened.picture(value, seed=seed, **batch)
                 shown = picture is not None  # a value is made in pieces of every image, or of none
-            found = None if picture else opened.compute(value, n=len(some), seed=seed, **batch, **rest)
+            found = None if picture else opened.compute(value, n=len(some), seed=seed, **batch)
         except GanzooError as error:
             size = "x".join(map(str, next(iter(batch.values())).shape[2:]))
             hint = "" if resize else "; --resize brings images to the size of the data"
@@ -243,9 +245,23 @@ def compute(
             raise UserError(f"{stems[some[0]]}, {size}: {error}{hint}{done}") from error
         if picture:
             written.append(save(picture, place if place.suffix else place / f"{stems[some[0]]}.png"))
-        else:
+        elif place.suffix or as_images(first(found)):
             written += _save(opened, found, place, [stems[i] for i in some])
+        else:
+            values.append(first(found))
+    if values and len({value.shape[1:] for value in values}) == 1:
+        written += _save(opened, torch.cat(values), place, [])
+    else:
+        for stem, value in zip(stems, values, strict=False):  # of images of several sizes, one after the other
+            written += _save(opened, value, place / f"{stem}.npy", [])
     _say(written, as_json)
+
+
+def _rows(item: Any, some: range, n: int) -> Any:
+    """Some of the rows of what is given beside `n` images, if it has as many; all of it otherwise."""
+    if isinstance(item, list):
+        return [item[i] for i in some] if len(item) == n else item
+    return item[some.start : some.stop] if hasattr(item, "shape") and len(item) == n else item
 
 
 def split(given: list[str] | None) -> tuple[list[str], list[str]]:
@@ -277,7 +293,7 @@ def read_inputs(given: list[str] | None, opened: Any, resize: bool) -> dict[str,
         if opened.sampling_arguments(name):
             found[name] = read_value(value, Origin(f"command line: {text}")).plain()
         else:
-            found[name] = parse(name, value, opened.field(name), resize)
+            found[name] = parse(name, value, opened.field(name), resize, name in opened.spec.flow)
     return found
 
 

@@ -132,6 +132,9 @@ class Facts:
                 raise Unknown("the model has no data", "give `evaluate.against:` a data component")
             return self.blueprint.reference
         if name in factory.OUTPUT_FACTS:
+            ranges = {field.range for field in self.blueprint.fields.values() if field.kind == "image"}
+            if name == "in_range" and part.like is None and len(ranges) == 1:  # whichever image is meant
+                return ranges.pop()
             return _output_fact(name, self.like(part))
         if name in factory.TEXT_FACTS:
             found = {field.encoder for field in self.blueprint.fields.values() if field.kind == "text"}

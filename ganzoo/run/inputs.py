@@ -27,8 +27,8 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 ROWS = 2**22  # numbers of an image that are made into bytes at once
 
 
-def parse(name: str, text: str, field: Field | None, resize: bool = False) -> Any:
-    """One input of a command line: a tensor, a class or a list of them, words, or a list of (file stem, image tensor).
+def parse(name: str, text: str, field: Field | None, resize: bool = False, named: bool = False) -> Any:
+    """One input of a command line: a tensor, words (a class, a caption) or a list of them, or (file stem, image)s.
 
     Raises:
         UserError: it cannot be read as what the field is.
@@ -36,15 +36,17 @@ def parse(name: str, text: str, field: Field | None, resize: bool = False) -> An
     path = Path(text)
     if path.suffix in (".npy", ".pt") and path.is_file():
         return _array(path)
+    if field is None and (not named or path.suffix in (".npy", ".pt")):
+        raise UserError(f"{name}={text}: {'there is no such' if named else 'give a'} .npy or .pt file")
     if field is None:
-        raise UserError(f"{name}={text}: give a .npy or .pt file")
+        return _several(text.split(";"))
     if field.kind == "label":
         return _labels(text, field)
     if field.kind == "text":
         return _captions(name, text)
     if field.kind == "vector":
         if field.by_name and path.suffix not in (".npy", ".pt"):
-            return text.split(";")
+            return _several(text.split(";"))
         raise UserError(f"{name}={text}: there is no such .npy or .pt file")
     files = sorted(p for p in path.iterdir() if is_image(p.name) and p.is_file()) if path.is_dir() else [path]
     if not files:
@@ -59,10 +61,15 @@ def _labels(text: str, field: Field) -> str | list[str]:
         labels = [text]
     for label in labels:
         field.label(label)
-    return labels if len(labels) > 1 else text
+    return _several(labels)
 
 
-def _captions(name: str, text: str) -> list[str]:
+def _several(pieces: list[str]) -> str | list[str]:
+    """One alone is meant for all rows."""
+    return pieces if len(pieces) > 1 else pieces[0]
+
+
+def _captions(name: str, text: str) -> str | list[str]:
     """Captions with semicolons between them, or the lines of a .txt file."""
     pieces = text.split(";")
     if text.endswith(".txt"):
@@ -73,7 +80,7 @@ def _captions(name: str, text: str) -> list[str]:
     captions = [piece.strip() for piece in pieces if piece.strip()]
     if not captions:
         raise UserError(f"{name}={text}: there is no caption in it")
-    return captions
+    return _several(captions)
 
 
 def _array(path: Path) -> torch.Tensor:
@@ -154,7 +161,7 @@ def write(
     if out.suffix:
         if out.suffix.lower() not in IMAGES:
             raise UserError(f"{out}: write an image ({', '.join(IMAGES)}), .npy, .pt, .csv, or into a folder")
-        alone = tensor.ndim == 4 and len(tensor) == 1 and tensor.shape[1] in (1, 3, 4)
+        alone = as_images(tensor) and len(tensor) == 1
         like = image_range(fields, shape=tensor.shape[1:])
         shown = plain(tensor, like)[0] if alone else picture({"value": tensor}, fields, across=across)
         if shown is None:
@@ -162,12 +169,17 @@ def write(
         if shown.mode == "RGBA" and out.suffix.lower() in OPAQUE:
             shown = flatten(shown, 3)
         return [save(shown, out)]
-    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3, 4):
+    if not as_images(tensor):
         return write(value, out / "values.npy", fields, names)
     if len(names) != len(tensor):  # several images for each row, as in a traversal
         names = [f"{i:05d}" for i, _ in enumerate(tensor)]
     pixels = plain(tensor, image_range(fields, shape=tensor.shape[1:]))
     return [save(shown, out / f"{name}.png") for name, shown in zip(names, pixels, strict=True)]
+
+
+def as_images(tensor: torch.Tensor) -> bool:
+    """Whether each row is what an image file holds, ``C H W`` of as many channels."""
+    return tensor.ndim == 4 and tensor.shape[1] in MODES
 
 
 def save(shown: Image.Image, out: Path) -> Path:

@@ -26,7 +26,7 @@ from ganzoo.model.inference import Inference
 from ganzoo.model.program import Program
 from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
-from ganzoo.run import provenance
+from ganzoo.run import codes, provenance
 from ganzoo.run.captions import embedded
 from ganzoo.run.inputs import assembled, table_of
 from ganzoo.run.pictures import image_range
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 def _has_rows(item: Any) -> bool:
-    return isinstance(item, list | tuple) or (isinstance(item, torch.Tensor) and item.ndim > 0)
+    return isinstance(item, list | tuple) or getattr(item, "ndim", 0) > 0
 
 
 class Run:
@@ -268,7 +268,8 @@ class Run:
             seed: The same seed gives the same samples.
             value: Another named value instead.
             given: Inputs by name: tensors ``n …``; for labels a number, a class name, or a list of those; for texts a
-                caption or a list of those; for conditions ``species=Adelie`` or a list of those. Also arguments of
+                caption or a list of those; for conditions ``species=Adelie`` or a list of those; for codes that are
+                drawn the number of a category, or numbers as text, ``"0.5,-1"``, or a list of those. Also arguments of
                 priors, such as ``truncation=0.5``, and those of networks that are made to be changed so, such as
                 ``psi=0.7``.
 
@@ -483,15 +484,19 @@ class Run:
         """One input as a tensor with its batch."""
         self.check_input(name)
         field = self.fields.get(name)
+        if hasattr(item, "tolist") and not isinstance(item, torch.Tensor):  # NumPy's
+            item = torch.as_tensor(item) if item.ndim and item.dtype.kind in "biuf" else item.tolist()
         if isinstance(item, torch.Tensor):
             if item.ndim == 0:
                 raise UserError(f"{name} has no rows; give a tensor of n …")
             if field is not None and field.kind == "label":
                 return field.labels(name, item)
             return item.float() if item.is_floating_point() else item
+        items = item if isinstance(item, list | tuple) else [item] * n
+        if field is None and (found := codes.rows(self, name, items)) is not None:
+            return found
         if field is None or (field.kind not in ("label", "text") and not field.by_name):
             raise UserError(f"{name} should be a tensor")
-        items = item if isinstance(item, list | tuple) else [item] * n
         if field.by_name:
             return torch.cat([field.vector(str(i)) for i in items])
         if field.kind == "text":

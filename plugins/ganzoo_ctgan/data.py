@@ -22,6 +22,7 @@ from ganzoo_ctgan.columns import Category, Code, Number
 from ganzoo_ctgan.mixture import fit
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "?")
+MANY = 100  # values of a category; with more, most of which stand in one row only, a column is none
 TURNS = 10  # draws of the training set for each of its rows
 
 
@@ -72,7 +73,9 @@ class Table(Arrays):
         whole = [row for row in kept if not set(row) & set(MISSING)]
         self.incomplete = {names[i]: sum(row[k] in MISSING for row in kept) for k, i in enumerate(used)}
         if not whole:
-            raise UserError(f"{self.file} has no row without an empty cell ({self._empty()})")
+            emptiest = max(self.incomplete, key=lambda name: self.incomplete[name])
+            hint = f"leave a column out: `leave_out: [{emptiest}]`"
+            raise UserError(f"{self.file} has no row without an empty cell ({self._empty()}); {hint}")
         return {names[i]: np.array(column) for i, column in zip(used, zip(*whole, strict=True), strict=True)}
 
     def _empty(self) -> str:
@@ -110,7 +113,12 @@ class Table(Arrays):
                 mine = cells[self.order[0]]
                 numbers.append(Number(name, fit(mine.astype(float), self.modes), _decimals(mine)))
             else:
-                categories.append(Category(name, tuple(np.unique(cells).tolist())))
+                values = np.unique(cells)
+                if len(values) > max(MANY, len(cells) / 2):
+                    what = f"{len(values)} different values in {len(cells)} rows, such as {values[0]} and {values[-1]}"
+                    hint = f"write dates as numbers, or leave the column out: `leave_out: [{name}]`"
+                    raise UserError(f"{self.file}: the column {name} is no category: it has {what}; {hint}")
+                categories.append(Category(name, tuple(values.tolist())))
         if not categories:
             raise UserError(f"{self.file} has no category; name a column of numbers that is one: `categories: [NAME]`")
         return Code(numbers, categories)

@@ -261,6 +261,42 @@ def test_a_class_whose_name_is_a_number_or_has_a_comma(ganzoo) -> None:
     assert "there is no class '0'" in ganzoo("compute", "run", "asked", "label=0").err
 
 
+def test_values_of_images_that_are_computed_some_at_once(ganzoo, monkeypatch) -> None:
+    labelled = "real: {kind: image, shape: [3, 8, 8]}, label: {kind: label, classes: [cat, dog]}"
+    text = PICTURES.replace("real: {kind: image, shape: [3, 8, 8]}", labelled)
+    text = text.replace("Z: {", "hot: op.one_hot, Z: {").replace("judged:", "asked: 'maps(hot(label), real)', judged:")
+    Path("m.yaml").write_text(text)
+    assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
+    for index in range(5):
+        Path("photos").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (40 * index, 0, 0)).save(f"photos/{index}.png")
+    assert ganzoo("compute", "run", "judged", "real=photos", "--out", "once").code == 0
+    monkeypatch.setattr("ganzoo.cli.runs.AT_ONCE", 400)  # two images
+    assert ganzoo("compute", "run", "judged", "real=photos", "--out", "some").code == 0
+    assert np.allclose(np.load("some/values.npy"), np.load("once/values.npy"), atol=1e-6)
+    assert ganzoo("compute", "run", "asked", "real=photos", "label=1,0,0,1,0", "--out", "some").code == 0
+    assert np.load("some/values.npy")[:, 1, 0, 0].tolist() == [1, 0, 0, 1, 0]
+    Image.new("RGB", (6, 8)).save("photos/9.png")
+    made = ganzoo("compute", "run", "asked", "real=photos", "label=1,0,0,1,0,1", "--out", "each")
+    assert made.out == "6 files in each\n", made.err
+    assert [np.load(f"each/{stem}.npy")[0, 1, 0, 0] for stem in (0, 1, 2, 3, 4, 9)] == [1, 0, 0, 1, 0, 1]
+    assert np.load("each/9.npy").shape == (1, 2, 8, 6)
+
+
+def test_codes_are_given_by_their_numbers(ganzoo) -> None:
+    text = PICTURES.replace("Z(n)", "join(z, k)").replace("fake:", "z: Z(n), k: K(n), both: 'join(k, z)', fake:")
+    text = text.replace("Z: {", "K: {use: prior.categorical, num_classes: 3}, Z: {")
+    Path("m.yaml").write_text(text)
+    assert ganzoo("train", "m.yaml", "--out", "run", "--quiet").code == 0
+    made = ganzoo("compute", "run", "both", "k=0;2", "z=1,2,3,4", "--out", "both.npy")
+    assert made.code == 0, made.err
+    assert np.load("both.npy").tolist() == [[1, 0, 0, 1, 2, 3, 4], [0, 0, 1, 1, 2, 3, 4]]
+    assert ganzoo("sample", "run", "k=1", "-n", "3", "--out", "some.npy").code == 0
+    assert len(np.load("some.npy")) == 3
+    assert "k is 3, but its categories go from 0 to 2" in ganzoo("sample", "run", "k=3").err
+    assert "z=no.npy: there is no such .npy or .pt file" in ganzoo("sample", "run", "z=no.npy").err
+
+
 def test_checkpoint_alone_in_an_empty_folder(ganzoo, run_folder, tmp_path, monkeypatch) -> None:
     (tmp_path / "empty").mkdir()
     next((tmp_path / "run" / "checkpoints").glob("*.pt")).rename(tmp_path / "empty" / "model.pt")

@@ -115,6 +115,16 @@ def test_a_file_that_is_no_table_is_told(content: bytes, said: str, tmp_path: Pa
         _ = Table(tmp_path / "own.csv").fields
 
 
+def test_names_that_each_row_has_for_itself_are_no_category(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("name,kind,note\n" + "".join(f"p{i},{'ab'[i % 2]},\n" for i in range(120)))
+    with pytest.raises(UserError, match=r"empty cells: note 120\); leave a column out: `leave_out: \[note\]`"):
+        _ = Table(path).fields
+    with pytest.raises(UserError, match=r"the column name is no category: it has 120 different values in 120 rows"):
+        _ = Table(path, leave_out=("note",)).fields
+    assert Table(path, leave_out=("note", "name")).fields["real"].shape == (2,)
+
+
 def test_a_spreadsheets_table_is_read_and_rows_left_out_are_counted(tmp_path: Path) -> None:
     rows = "".join(f"{k},{'N/A' if k % 4 == 0 else 'ab'[k % 2]}\n" for k in range(40))
     (tmp_path / "own.csv").write_bytes(f"\ufeffsize,kind\n{rows}\n".encode())

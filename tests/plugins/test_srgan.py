@@ -444,3 +444,21 @@ def test_one_override_changes_the_factor() -> None:
     assert model.check() == []
     parts = model.blueprint.parts
     assert (parts["G"].scale, parts["psnr"].border) == (2, 2)
+
+
+def test_images_of_one_range_need_no_like() -> None:
+    image = {"kind": "image", "shape": [3, 8, 8], "range": [-1, 1]}
+    model = {
+        "data": {"use": "data.random", "count": 8, "fields": {"a": image, "b": {**image, "shape": [1, 8, 8]}}},
+        "parts": {
+            "D": {"use": "discriminator.dcgan", "width": 2, "norm": "none"},
+            "adv": "adversarial.hinge",
+            "half": {"use": "op.bicubic", "down": 2},
+        },
+        "players": {"D": {"minimize": {"a": "adv.d(D(half(a)), D(half(a)))"}}},
+        "optimizer": "optimizer.adam",
+    }
+    ganzoo.load(model).check()
+    model["data"]["fields"]["b"]["range"] = [0, 1]
+    with pytest.raises(ganzoo.UserError, match=r"needs in_range, but the data has 2 image fields \(write `like: a`"):
+        ganzoo.load(model).check()

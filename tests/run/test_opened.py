@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -253,3 +254,26 @@ def test_names_of_classes_that_are_numbers_are_what_is_meant() -> None:
     assert [named.label(text) for text in ("1", "Cat")] == [1, 0]
     with pytest.raises(UserError, match="no class '0'"):
         numbered.label("0")
+
+
+CODED = LABELLED.replace("C: op.one_hot", "C: op.one_hot\n  K: {use: prior.categorical, num_classes: 3}").replace(
+    "z: Z(n)", "z: Z(n)\n  k: K(n)\n  both: join(z, k)"
+)
+
+
+def test_codes_by_their_numbers_and_arrays_of_numpy(tmp_path) -> None:
+    folder, _ = train(written(tmp_path, CODED).blueprint, tmp_path / "run", plugins.installed(), True)
+    run = ganzoo.open(folder.path)
+    both = run.compute("both", k=[2, 0], z="1,2,3,4.5")
+    assert both.tolist() == [[1, 2, 3, 4.5, 0, 0, 1], [1, 2, 3, 4.5, 1, 0, 0]]
+    assert run.compute("join(k)", n=3, k="0,0.5,0.5").tolist() == [[0, 0.5, 0.5]] * 3
+    with pytest.raises(UserError, match="k is 3, but its categories go from 0 to 2"):
+        run.sample(2, value="both", k=3)
+    with pytest.raises(UserError, match="z is 1,2, but should be 4 numbers with commas between them"):
+        run.sample(2, value="both", z="1,2")
+    with pytest.raises(UserError, match="z: 'x' is no number"):
+        run.sample(2, value="both", z="x")
+    z = np.random.default_rng(0).standard_normal((2, 4))
+    wanted = run.compute("fake", z=torch.from_numpy(z), label=[2, 0])
+    assert torch.equal(run.compute("fake", z=z, label=np.array([2, 0])), wanted)
+    assert torch.equal(run.compute("fake", z=z, label=np.array(["newt", "cat"])), wanted)
