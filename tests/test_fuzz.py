@@ -205,9 +205,10 @@ def test_a_ladder_is_called_with_what_it_asks_for(given: str, tmp_path: Path) ->
         ("train: {epochs: 1e308}", "train.epochs: there is no setting"),
         ("train: {epochs: 3, batch: 0}", "train.batch: 0 should be at least 1"),
         ("flow:\n" + "".join(f"  a{i}: G(a{i + 1})\n" for i in range(300)), "'a0' takes more than 100 values"),
-        ("parts: {G: {hidden: " + "{a: " * 480 + "1" + "}" * 480 + "}}", "should be a list of whole numbers"),
-        ("parts: {G: {hidden: [" + "f(," * 5000 + "1]}}", "should be a list of whole numbers"),
-        ("phases: {" + "".join(f"p{i}: {{steps: 1}}, " for i in range(300)) + "}", "steps and 290 more, and"),
+        ("parts: {G: {hidden: " + "{a: " * 90 + "1" + "}" * 90 + "}}", "should be a list of whole numbers"),
+        ("parts:\n" + "".join(" " * i + "a:\n" for i in range(1, 200)), r"model.yaml:103: is nested too deeply"),
+        ("parts: {G: {hidden: [" + "f(," * 1000 + "1]}}", "should be a list of whole numbers"),
+        ("phases: {" + "".join(f"p{i}: {{steps: 1}}, " for i in range(60)) + "}", "steps and 50 more, and"),
     ],
 )
 def test_numbers_and_lengths_that_no_model_has(text: str, message: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import yaml
 from ganzoo.config.tree import MISSING, Node, Path_
 from ganzoo.errors import Origin, Problem, UserError
 
-_DEEPEST = 500
+_DEEPEST = 100  # levels; nobody reads more, and no walk over a model runs out of stack
 _TORN = 100  # pieces of a text that commas can have torn apart
 _LARGEST = 100_000  # values in a file, those that aliases stand for counted each time
 
@@ -180,6 +180,8 @@ class _Builder:
     def build(self, tree: Any, path: Path_) -> Node:
         """One node with all below it; what may not stand in a model file is noted, and left missing."""
         origin = self.origin(tree)
+        if len(path) > _DEEPEST:
+            raise UserError(Problem("is nested too deeply", origin))
         name = tree.tag.removeprefix("tag:yaml.org,2002:")
         if name not in ("map", "seq", "null", "bool", "int", "float", "str"):
             self.problem(f"the tag {tree.tag.replace('tag:yaml.org,2002:', '!!')} is not allowed", tree, path)
