@@ -190,3 +190,37 @@ def test_a_table_of_captions_with_a_long_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="names 1 images that are not there") as error:
         files.read_caption(b"image,caption\n" + b"a" * 3000 + b".png,x\n", tmp_path)
     assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize("given", ["resolutions: {a: 4}", "batch: 0", "batch: {'4': 0}", "images: x", "players: 3"])
+def test_a_ladder_is_called_with_what_it_asks_for(given: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"model.yaml:2: phases\.{given.split(':')[0]}: .* should be "):
+        texts.read_config(f"extends: pggan/fashion_mnist_sample\nphases: {{{given}}}", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train: {epochs: .inf}", "train.epochs: there is no setting"),
+        ("train: {epochs: 1e308}", "train.epochs: there is no setting"),
+        ("train: {epochs: 3, batch: 0}", "train.batch: 0 should be at least 1"),
+        ("flow:\n" + "".join(f"  a{i}: G(a{i + 1})\n" for i in range(300)), "'a0' takes more than 100 values"),
+        ("parts: {G: {hidden: " + "{a: " * 90 + "1" + "}" * 90 + "}}", "should be a list of whole numbers"),
+        ("parts:\n" + "".join(" " * i + "a:\n" for i in range(1, 200)), r"model.yaml:103: is nested too deeply"),
+        ("parts: {G: {hidden: [" + "f(," * 1000 + "1]}}", "should be a list of whole numbers"),
+        ("phases: {" + "".join(f"p{i}: {{steps: 1}}, " for i in range(60)) + "}", "steps and 50 more, and"),
+    ],
+)
+def test_numbers_and_lengths_that_no_model_has(text: str, message: str, tmp_path: Path) -> None:
+    with oracle.listening():
+        accepted, finding = oracle.judge(lambda given: texts.read_config(given, tmp_path), f"extends: gan/circle\n{text}")
+    assert not accepted and finding is None, finding
+    with pytest.raises(UserError, match=message):
+        texts.read_config(f"extends: gan/circle\n{text}", tmp_path)
+
+
+def test_long_lists_are_read_in_a_time_that_grows_with_their_length(tmp_path: Path) -> None:
+    classes = ", ".join(f"c{i}" for i in range(20_000))
+    with oracle.listening():
+        _, finding = oracle.judge(lambda given: texts.read_config(given, tmp_path), f"about: {{notes: [{classes}]}}")
+    assert finding is None, finding

@@ -28,6 +28,7 @@ _NAMES = {
     EPOCHS: "epochs epoch n_epochs num_epochs nepochs max_epochs",
     "": "workers num_workers n_workers threads",
 }
+_EPOCHS = 1e9  # more than anybody trains
 _MEANT = {name: path for path, names in _NAMES.items() for name in names.split()}
 _OWN = {item.name for item in fields(Train)}
 
@@ -116,7 +117,7 @@ def counted(problems: Iterable[Problem], epochs: dict[str, Any], spec: Spec) -> 
     """The problems, with the steps that the `epochs` of each path are for this model's data and batch."""
     for problem in problems:
         wanted = epochs.get(problem.path)
-        hint = _steps(wanted, spec) if isinstance(wanted, int | float) and wanted > 0 else ""
+        hint = _steps(wanted, spec) if isinstance(wanted, int | float) and 0 < wanted < _EPOCHS else ""
         yield replace(problem, hint=hint) if hint else problem
 
 
@@ -141,6 +142,8 @@ def _steps(epochs: float, spec: Spec) -> str:
     said = []
     for phase in spec.phases.values():
         taken = _taken(phase, spec.train.batch)
+        if taken <= 0:
+            return ""  # a batch that is refused
         path = f"phases.{phase.name}" if "phases" in spec.config else "train"
         steps = math.ceil(epochs * size / taken)
         said.append(f"write {path}.steps={steps}: {epochs:g} epochs of {size:,} samples, {taken:g} a step")

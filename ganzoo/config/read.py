@@ -101,7 +101,7 @@ class Reader(PlayerReader):
         """The training settings. A model with phases has no ``train.steps``; null takes out those of a base file."""
         node, steps, phases = tree.get("train"), tree.get("train", "steps"), self.entries(tree, "phases")
         if phases and steps is not None and steps.value is not None:
-            names = ", ".join(f"phases.{key}.steps" for key in phases)
+            names = listed(f"phases.{key}.steps" for key in phases)
             hint = f"set {names}, and `train: {{steps: null}}` if a base file gives it"
             self.problem("a model with phases has no train.steps", steps, "train.steps", hint)
         if node is None:

@@ -10,6 +10,7 @@ from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
 from ganzoo.errors import Origin, Problem, choices, did_you_mean, listed, without
 from ganzoo.registry import KINDS
 
+LONGEST = 100  # values in a row of which each is computed from the next
 SEVERAL = "both train a part that produces it"
 
 
@@ -20,6 +21,7 @@ class Graph:
         self.spec = spec
         self.direct = {key: names(value.expr) for key, value in spec.flow.items()}
         self.unclear: set[str] = set()  # names that stand for two things
+        self.long: list[str] = []
         self.faulty: set[str] = set()  # the paths of equations that a problem was found in
 
     def needs(self, start: Iterable[str], without: Collection[str] = ()) -> list[str]:
@@ -47,20 +49,22 @@ class Graph:
         return needed <= readable and not needed & self.unclear and not faulty
 
     def cycles(self) -> list[list[str]]:
-        """Circles of named values, each once."""
-        seen: set[str] = set()
+        """Circles of named values, each once; `long` becomes the values that take too many others in a row."""
+        steps: dict[str, int] = {}
         found: list[list[str]] = []
 
-        def visit(name: str, trail: list[str]) -> None:
+        def visit(name: str, trail: list[str]) -> int:
             if name in trail:
                 found.append([*trail[trail.index(name) :], name])
-            elif name not in seen:
-                for needed in self.direct.get(name, []):
-                    visit(needed, [*trail, name])
-                seen.add(name)
+                return 0
+            if name not in steps:
+                if len(trail) > LONGEST:
+                    return LONGEST
+                needed = self.direct.get(name, [])
+                steps[name] = 1 + max([visit(other, [*trail, name]) for other in needed], default=0)
+            return steps[name]
 
-        for name in self.direct:
-            visit(name, [])
+        self.long = [name for name in self.direct if visit(name, []) > LONGEST]
         return found
 
 
@@ -84,6 +88,9 @@ def check(spec: Spec) -> list[Problem]:
         value = spec.flow[cycle[0]]
         if not graph.unclear & set(cycle):
             problems.append(Problem(f"is defined by itself: {' -> '.join(cycle)}", value.origin, value.path))
+    for name in graph.long[:1]:
+        message = f"'{name}' takes more than {LONGEST} values, each computed from the next"
+        problems.append(Problem(message, spec.flow[name].origin, spec.flow[name].path, "write a component that repeats"))
     _named(spec, problems)
     for phase in spec.phases.values():
         for player in phase.players.values():

@@ -73,14 +73,16 @@ def wrap(value: Any, origin: Origin) -> Node:
     return Node(os.fspath(value) if isinstance(value, os.PathLike) else value, origin)
 
 
-def shown(value: Any) -> str:
-    """A value as YAML writes it, on one line and cut where it is long, for messages."""
+def shown(value: Any, levels: int = 40) -> str:
+    """A value as YAML writes it, on one line and cut where it is long or has too many levels, for messages."""
+    if levels == 0:
+        return "…"
     if value is None or isinstance(value, bool):
         text = {None: "null", True: "true", False: "false"}[value]
     elif isinstance(value, list | tuple):
-        text = f"[{', '.join(map(shown, value))}]"
+        text = f"[{', '.join(shown(item, levels - 1) for item in value)}]"
     elif isinstance(value, dict):
-        text = "{" + ", ".join(f"{k if k.isprintable() else ascii(k)}: {shown(v)}" for k, v in value.items()) + "}"
+        text = "{" + ", ".join(f"{k if k.isprintable() else ascii(k)}: {shown(v, levels - 1)}" for k, v in value.items()) + "}"
     else:
         text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import yaml
 from ganzoo.config.tree import MISSING, Node, Path_
 from ganzoo.errors import Origin, Problem, UserError
 
-_DEEPEST = 500
+_DEEPEST = 100  # levels; nobody reads more, and no walk over a model runs out of stack
+_TORN = 100  # pieces of a text that commas can have torn apart
 _LARGEST = 100_000  # values in a file, those that aliases stand for counted each time
 
 
@@ -178,6 +180,8 @@ class _Builder:
     def build(self, tree: Any, path: Path_) -> Node:
         """One node with all below it; what may not stand in a model file is noted, and left missing."""
         origin = self.origin(tree)
+        if len(path) > _DEEPEST:
+            raise UserError(Problem("is nested too deeply", origin))
         name = tree.tag.removeprefix("tag:yaml.org,2002:")
         if name not in ("map", "seq", "null", "bool", "int", "float", "str"):
             self.problem(f"the tag {tree.tag.replace('tag:yaml.org,2002:', '!!')} is not allowed", tree, path)
@@ -224,26 +228,25 @@ class _Builder:
 
     def joined_pairs(self, pairs: list[tuple[yaml.Node, yaml.Node]], path: Path_) -> list[tuple[yaml.Node, yaml.Node]]:
         """The pairs of a mapping in flow style, those put together that an unquoted comma tore apart."""
-        result, rest = [], list(pairs)
-        while rest:
-            key, value = rest.pop(0)
-            following = takewhile(lambda pair: all(map(_is_plain, pair)) and pair[1].value == "", rest)
-            count = _torn(value, pieces := [k.value for k, _ in following])
-            if count:
-                value = self.join(value, pieces[:count], (*path, str(key.value)))
-                rest = rest[count:]
+        result, at = [], 0
+        while at < len(pairs):
+            (key, value), at = pairs[at], at + 1
+            following = takewhile(lambda pair: all(map(_is_plain, pair)) and pair[1].value == "", pairs[at : at + _TORN])
+            if pieces := _torn(value, (k.value for k, _ in following)):
+                value = self.join(value, pieces, (*path, str(key.value)))
+                at += len(pieces)
             result.append((key, value))
         return result
 
     def joined_items(self, items: list[yaml.Node], path: Path_) -> list[yaml.Node]:
         """The same for the items of a list."""
-        result, rest = [], list(items)
-        while rest:
-            item = rest.pop(0)
-            count = _torn(item, pieces := [i.value for i in takewhile(_is_plain, rest)])
-            if count:
-                item = self.join(item, pieces[:count], path)
-                rest = rest[count:]
+        result, at = [], 0
+        while at < len(items):
+            item, at = items[at], at + 1
+            following = takewhile(_is_plain, items[at : at + _TORN])
+            if pieces := _torn(item, (i.value for i in following)):
+                item = self.join(item, pieces, path)
+                at += len(pieces)
             result.append(item)
         return result
 
@@ -259,16 +262,20 @@ def _is_plain(tree: yaml.Node) -> bool:
     return isinstance(tree, yaml.ScalarNode) and not tree.style
 
 
-def _torn(tree: yaml.Node, pieces: list[str]) -> int:
-    """How many of the following pieces belong to a text whose brackets are still open."""
-    if not _is_plain(tree):
-        return 0
-    text = tree.value
-    for count, piece in enumerate(["", *pieces]):
-        text += piece
-        if text.count("(") <= text.count(")"):
-            return count
-    return 0
+def _torn(tree: yaml.Node, following: Iterable[str]) -> list[str]:
+    """Those of the following texts that belong to one whose brackets are still open."""
+    opened, pieces = _opened(tree.value) if _is_plain(tree) else 0, []
+    for piece in following if opened > 0 else ():
+        opened += _opened(piece)
+        pieces.append(piece)
+        if opened <= 0:
+            return pieces
+    return []
+
+
+def _opened(text: str) -> int:
+    """How many brackets a text leaves open."""
+    return text.count("(") - text.count(")")
 
 
 def _scalar(tag: str, text: str) -> Any:

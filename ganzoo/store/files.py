@@ -89,14 +89,18 @@ def atomic(path: Path, size: int = 0) -> Iterator[BinaryIO]:
 def append(path: Path, text: str) -> None:
     """Add lines to a text file; where they do not fit, the file is as it was, or still not there.
 
+    A line that was left half written, by a process that was killed, is ended first, so that it takes no other with it.
+
     Raises:
         NoSpace: the disk is full.
         UserError: it cannot be written.
     """
     data, before, new = text.encode(), None, not path.exists()
     try:
-        with path.open("ab", buffering=0) as file:
-            before = file.tell()
+        with path.open("ab+", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
+            if before and os.pread(file.fileno(), 1, before - 1) != b"\n":
+                data = b"\n" + data
             written = 0
             while written < len(data):
                 written += file.write(data[written:])

@@ -64,6 +64,14 @@ for name in ({str(path)!r}, {str(new)!r}):
     assert path.read_text() == "{}\n" and not new.exists()
 
 
+def test_a_line_that_was_left_half_written_takes_no_other_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"n": 1}\n{"n": ')
+    files.append(path, '{"n": 2}\n')
+    files.append(path, '{"n": 3}\n')
+    assert [line["n"] for line in files.read_lines(path)] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(("number", "kind"), [(errno.ENOSPC, NoSpace), (errno.EACCES, UserError)])
 def test_why_a_file_cannot_be_written(number: int, kind: type, tmp_path: Path) -> None:
     error = files.cannot_write(tmp_path / "a", OSError(number, os.strerror(number)))
