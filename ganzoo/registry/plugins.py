@@ -155,7 +155,8 @@ def _named(points: Iterable[EntryPoint]) -> Iterator[tuple[Plugin, EntryPoint]]:
     for point in points:
         dist = point.dist
         if dist not in read:
-            read[dist] = ((dist and dist.name) or "?", (dist and dist.version) or "?")
+            stated: Any = dist.metadata if dist is not None else {}
+            read[dist] = (stated.get("Name") or "?", stated.get("Version") or "?")
         yield Plugin(point.name, *read[dist]), point
 
 
