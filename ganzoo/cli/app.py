@@ -5,6 +5,7 @@ Exit codes: 0 ok, 1 training failed, 2 user error, 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -73,6 +74,9 @@ app.add_typer(start.app, name="new")
 
 def main() -> None:
     """Run a command; an error becomes a message and an exit code, never a traceback (unless GANZOO_DEBUG is set)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a class or a folder may have letters that the locale has not
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except UserError as error:

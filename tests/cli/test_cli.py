@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganzoo.cli import app
 from tests.cli.conftest import SMALL
 
 PICTURES = """
@@ -483,3 +485,14 @@ def test_schema_writes_a_file_and_the_line_that_names_it(ganzoo) -> None:
         assert result.code == 2
         assert says in result.err
     assert not Path("s.json").exists()
+
+
+def test_letters_that_the_locale_has_not_are_escaped(tmp_path, monkeypatch) -> None:
+    streams = [io.TextIOWrapper(io.BytesIO(), "ascii") for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    monkeypatch.setattr(sys, "argv", ["ganzoo", "show", "generator.été"])
+    with pytest.raises(SystemExit) as error:
+        app.main()
+    streams[1].flush()
+    assert error.value.code == 2 and b"generator.\\xe9t\\xe9" in streams[1].buffer.getvalue()
