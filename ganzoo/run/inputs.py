@@ -154,7 +154,10 @@ def write(
         return write(value, out / "values.npy", fields, range, names)
     if len(names) != len(tensor):  # several images for each row, as in a traversal
         names = [f"{i:05d}" for i, _ in enumerate(tensor)]
-    return [save(shown, out / f"{name}.png") for name, shown in zip(names, plain(tensor, range), strict=True)]
+    made = [save(shown, out / f"{name}.png") for name, shown in zip(names, plain(tensor, range), strict=True)]
+    if gone := sum(not path.exists() for path in made):
+        raise UserError(f"{gone} of {len(made)} files in {out} are gone again: somebody deleted them meanwhile")
+    return made
 
 
 def save(shown: Image.Image, out: Path) -> Path:
