@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
+_WORD = 100  # characters that are shown of a word that has no end
+_ENDLESS = re.compile(r"[^\s/]{300,}")
+
+
 class Origin(NamedTuple):
     """The place a piece of configuration was written: a file and line, or the command line."""
 
@@ -29,8 +33,9 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        where = "".join(f"{part}: " for part in (self.origin, self.path) if part)
-        return printable(where + self.message + (f" ({self.hint})" if self.hint else ""))
+        said = (f"{self.path}: " if self.path else "") + self.message + (f" ({self.hint})" if self.hint else "")
+        said = _ENDLESS.sub(lambda word: f"{word[0][:_WORD]}…", said)
+        return printable((f"{self.origin}: " if self.origin else "") + said)
 
 
 def printable(text: str) -> str:

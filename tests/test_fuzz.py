@@ -202,6 +202,7 @@ def test_a_ladder_is_called_with_what_it_asks_for(given: str, tmp_path: Path) ->
     ("text", "message"),
     [
         ("train: {epochs: .inf}", "train.epochs: there is no setting"),
+        ("optimizer: " + "b" * 9000, r"there is no component 'b{90,}…"),
         ("train: {epochs: 1e308}", "train.epochs: there is no setting"),
         ("train: {epochs: 3, batch: 0}", "train.batch: 0 should be at least 1"),
         ("flow:\n" + "".join(f"  a{i}: G(a{i + 1})\n" for i in range(300)), "'a0' takes more than 100 values"),

@@ -174,7 +174,10 @@ def write(
     if len(names) != len(tensor):  # several images for each row, as in a traversal
         names = [f"{i:05d}" for i, _ in enumerate(tensor)]
     pixels = plain(tensor, image_range(fields, shape=tensor.shape[1:]))
-    return [save(shown, out / f"{name}.png") for name, shown in zip(names, pixels, strict=True)]
+    made = [save(shown, out / f"{name}.png") for name, shown in zip(names, pixels, strict=True)]
+    if gone := sum(not path.exists() for path in made):
+        raise UserError(f"{gone} of {len(made)} files in {out} are gone again: somebody deleted them meanwhile")
+    return made
 
 
 def as_images(tensor: torch.Tensor) -> bool:

@@ -235,6 +235,12 @@ def done(found: Outcome) -> None:
         raise RuntimeError(found.said)
 
 
+def same_pictures(found: Path, straight: Path) -> str:
+    """How a folder of pictures differs, without what a kill left of one."""
+    both = [{p.name: p.read_bytes() for p in folder.iterdir() if p.suffix != ".tmp"} for folder in (found, straight)]
+    return "" if both[0] == both[1] else f"{sorted(both[0])}, or other pictures"
+
+
 def same_lines(found: Path, straight: Path) -> str:
     """How a file of records differs; a record may be there twice, and half of one that was killed is none."""
     wanted, lines = untimed(read_lines(straight)), untimed(read_lines(found))
@@ -267,7 +273,7 @@ JOBS = [
     Job("publish again", PUBLISH + " --replace --precision fp16", "shelf/model", False, with_a_published_run),
     Job("export", "export ROOT/run fake --out ROOT/fake.safetensors", "fake.safetensors", False, with_a_run),
     Job("sample", "sample ROOT/run -n 4 --out ROOT/samples.png", "samples.png", False, with_a_run),
-    Job("sample to files", "sample ROOT/run -n 4 --out ROOT/files", "files", False, with_a_run, keeps=True),
+    Job("sample to files", "sample ROOT/run -n 4 --out ROOT/files", "files", False, with_a_run, same_pictures, True),
     Job("report", "report ROOT/run --out ROOT/page.html", "page.html", False, with_a_run),
     Job("evaluate", EVALUATE, "scores.jsonl", False, with_a_run, same_lines, keeps=True),
     Job("reproduce", LEDGER, "reproduce/ledger.jsonl", False, with_a_claim, same_lines, keeps=True),
