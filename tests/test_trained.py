@@ -31,6 +31,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "denoising/photos": ("psnr", 30, 31.52, 0.05),
     "discogan/mixtures": ("map.near", 500, 0.972, 0.01),
     "dragan/fashion_mnist_sample": ("coverage.total_variation", 300, 0.2714, 0.03),
+    "ebgan/fashion_mnist_sample": ("coverage.total_variation", 300, 0.2059, 0.03),
     "ebgan/ring": ("modes.high_quality", 500, 0.836, 0.02),
     "esrgan/photos": ("psnr", 30, 34.68, 0.05),
     "gan/circle": ("circle.radius", 500, 1.0001, 0.005),
@@ -53,6 +54,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "stargan/fashion_mnist_sample": ("asked", 100, 0.82, 0.03),
     "stylegan2/fashion_mnist_sample": ("class_coverage.total_variation", 100, 0.4792, 0.03),
     "vae_gan/fashion_mnist_sample": ("kept", 100, 0.80, 0.04),
+    "wgan_gp/ring": ("modes.high_quality", 500, 0.94, 0.01),
     "zi2zi/letters": ("read", 100, 0.97, 0.03),
 }
 TOLD = {"zi2zi/letters": "Bitstream-Vera AND OFL-1.1 AND LicenseRef-BaKoMa"}  # of the fonts of matplotlib
