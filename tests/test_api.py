@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import ganzoo
@@ -249,6 +250,36 @@ def test_what_data_in_hand_is(data: Any, fields: dict[str, Any]) -> None:
             assert made.fields[name].classes in (("cat", "dog", "emu"), ("0", "1", "2"))
 
 
+def test_pillow_images_of_any_mode_are_what_they_look_like() -> None:
+    def channel(images: Any) -> Any:
+        return _component(images).batch(torch.arange(2), torch.device("cpu"))["real"][:, :, 0, 0].tolist()
+
+    red, clear = Image.new("RGB", (8, 8), (255, 0, 0)), Image.new("LA", (8, 8), (0, 0))
+    palette = red.quantize(2)
+    assert np.asarray(palette).max() < 2  # numbers of colours, not grey levels
+    assert channel([palette, red]) == [[1, -1, -1]] * 2
+    assert channel([clear, Image.new("1", (8, 8), 1)]) == [[1], [1]]
+    deep = Image.fromarray(np.full((8, 8), 65535, np.uint16))
+    assert channel([deep, Image.new("L", (8, 8))]) == [[1], [-1]]
+    assert channel([Image.new("RGBA", (8, 8), (255, 0, 0, 0))] * 2) == [[1, -1, -1, -1]] * 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (IMAGES, LABELS[:, None]),
+        (list(map(Image.fromarray, IMAGES)), LABELS.tolist()),
+        [(Image.fromarray(image), label) for image, label in zip(IMAGES, LABELS.tolist(), strict=True)],
+        (IMAGES, np.array(["cat", "dog", "emu"], object)[LABELS]),
+    ],
+    ids=["a column", "lists", "pairs", "objects"],
+)
+def test_labels_in_other_forms(data: Any) -> None:
+    made = _component(data)
+    batch = made.batch(torch.tensor([3, 1]), torch.device("cpu"))
+    assert made.fields["real"].shape == (3, 8, 10) and batch["label"].tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -273,6 +304,8 @@ def test_what_data_in_hand_is(data: Any, fields: dict[str, Any]) -> None:
         ({}, "the data has no fields"),
         (3, "data of type int cannot be used; give an array or tensor"),
         (np.zeros((0, 2), np.float32), "the data is empty"),
+        ((IMAGES, np.eye(3)[LABELS]), "labels are whole numbers from 0, N: of one-hot rows take label.argmax(1)"),
+        ((IMAGES, LABELS.astype(float)), "label holds float64 of shape 20, but labels are whole numbers from 0, N"),
     ],
 )
 def test_what_cannot_be_data(data: Any, message: str) -> None:

@@ -17,6 +17,7 @@ from ganzoo.data.fields import Field
 from ganzoo.errors import EvaluationError, Problem, UserError, without
 from ganzoo.model import backward, build, modes, sharding
 from ganzoo.model.blueprint import DRY_BATCH, Blueprint, dry_turn, no_meta, note
+from ganzoo.model.facts import misfit
 from ganzoo.model.light import without_compiler
 from ganzoo.model.optim import Schedules, make_optimizer, make_schedule
 from ganzoo.model.program import Program
@@ -85,7 +86,7 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
     modes.freeze(modes.parameters(blueprint.parts, blueprint.parts), set(map(id, own)))
     program = _program(blueprint)
     turn = dry_turn(blueprint, player.name)
-    losses = _losses(player, program, turn, problems)
+    losses = _losses(blueprint, player, program, turn, problems)
     blueprint.computed[phase.name, player.name] = list(turn.cache)
     for name, value in turn.cache.items():
         blueprint.shapes.setdefault(name, _readable(value))
@@ -94,26 +95,30 @@ def _player(player: Player, phase: Phase, blueprint: Blueprint, problems: list[P
     reached = losses is not None and own and _reach(player, losses, blueprint, problems)
     if reached and losses and backward.kept(blueprint.parts.values()):
         backward.step(losses, own)
-        again = _losses(player, program, dry_turn(blueprint, player.name), problems)
+        again = _losses(blueprint, player, program, dry_turn(blueprint, player.name), problems)
         reached = again is not None and _reach(player, again, blueprint, problems)
     train = blueprint.spec.train
     if losses is not None and (player.batch or train.batch) == train.accumulate:
         alone = dry_turn(blueprint, player.name, rows=1)  # a row at a time: some networks refuse that
-        reached = _losses(player, program, alone, problems) is not None and reached
+        reached = _losses(blueprint, player, program, alone, problems) is not None and reached
     if reached:
         _optimizer(player, blueprint, problems)
 
 
-def _losses(player: Player, program: Program, turn: Any, problems: list[Problem]) -> list[backward.Loss] | None:
+def _losses(
+    blueprint: Blueprint, player: Player, program: Program, turn: Any, problems: list[Problem]
+) -> list[backward.Loss] | None:
     """Every term with its value; None if one has none."""
     turn.player = player.name
     with draw.using(turn.draws):
-        found = [(term, _term(term, program, turn, problems)) for term in player.terms.values()]
+        found = [(term, _term(blueprint, term, program, turn, problems)) for term in player.terms.values()]
     losses = [(term, loss) for term, loss in found if loss is not None]
     return losses if len(losses) == len(found) else None
 
 
-def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> torch.Tensor | None:
+def _term(
+    blueprint: Blueprint, term: Term, program: Program, turn: Any, problems: list[Problem]
+) -> torch.Tensor | None:
     try:
         loss = first(program.value(term)(turn))
     except UserError as error:
@@ -122,7 +127,7 @@ def _term(term: Term, program: Program, turn: Any, problems: list[Problem]) -> t
     except EvaluationError as error:
         if turn.draws.device.type == "meta" and no_meta(error):
             raise
-        note(error, problems)
+        note(error, problems, misfit(blueprint, error))
         return None
     if not isinstance(loss, torch.Tensor) or loss.ndim:
         message = f"`{term.text}` {_what(loss)}, but a term is one number"
@@ -195,7 +200,7 @@ def _log(blueprint: Blueprint, problems: list[Problem]) -> None:
             except EvaluationError as error:
                 if blueprint.device.type == "meta" and no_meta(error):
                     raise
-                note(error, problems)
+                note(error, problems, misfit(blueprint, error))
                 continue
             if not isinstance(found, int | float) and not (isinstance(found, torch.Tensor) and found.numel() == 1):
                 message = f"`{value.text}` {_what(found)}, but what is logged is one number"
@@ -221,7 +226,7 @@ def _pictures(blueprint: Blueprint, problems: list[Problem]) -> None:
             except EvaluationError as error:
                 if blueprint.device.type == "meta" and no_meta(error):
                     raise
-                note(error, problems)
+                note(error, problems, misfit(blueprint, error))
         _metrics(blueprint, turn, problems)
 
 

@@ -253,6 +253,27 @@ def _input_fact(name: str, value: Any, expr: Expr) -> Any:
     return shape[0] if name in ("in_channels", "cond_channels") else shape[1:]
 
 
+def misfit(blueprint: Blueprint, error: EvaluationError) -> str:
+    """What a part was made for, where it failed because it was given something else; empty if that is not why."""
+    name, given = getattr(error.__cause__, "called", ("", {}))
+    part = blueprint.spec.parts.get(name)
+    known = blueprint.args.get(part.path, {}) if part is not None else {}
+    for fact, parameter in factory.INPUT_FACTS.items():
+        value = first(given.get(parameter))
+        if fact not in known or fact == "num_classes" or not isinstance(value, torch.Tensor):
+            continue
+        try:
+            found = _input_fact(fact, value, Name(parameter))
+        except Unknown:
+            continue
+        made_for = tuple(known[fact]) if isinstance(known[fact], list | tuple) else known[fact]
+        if found != made_for:
+            was, now = (_by(size) if isinstance(size, tuple) else size for size in (made_for, found))
+            read = ", which its first call says" if fact in blueprint.facts.get(name, {}) else ""
+            return f"{name} was made for {fact} {was}{read}, and is given {now}"
+    return ""
+
+
 def _output_fact(name: str, like: Field) -> Any:
     if name in ("out_range", "in_range"):
         return like.range

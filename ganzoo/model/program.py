@@ -195,7 +195,14 @@ class Program:
                 turn.seen.append((part, side, dict(zip(order, values, strict=False)) | named))
             if turn.draws is not None:
                 turn.draws.part = name
-            return run(*values, **named)
+            try:
+                return run(*values, **named)
+            except GanzooError:
+                raise
+            except Exception as error:
+                if not hasattr(error, "called"):  # what was called with what, for a message about it
+                    error.called = (name, dict(zip(order, values, strict=False)) | named)  # type: ignore[attr-defined]
+                raise
 
         return invoke
 

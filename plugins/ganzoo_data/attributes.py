@@ -16,7 +16,7 @@ from ganzoo.errors import UserError, choices
 from ganzoo_data.base import Split
 from ganzoo_data.decode import Fit
 from ganzoo_data.folder import ImageFolder
-from ganzoo_data.listing import Listing, list_images
+from ganzoo_data.listing import Listing, list_images, placed
 from ganzoo_data.words import printable, some
 
 WORDS = {"-1": 0.0, "false": 0.0, "no": 0.0, "true": 1.0, "yes": 1.0}
@@ -89,11 +89,13 @@ class Attributes(ImageFolder):
     def given(self) -> Table:
         """The table, of the attributes that are wanted, for the images that are there."""
         path = self.root / self.table
-        files = [file.path for file in list_images(self.root, 0).files]
+        every = list_images(self.root, 0)
+        files = [file.path for file in every.files]
         table = chosen(read(path), self.names, path)
         names = Counter(path.rpartition("/")[2] for path in files)
         places = {name: path for path in files if names[name := path.rpartition("/")[2]] == 1} | {p: p for p in files}
-        rows = {places[name]: row for name, row in table.rows.items() if name in places}
+        rows, others = placed(table.rows, every)
+        rows |= {places[name]: table.rows[name] for name in others if name in places}
         if not rows:
             named = f"{len(table.rows)} images of {printable(path)}, such as {printable(next(iter(table.rows)))}"
             raise UserError(f"none of the {named}, is in {printable(self.root)}, which has {some(files, 3)}")

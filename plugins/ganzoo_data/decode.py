@@ -13,7 +13,6 @@ from ganzoo.data.pixels import flatten, transparent
 
 Fit = Literal["crop", "stretch", "pad"]
 Half = Literal["left", "right"]
-GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 FILTER = Image.Resampling.LANCZOS
 TURNS = {  # of the EXIF tag Orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,

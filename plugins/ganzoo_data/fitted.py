@@ -86,6 +86,8 @@ class Fitted(ImageSet):
         Raises:
             UserError: one of them is not.
         """
+        if self.root.is_file():
+            raise UserError(f"{printable(self.root)} is a file; unpack it, and give the folder: data.root=FOLDER")
         missing = [n for n in ("size", "channels", "classes") if getattr(self, n) is None]
         if self.size is None or self.channels is None or self.classes is None:
             advice = f"give data.root=FOLDER, or state {', '.join(missing)} to check the model without it"

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from ganzoo.data.pixels import flatten, is_image
+from ganzoo.data.pixels import GREY, flatten, is_image
 from ganzoo.errors import UserError
-from ganzoo_data.decode import GREY
 from ganzoo_data.findings import Finding, classes, few, pixels, repeated, spread
 from ganzoo_data.listing import File, Listing, labelled, list_images
 from ganzoo_data.store import in_order, reason

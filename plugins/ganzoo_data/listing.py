@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import posixpath
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ganzoo.data.pixels import is_image
 from ganzoo.errors import UserError, choices
 from ganzoo_data.words import natural, printable, some
 
+T = TypeVar("T")
 _COMMON = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -75,6 +78,8 @@ def list_images(root: Path, classes: Sequence[str] | int | None = None) -> Listi
     Raises:
         UserError: there is no such folder, it has no images, or the classes are not the expected ones.
     """
+    if root.is_file():
+        raise UserError(f"{printable(root)} is a file; unpack it, and give the folder: data.root=FOLDER")
     if not root.is_dir():
         raise UserError(f"there is no folder {printable(root)}; give data.root=FOLDER")
     files = tuple(sorted(walk(root)))
@@ -127,7 +132,7 @@ def labelled(root: Path, table: str, classes: Sequence[str] | int | None = None)
         raise UserError(f"{printable(place)} is not UTF-8 text; save it as UTF-8") from None
     except csv.Error as error:
         raise UserError(f"{printable(place)} is no table of comma-separated values: {error}") from None
-    absent = sorted(set(label) - {file.path for file in every.files})
+    label, absent = placed(label, every)
     if absent or not label:
         what = f"names {len(absent)} images that are not there: {some(absent, 3)}" if absent else "holds no rows"
         raise UserError(f"{printable(place)} {what}")
@@ -142,6 +147,43 @@ def labelled(root: Path, table: str, classes: Sequence[str] | int | None = None)
         names = list(classes)
     mine = every.only(i for i, file in enumerate(every.files) if file.path in label)
     return Listing(root, mine.files, tuple(names), tuple(names.index(label[file.path]) for file in mine.files))
+
+
+def placed(table: Mapping[str, T], every: Listing) -> tuple[dict[str, T], list[str]]:
+    """What a table says of images, by their paths in a listing; and the names in it that are none of them.
+
+    A table may write a path with ``\\`` or ``./`` before it, the whole path, or leave the suffix out where no two files
+    differ in that alone; letters with accents may be composed otherwise than on the disk.
+
+    Source: ganzoo's own; Unicode Standard Annex 15 (NFC).
+
+    Raises:
+        UserError: an image is named twice, in two ways.
+    """
+    files = [file.path for file in every.files]
+    stems = Counter(map(_stem, files))
+    known = {_plain(_stem(path)): path for path in files if stems[_stem(path)] == 1} | {_plain(p): p for p in files}
+    root = f"{_plain(every.root.resolve().as_posix())}/"
+    found: dict[str, T] = {}
+    absent = []
+    for name, said in table.items():
+        path = known.get(_plain(name).removeprefix(root))
+        if path is None:
+            absent.append(name)
+        elif path in found:
+            raise UserError(f"{printable(path)} is named twice, once as '{printable(name)}'")
+        else:
+            found[path] = said
+    return found, sorted(absent)
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(path)[0]
+
+
+def _plain(path: str) -> str:
+    """A path as it is compared."""
+    return posixpath.normpath(unicodedata.normalize("NFC", path).replace("\\", "/"))
 
 
 def _name(folder: str) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from ganzoo.data.arrays import cache_folder
+from ganzoo.data.pixels import GREY
 from ganzoo.errors import UserError
-from ganzoo_data.decode import GREY, Header, header
+from ganzoo_data.decode import Header, header
 from ganzoo_data.listing import Listing
 from ganzoo_data.places import whole
 from ganzoo_data.store import VERSION, Failed, in_order, reason

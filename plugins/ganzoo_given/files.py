@@ -94,9 +94,17 @@ def opened(path: Path) -> dict[str, np.ndarray]:
         UserError: there is no such file, or it is another's.
     """
     try:
+        with path.open("rb") as file:
+            start = file.read(6)
+        if start != b"\x93NUMPY" and not start.startswith(b"PK"):
+            raise UserError(
+                f"{path} is no file of NumPy's (.npy or .npz); write its arrays with numpy.save or numpy.savez"
+            )
         found = np.load(path, allow_pickle=False)
         return {"real": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
     except FileNotFoundError:
         raise UserError(f"there is no file {path}") from None
+    except UserError:
+        raise
     except Exception as error:  # numpy raises many kinds for what is not its own
         raise UserError(f"{path} cannot be read as arrays of numbers (.npy or .npz): {error}") from None

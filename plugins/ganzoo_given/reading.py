@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from einops import rearrange
+from PIL import Image
 
 from ganzoo.data.arrays import label_field
 from ganzoo.data.fields import Field
+from ganzoo.data.pixels import GREY, flatten
 from ganzoo.errors import UserError
 
 _CHANNELS = (1, 2, 3, 4)
@@ -47,10 +49,12 @@ def _columns(data: Any) -> tuple[dict[str, Any], dict[str, Sequence[str]]]:
     """The columns by field name, and the names of classes where the data knows them."""
     if isinstance(data, Mapping):
         return dict(data), {}
-    if isinstance(data, tuple) and len(data) == 2 and _is_array(data[0]):
+    if isinstance(data, tuple) and len(data) == 2 and (_is_array(data[0]) or isinstance(data[0], list)):
         return {"real": data[0], "label": data[1]}, {}
-    if _is_array(data) or isinstance(data, list):
+    if _is_array(data) or (isinstance(data, list) and not (data and isinstance(data[0], tuple | Mapping))):
         return {"real": data}, {}
+    if hasattr(data, "iloc"):
+        raise UserError("a table of pandas has no rows to train on; give its numbers, data=table.to_numpy()")
     if hasattr(data, "column_names") and hasattr(data, "features"):
         return _of_table(data)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, str | bytes):
@@ -107,17 +111,28 @@ def _array(name: str, column: Any) -> np.ndarray:
         column = column.detach().cpu().numpy()
     if not isinstance(column, np.ndarray):
         items: Iterable[Any] = [item.detach().cpu().numpy() if hasattr(item, "detach") else item for item in column]
-        arrays = [np.asarray(item) for item in items]
+        arrays = [np.asarray(item) for item in _upright(list(items))]
         shapes = list(dict.fromkeys(array.shape for array in arrays))
         if len(shapes) > 1:
             sizes = " and ".join("x".join(map(str, shape)) or "one number" for shape in shapes[:3])
             raise UserError(f"{name} has rows of different shapes, such as {sizes}; resize them to one")
         column = np.stack(arrays) if arrays else np.empty(0)
+    if column.dtype == object and all(isinstance(item, str) for item in column.flat):  # as pandas has texts
+        column = column.astype(str)
     if column.dtype == object:
         raise UserError(f"{name} is an array of Python objects; give numbers, all rows of one shape")
     if column.ndim == 0:
         raise UserError(f"{name} is a single number; give one row a sample")
     return column
+
+
+def _upright(items: list[Any]) -> list[Any]:
+    """Pillow images, whatever their modes, in 8 bits of the channels that all need; anything else as it is."""
+    if not items or not all(isinstance(item, Image.Image) for item in items):
+        return items
+    modes = {item.mode for item in items}
+    channels = 4 if modes == {"RGBA"} else 1 if modes <= GREY else 3
+    return [flatten(item, channels) for item in items]
 
 
 def _field(
@@ -132,8 +147,14 @@ def _field(
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         rows = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
         raise UserError(f"{name} holds NaN or infinity in {len(rows)} rows, the first of them row {rows[0]}")
+    if name == "label" and values.ndim == 2 and values.shape[1] == 1:  # as Keras has them
+        values = values[:, 0]
     if values.ndim == 1 and (values.dtype.kind in "iu" or classes is not None):
         return _labels(name, values.astype(np.int64), classes)
+    if name == "label":
+        how = "of one-hot rows take label.argmax(1)" if values.ndim == 2 else "write label.astype(int)"
+        shape = "x".join(map(str, values.shape))
+        raise UserError(f"label holds {values.dtype} of shape {shape}, but labels are whole numbers from 0, N: {how}")
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim == 2:

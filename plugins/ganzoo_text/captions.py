@@ -15,7 +15,7 @@ import torch
 from ganzoo_data.base import Split
 from ganzoo_data.decode import Fit
 from ganzoo_data.folder import ImageFolder
-from ganzoo_data.listing import Listing, list_images
+from ganzoo_data.listing import Listing, list_images, placed
 from ganzoo_data.places import whole
 from ganzoo_data.words import printable, some
 from torch.nn.functional import normalize
@@ -93,11 +93,11 @@ class Captions(ImageFolder):
         Raises:
             UserError: an image has none, or the table names an image that is not there, or lacks a column.
         """
-        files = [file.path for file in list_images(self.root, 0).files]
+        every = list_images(self.root, 0)
         table = self.root / self.table
-        return self._of_table(table, set(files)) if table.is_file() else self._beside(files)
+        return self._of_table(table, every) if table.is_file() else self._beside([file.path for file in every.files])
 
-    def _of_table(self, table: Path, files: set[str]) -> dict[str, list[str]]:
+    def _of_table(self, table: Path, every: Listing) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         with _told(table), table.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.DictReader(file)
@@ -108,7 +108,7 @@ class Captions(ImageFolder):
             for row in rows:
                 if (row["caption"] or "").strip():
                     found.setdefault((row["image"] or "").strip(), []).append(row["caption"].strip())
-        absent = sorted(set(found) - files)
+        found, absent = placed(found, every)
         if absent:
             short = [name if len(name) <= 200 else f"{name[:199]}…" for name in absent]
             raise UserError(f"{printable(table)} names {len(absent)} images that are not there: {some(short, 3)}")

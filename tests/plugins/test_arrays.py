@@ -67,7 +67,7 @@ def test_files_that_are_no_arrays_are_named(tmp_path: Path) -> None:
     np.save(tmp_path / "objects.npy", np.array([{}, []], dtype=object))
     for name, said in (
         ("none.npy", "there is no file"),
-        ("text.npy", "cannot be read as arrays"),
+        ("text.npy", "is no file of NumPy's (.npy or .npz); write its arrays with numpy.save"),
         ("objects.npy", "cannot be read as arrays"),
     ):
         with pytest.raises(UserError, match=f"{name}|{said}") as caught:
