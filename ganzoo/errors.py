@@ -34,7 +34,7 @@ class Problem:
 
     def __str__(self) -> str:
         said = (f"{self.path}: " if self.path else "") + self.message + (f" ({self.hint})" if self.hint else "")
-        said = _ENDLESS.sub(lambda word: f"{word[0][:_WORD]}…", said)
+        said = _ENDLESS.sub(lambda word: f"{word[0][:_WORD]}…{word[0][-1]}", said)
         return printable((f"{self.origin}: " if self.origin else "") + said)
 
 

@@ -19,7 +19,7 @@ from tests.fuzz import engine, files, oracle, runs, texts
 from tests.fuzz.targets import TARGETS
 
 COUNTS = {"expressions": 300, "configs": 12, "overrides": 2, "captions": 15, "npy": 30, "shards": 10, "images": 15}
-COUNTS |= {"checkpoints": 12, "safetensors": 12, "published": 8, "metrics": 15, "index": 8, "locked": 4}
+COUNTS |= {"inputs": 300, "checkpoints": 12, "safetensors": 12, "published": 8, "metrics": 15, "index": 8, "locked": 4}
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +132,18 @@ def test_an_override_of_a_thousand_keys_is_refused() -> None:
     assert all(len(str(problem)) < 1000 for problem in error.value.problems)
 
 
+@pytest.mark.parametrize("case", [("label", "²"), ("label", "9" * 5000), ("digit", "²")])
+def test_digits_that_are_no_numbers_are_no_classes(case: tuple[str, str]) -> None:
+    with pytest.raises(UserError, match="there is no class"):
+        files.read_input(case)
+
+
+def test_a_schedule_that_is_a_number_beside_those_of_a_player(tmp_path: Path) -> None:
+    own = "players: {G: {schedule: {lr: {use: schedule.linear}}}}"
+    with pytest.raises(UserError, match="schedule"):
+        texts.read_config(f"extends: gan/circle\nschedule: 3\n{own}", tmp_path)
+
+
 @pytest.mark.parametrize("data", [b"\x87", b"image,caption\na.png,\xe6"])
 def test_captions_that_are_not_utf8_are_named(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not UTF-8 text"):
@@ -202,7 +214,7 @@ def test_a_ladder_is_called_with_what_it_asks_for(given: str, tmp_path: Path) ->
     ("text", "message"),
     [
         ("train: {epochs: .inf}", "train.epochs: there is no setting"),
-        ("optimizer: " + "b" * 9000, r"there is no component 'b{90,}…"),
+        ("optimizer: " + "b" * 9000, r"there is no component 'b{90,}…'"),
         ("train: {epochs: 1e308}", "train.epochs: there is no setting"),
         ("train: {epochs: 3, batch: 0}", "train.batch: 0 should be at least 1"),
         ("flow:\n" + "".join(f"  a{i}: G(a{i + 1})\n" for i in range(300)), "'a0' takes more than 100 values"),
