@@ -188,14 +188,34 @@ def read_tar(data: bytes, folder: Path) -> None:
 WORDS: dict[str, tuple[Field, tuple[str, ...]]] = {
     "label": (Field("label", classes=("sneaker", "ankle boot", "été")), ("3", "sneaker", "Ankle Boot,sneaker", "été")),
     "digit": (Field("label", classes=tuple("0123456789")), ("3", "0,1,9")),
-    "names": (Field("vector", (2,), names=("Smiling", "Eyeglasses")), ("Smiling,Eyeglasses=0.5", "smiling=1;Smiling=0")),
+    "names": (
+        Field("vector", (2,), names=("Smiling", "Eyeglasses")),
+        ("Smiling,Eyeglasses=0.5", "smiling=1;Smiling=0"),
+    ),
     "cells": (
         Field("vector", (3,), frequencies=(1.0, 1.0, 1.0), columns=(Column("species", 0, ("Adelie", "Gentoo", "4")),)),
         ("species=Adelie", "Species=gentoo;species=4"),
     ),
     "text": (Field("text", (4,)), ("a smiling cat; a dog",)),
 }
-PIECES = ("²", "٣", "9" * 5000, "nan", "inf", "1e400", "-1", "=", ",", ";", "==", "Smiling", "species", "\x1b[2J", "0x1", "1_0")
+PIECES = (
+    "²",
+    "٣",
+    "9" * 5000,
+    "nan",
+    "inf",
+    "1e400",
+    "-1",
+    "=",
+    ",",
+    ";",
+    "==",
+    "Smiling",
+    "species",
+    "\x1b[2J",
+    "0x1",
+    "1_0",
+)
 
 
 def an_input(random: Random) -> tuple[str, ...]:
