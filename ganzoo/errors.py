@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-
 _WORD = 100  # characters that are shown of a word that has no end
 _ENDLESS = re.compile(r"[^\s/]{300,}")
 
