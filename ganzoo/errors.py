@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-
 _WORD = 100  # characters that are shown of a word that has no end
 _ENDLESS = re.compile(r"[^\s/]{300,}")
 
@@ -34,7 +33,7 @@ class Problem:
 
     def __str__(self) -> str:
         said = (f"{self.path}: " if self.path else "") + self.message + (f" ({self.hint})" if self.hint else "")
-        said = _ENDLESS.sub(lambda word: f"{word[0][:_WORD]}…", said)
+        said = _ENDLESS.sub(lambda word: f"{word[0][:_WORD]}…{word[0][-1]}", said)
         return printable((f"{self.origin}: " if self.origin else "") + said)
 
 

@@ -19,7 +19,16 @@ from tests.fuzz import engine, files, oracle, runs, texts
 from tests.fuzz.targets import TARGETS
 
 COUNTS = {"expressions": 300, "configs": 12, "overrides": 2, "captions": 15, "npy": 30, "shards": 10, "images": 15}
-COUNTS |= {"checkpoints": 12, "safetensors": 12, "published": 8, "metrics": 15, "index": 8, "locked": 4}
+COUNTS |= {
+    "inputs": 300,
+    "folder": 15,
+    "checkpoints": 12,
+    "safetensors": 12,
+    "published": 8,
+    "metrics": 15,
+    "index": 8,
+    "locked": 4,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +141,18 @@ def test_an_override_of_a_thousand_keys_is_refused() -> None:
     assert all(len(str(problem)) < 1000 for problem in error.value.problems)
 
 
+@pytest.mark.parametrize("case", [("label", "²"), ("label", "9" * 5000), ("digit", "²")])
+def test_digits_that_are_no_numbers_are_no_classes(case: tuple[str, str]) -> None:
+    with pytest.raises(UserError, match="there is no class"):
+        files.read_input(case)
+
+
+def test_a_schedule_that_is_a_number_beside_those_of_a_player(tmp_path: Path) -> None:
+    own = "players: {G: {schedule: {lr: {use: schedule.linear}}}}"
+    with pytest.raises(UserError, match="schedule"):
+        texts.read_config(f"extends: gan/circle\nschedule: 3\n{own}", tmp_path)
+
+
 @pytest.mark.parametrize("data", [b"\x87", b"image,caption\na.png,\xe6"])
 def test_captions_that_are_not_utf8_are_named(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not UTF-8 text"):
@@ -202,7 +223,7 @@ def test_a_ladder_is_called_with_what_it_asks_for(given: str, tmp_path: Path) ->
     ("text", "message"),
     [
         ("train: {epochs: .inf}", "train.epochs: there is no setting"),
-        ("optimizer: " + "b" * 9000, r"there is no component 'b{90,}…"),
+        ("optimizer: " + "b" * 9000, r"there is no component 'b{90,}…'"),
         ("train: {epochs: 1e308}", "train.epochs: there is no setting"),
         ("train: {epochs: 3, batch: 0}", "train.batch: 0 should be at least 1"),
         ("flow:\n" + "".join(f"  a{i}: G(a{i + 1})\n" for i in range(300)), "'a0' takes more than 100 values"),
@@ -214,7 +235,9 @@ def test_a_ladder_is_called_with_what_it_asks_for(given: str, tmp_path: Path) ->
 )
 def test_numbers_and_lengths_that_no_model_has(text: str, message: str, tmp_path: Path) -> None:
     with oracle.listening():
-        accepted, finding = oracle.judge(lambda given: texts.read_config(given, tmp_path), f"extends: gan/circle\n{text}")
+        accepted, finding = oracle.judge(
+            lambda given: texts.read_config(given, tmp_path), f"extends: gan/circle\n{text}"
+        )
     assert not accepted and finding is None, finding
     with pytest.raises(UserError, match=message):
         texts.read_config(f"extends: gan/circle\n{text}", tmp_path)
@@ -225,3 +248,37 @@ def test_long_lists_are_read_in_a_time_that_grows_with_their_length(tmp_path: Pa
     with oracle.listening():
         _, finding = oracle.judge(lambda given: texts.read_config(given, tmp_path), f"about: {{notes: [{classes}]}}")
     assert finding is None, finding
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("status.json", "[]"),
+        ("status.json", '{"reason": "a; step b", "step": 3}'),
+        ("status.json", '{"reason": "finished", "step": Infinity}'),
+        ("status.json", "[" * 100_000),
+        ("checkpoints/index.json", "[]"),
+        ("environment.json", "3"),
+        ("environment.json", '{"command": 5}'),
+        ("samples/summary.json", '{"real": 3}'),
+        ("evaluations.jsonl", json.dumps({**runs.RECORD, "verdict": [3]})),
+        ("evaluations.jsonl", json.dumps({**runs.RECORD, "values": 3, "protocol": None})),
+        ("metrics.jsonl", '{"step": 1, "seconds": Infinity, "epoch": NaN}\n{"step": 1e999}'),
+        ("metrics.jsonl", '{"step": 4, "G.a": ' + "9" * 400 + ', "samples_per_second": "x"}'),
+    ],
+)
+def test_small_files_of_another_form_do_no_harm(name: str, content: str, tmp_path: Path) -> None:
+    runs.read_file_of_a_run((name, content), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"locked": {"parameters": {"G": 10**400}, "changes": [3], "fields": {"real": {"shape": 3, "classes": 4}}}},
+        {"players": {"G": {"trains": 3, "minimize": {"a": {"of": "1.2.3 * f(x)", "weight": 10**400}}}}},
+        {"train": {"steps": 4, "keep": {"best": ["a"], "mode": 3}}},
+    ],
+)
+def test_settings_of_another_form_do_no_harm(change: dict[str, object], tmp_path: Path) -> None:
+    tree = yaml.safe_load(runs.made()["run/locked.yaml"])
+    runs.report(runs.folder_of(tmp_path, "locked.yaml", yaml.safe_dump({**tree, **change})))

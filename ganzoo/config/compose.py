@@ -316,7 +316,11 @@ def _ladder(tree: Node, registry: Registry, problems: list[Problem]) -> None:
 
 def _of_wrong_type(factory: Callable[..., Any], given: Mapping[str, Node]) -> list[Problem]:
     """What is wrong with the arguments of a ladder, by its annotations."""
-    wanted, found = get_type_hints(factory, include_extras=True), []
+    try:
+        wanted = get_type_hints(factory, include_extras=True)
+    except Exception:  # annotations that do not resolve are not checked
+        return []
+    found = []
     for key, child in given.items():
         try:
             coerce(wanted.get(key, Any), child.plain())

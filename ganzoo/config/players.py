@@ -112,7 +112,7 @@ class PlayerReader(NodeReader):
             own, common = node.get(key), tree.get(key)
             if own is None:
                 return common, key
-            if key == "schedule" and common is not None and _of_schedules(own) and "use" in (common.value or {}):
+            if key == "schedule" and common is not None and _of_schedules(own) and common.get("use") is not None:
                 common = Node({"lr": common}, common.origin)
             return layout.merge(common, own, (key,)), f"{path}.{key}"  # a player's own settings go over the model's
 

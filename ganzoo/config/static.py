@@ -90,7 +90,9 @@ def check(spec: Spec) -> list[Problem]:
             problems.append(Problem(f"is defined by itself: {' -> '.join(cycle)}", value.origin, value.path))
     for name in graph.long[:1]:
         message = f"'{name}' takes more than {LONGEST} values, each computed from the next"
-        problems.append(Problem(message, spec.flow[name].origin, spec.flow[name].path, "write a component that repeats"))
+        problems.append(
+            Problem(message, spec.flow[name].origin, spec.flow[name].path, "write a component that repeats")
+        )
     _named(spec, problems)
     for phase in spec.phases.values():
         for player in phase.players.values():

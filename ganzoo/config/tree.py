@@ -82,7 +82,11 @@ def shown(value: Any, levels: int = 40) -> str:
     elif isinstance(value, list | tuple):
         text = f"[{', '.join(shown(item, levels - 1) for item in value)}]"
     elif isinstance(value, dict):
-        text = "{" + ", ".join(f"{k if k.isprintable() else ascii(k)}: {shown(v, levels - 1)}" for k, v in value.items()) + "}"
+        text = (
+            "{"
+            + ", ".join(f"{k if k.isprintable() else ascii(k)}: {shown(v, levels - 1)}" for k, v in value.items())
+            + "}"
+        )
     else:
         text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

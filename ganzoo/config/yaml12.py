@@ -231,7 +231,9 @@ class _Builder:
         result, at = [], 0
         while at < len(pairs):
             (key, value), at = pairs[at], at + 1
-            following = takewhile(lambda pair: all(map(_is_plain, pair)) and pair[1].value == "", pairs[at : at + _TORN])
+            following = takewhile(
+                lambda pair: all(map(_is_plain, pair)) and pair[1].value == "", pairs[at : at + _TORN]
+            )
             if pieces := _torn(value, (k.value for k, _ in following)):
                 value = self.join(value, pieces, (*path, str(key.value)))
                 at += len(pieces)

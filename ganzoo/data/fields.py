@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -108,7 +109,7 @@ class Field:
             return self.classes.index(text)
         names = {name.lower(): index for index, name in enumerate(self.classes)}
         numbered = any(name.isdigit() for name in names)
-        if text.isdigit() and not numbered and int(text) < len(self.classes):
+        if re.fullmatch(r"\d{1,9}", text) and not numbered and int(text) < len(self.classes):
             return int(text)
         if text.lower() not in names:
             near = choices(text, self.classes)
@@ -138,7 +139,7 @@ class Field:
             except ValueError:
                 number = -1.0
             if not 0 <= number <= 1:
-                raise UserError(f"{piece}: write a number from 0 to 1")
+                raise UserError(f"'{piece}' should be a number from 0 to 1")
             row[0, known[name.strip().lower()]] = number
         return row
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shlex
@@ -22,9 +21,10 @@ from ganzoo.store.folder import RunFolder
 STATUS = "status.json"  # in a run folder: why training ended, and where
 
 _MAPPINGS = (  # of a complete model, as the pages take them for granted
-    *("about", "data", "log", "parts.*", "flow", "train.keep", "locked.better", "locked.fields.*"),
+    *("about", "data", "log", "parts.*", "flow", "train.keep", "locked.better", "locked.fields.*", "locked.parameters"),
     *("players.*.minimize", "phases.*.players.*.minimize"),
 )
+_MOST = 1e15  # steps, epochs or seconds
 Series = dict[str, list[tuple[int, float]]]  # steps and values by name
 
 
@@ -114,7 +114,7 @@ class Facts:
         found: Series = {}
         for record in records:
             for name, value in record.items():
-                if name != "step" and wanted(name) and isinstance(value, int | float):
+                if name != "step" and wanted(name) and _is_number(value):
                     found.setdefault(name, []).append((int(record["step"]), float(value)))
         return found
 
@@ -154,21 +154,21 @@ class Facts:
         meant = [name for name in self.metrics if wanted and named(wanted, {name: 0.0}) is not None]
         name = [*meant, *self.metrics][0]
         step, last = self.metrics[name][-1]
-        stored = [r for r in self.folder.evaluated() if name in r.get("values", ()) and r.get("step") == step]
+        stored = [r for r in _measured(self.folder) if name in r["values"] and r.get("step") == step]
         protocol = in_words(stored[0]["protocol"]) if stored else ""
         return Headline(name, step, last, self.best(name), protocol)
 
     @cached_property
     def remarks(self) -> list[str]:
         """What metrics said in words at the last step at which any did."""
-        stored = self.folder.evaluated()
+        stored = _measured(self.folder)
         last = max((record.get("step", 0) for record in stored), default=0)
-        return list(dict.fromkeys(r["verdict"] for r in stored if r.get("step") == last and r.get("verdict")))
+        return list(dict.fromkeys(str(r["verdict"]) for r in stored if r.get("step") == last and r.get("verdict")))
 
     @property
     def verdict(self) -> str:
         """The run in a few sentences."""
-        reason, _, at = self.status.partition("; step ")
+        reason, _, at = self.status.rpartition("; step ")
         spent = f", {duration(self.seconds)} of training" if self.seconds else ""
         if reason == "finished":
             said = [f"Finished after {int(at or self.step):,} steps{spent}."]
@@ -192,7 +192,8 @@ class Facts:
         """Every part: its name, component, and number of trainable parameters."""
         counts = (self.config.get("locked") or {}).get("parameters") or {}
         parts = self.config.get("parts") or {}
-        return [(n, str(p.get("use") if isinstance(p, Mapping) else p), counts.get(n)) for n, p in parts.items()]
+        counted = {name: count for name, count in counts.items() if isinstance(count, int) and _is_number(count)}
+        return [(n, str(p.get("use") if isinstance(p, Mapping) else p), counted.get(n)) for n, p in parts.items()]
 
     @property
     def equations(self) -> Iterator[tuple[str, str, str, str, str]]:
@@ -202,7 +203,7 @@ class Facts:
             players = (settings or {}).get("players") or self.config.get("players") or {}
             for name, player in players.items():
                 player = player or {}
-                trains = ", ".join(player.get("trains") or [name])
+                trains = ", ".join(map(str, _listed(player.get("trains")) or [name]))
                 who = name if trains == name else f"{name} (trains {trains})"
                 for term, stated in (player.get("minimize") or {}).items():
                     held = dict(stated) if isinstance(stated, Mapping) else {"of": stated}
@@ -212,15 +213,12 @@ class Facts:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        path = self.folder.path / "environment.json"
-        with suppress(OSError, ValueError):
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        return {}
+        return self.folder.read_json("environment.json")
 
     @property
     def command(self) -> str:
         """As it was started."""
-        first, *rest = map(str, self.environment.get("command") or [""])
+        first, *rest = map(str, _listed(self.environment.get("command")) or [""])
         return shlex.join(["ganzoo" if first == "__main__.py" else first, *rest]) if first else ""
 
 
@@ -274,17 +272,16 @@ def is_run(path: Path) -> bool:
 def _status(facts: Facts) -> str:
     """What the run wrote when it ended; else whether a process still trains it, and how far it came."""
     path = facts.folder.path
-    with suppress(OSError, ValueError, KeyError):
-        stored = json.loads((path / STATUS).read_text(encoding="utf-8"))
+    with suppress(KeyError, TypeError, ValueError, OverflowError):
+        stored = facts.folder.read_json(STATUS)
         return f"{stored['reason']}; step {int(stored['step'])}"
     try:
         lock.check_free(path)
     except UserError:
         return f"running; step {facts.step}"
-    with suppress(OSError, ValueError):
-        stopped = json.loads((path / "checkpoints" / "index.json").read_text(encoding="utf-8")).get("stopped")
-        if stopped:
-            return f"{stopped}; step {facts.step}"
+    stopped = facts.folder.read_json("checkpoints/index.json").get("stopped")
+    if stopped:
+        return f"{stopped}; step {facts.step}"
     return f"{'finished' if facts.steps and facts.step >= facts.steps else 'killed'}; step {facts.step}"
 
 
@@ -292,14 +289,29 @@ def _is_line(record: Mapping[str, Any]) -> bool:
     """Whether a line of the log has the form that the pages take for granted."""
     return (
         isinstance(record.get("step"), int)
-        and isinstance(record.get("epoch", 0), int | float)
-        and isinstance(record.get("seconds", 0), int | float)
+        and all(_is_number(record.get(key, 0)) for key in ("step", "epoch", "seconds", "samples_per_second"))
+        and all(abs(record.get(key, 0)) < _MOST for key in ("step", "epoch", "seconds"))
         and isinstance(record.get("evaluation", {}), Mapping)
     )
 
 
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that a float can hold."""
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**300)
+
+
+def _listed(value: Any) -> list[Any]:
+    """A value that should be a list; empty if it is none."""
+    return value if isinstance(value, list) else []
+
+
+def _measured(folder: RunFolder) -> list[dict[str, Any]]:
+    """The records of metrics that have the form that the pages take for granted."""
+    return [r for r in folder.evaluated() if all(isinstance(r.get(key), Mapping) for key in ("values", "protocol"))]
+
+
 def _shape(stored: Mapping[str, Any]) -> str:
-    shape, classes = stored.get("shape") or [], stored.get("classes") or []
+    shape, classes = _listed(stored.get("shape")), _listed(stored.get("classes"))
     if stored.get("kind") == "label":
         return f"(label of {len(classes)} classes)" if classes else "(label)"
     return f"({stored.get('kind')} {'x'.join(map(str, shape))})".replace(" )", ")")
@@ -307,8 +319,8 @@ def _shape(stored: Mapping[str, Any]) -> str:
 
 def _factored(weight: Any, of: str) -> tuple[Any, str]:
     """The number that a term's single call is multiplied by counts as its weight: of ``100 * l1(a, b)`` 100."""
-    found = re.fullmatch(r"\s*([\d.]+(?:[eE][-+]?\d+)?) \* ([A-Za-z_][\w.]*\((.*)\))\s*", of)
-    if found is None or not isinstance(weight, int | float):
+    found = re.fullmatch(r"\s*((?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?) \* ([A-Za-z_][\w.]*\((.*)\))\s*", of)
+    if found is None or not _is_number(weight):
         return weight, of
     depth = 0
     for character in found[3]:
@@ -321,7 +333,7 @@ def _factored(weight: Any, of: str) -> tuple[Any, str]:
 def _weight(weight: Any) -> str:
     if isinstance(weight, Mapping):
         return f"{weight.get('use')} " + ", ".join(f"{k} {v}" for k, v in weight.items() if k != "use")
-    return f"{weight:g}" if isinstance(weight, int | float) else str(weight)
+    return f"{weight:g}" if _is_number(weight) else str(weight)
 
 
 def duration(seconds: float) -> str:

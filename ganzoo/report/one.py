@@ -24,6 +24,7 @@ SIGNS = (
 THIN = (
     "<p class=soft>Thin: as logged. Thick: mean of each epoch. Drag over a chart to zoom; a double click goes back.</p>"
 )
+_OTHER_FORM = (TypeError, AttributeError, LookupError)  # of files that another program wrote
 
 
 def write(facts: Facts, out: Path | None = None) -> Path:
@@ -162,7 +163,7 @@ def measurements(facts: Facts) -> str:
 
 def points(facts: Facts) -> str:
     """Real and generated points side by side."""
-    with suppress(OSError, ValueError, StopIteration):
+    with suppress(OSError, ValueError, StopIteration, *_OTHER_FORM):
         tables = json.loads((facts.folder.samples / "summary.json").read_text(encoding="utf-8"))
         first = next(iter(tables.values()))
         head = ["", "", *next(iter(first.values()))]
@@ -199,11 +200,13 @@ def repeat(facts: Facts) -> str:
     again = launch.command("train", facts.folder.path / "locked.yaml", "--out", "NEW_FOLDER")
     started = f"# as it was started\n{facts.command}\n" if facts.command else ""
     commands = f"<pre>{text(f'{started}# the same, with every default and fact written out{chr(10)}{again}')}</pre>"
-    rows = [
-        [text("changed"), text(f"from step {change['step']} on: {key} was {shown(was)}, is {shown(now)}")]
-        for change in (facts.config.get("locked") or {}).get("changes") or ()
-        for key, (was, now) in change["settings"].items()
-    ]
+    rows = []
+    with suppress(ValueError, *_OTHER_FORM):
+        rows = [
+            [text("changed"), text(f"from step {change['step']} on: {key} was {shown(was)}, is {shown(now)}")]
+            for change in (facts.config.get("locked") or {}).get("changes") or ()
+            for key, (was, now) in change["settings"].items()
+        ]
     if rows:
         commands = f"<p>Settings were changed on the way, so no one command trains this run again.</p>{commands}"
     for key, value in facts.environment.items():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ganzoo.errors import Problem, UserError
 from ganzoo.parallel import launch
 from ganzoo.store import lock, pieces
-from ganzoo.store.files import append, dump_yaml, read_lines, write_atomic
+from ganzoo.store.files import append, dump_yaml, from_json, read_lines, write_atomic
 
 if TYPE_CHECKING:
     from ganzoo.evaluation.records import Record
@@ -87,7 +87,7 @@ class RunFolder:
     def read_json(self, name: str) -> dict[str, Any]:
         """What a file of this run holds; nothing, if there is none or it is no JSON."""
         try:
-            return dict(json.loads((self.path / name).read_text(encoding="utf-8")))
+            return dict(from_json((self.path / name).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return {}
 

@@ -120,6 +120,7 @@ def told(name: str, notes: list[dict[str, float]], spent: dict[str, list[float]]
     found: dict[str, Any] = {"model": name, "steps": int(last["step"])}
     for key in ("memory", "descriptors", "threads"):
         found[key] = [first[key], last[key]]
+    found["memory, at every tenth"] = [round(note["memory"], 1) for note in warm[:: max(len(warm) // 10, 1)]]
     each = [1000 * (note["cpu"] - note["begun"]) / EACH for note in warm]
     tenth = max(len(each) // 10, 1)
     found["ms a step, first and last tenth"] = [median(each[:tenth]), median(each[-tenth:])]

@@ -23,7 +23,8 @@ from tests.fuzz import oracle
 from tests.fuzz.oracle import Case, Finding, judge, listening, peak, weighed
 
 EACH = 60.0  # seconds of a child
-STUCK = 30.0  # seconds without a next input, after which a child is killed: it hangs where no signal is heard
+STUCK = 30.0  # processor time without a next input, after which a child is killed: it hangs where no signal is heard
+ASLEEP = 600.0  # seconds of the clock, after which it waits for something that does not come
 ROOM = 4 << 30  # bytes of address space beyond what the child has at its start
 BATCH = 200  # inputs after which the memory of a child is looked at; if it took too much, they are judged one by one
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a folder in memory
@@ -160,16 +161,22 @@ def _child(target: Target, result: Result, seconds: float, most: int, alone: int
 
 def _watch(pid: int, shared: mmap.mmap) -> tuple[int, float]:
     """Wait for a child, and tell its status and processor time; it is killed if it does not come to a next input."""
-    seen, since = b"", time.monotonic()
+    seen, since, spent = b"", time.monotonic(), 0.0
     while True:
         ended, status, used = os.wait4(pid, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
         if shared[:] != seen:
-            seen, since = shared[:], time.monotonic()
-        elif time.monotonic() - since > STUCK:
+            seen, since, spent = shared[:], time.monotonic(), _spent(pid)
+        elif _spent(pid) - spent > STUCK or time.monotonic() - since > ASLEEP:
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
+
+
+def _spent(pid: int) -> float:
+    """The processor time of a process, in seconds. Source: proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _judge_all(

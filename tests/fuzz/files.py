@@ -19,6 +19,7 @@ from ganzoo_data.shards import Shards
 from ganzoo_text.captions import Captions
 from PIL import Image
 
+from ganzoo.data.columns import Column
 from ganzoo.data.fields import Field
 from ganzoo.run import inputs
 from tests.fuzz import mutate
@@ -184,6 +185,54 @@ def read_tar(data: bytes, folder: Path) -> None:
     shutil.rmtree(folder / "cache", ignore_errors=True)
 
 
+WORDS: dict[str, tuple[Field, tuple[str, ...]]] = {
+    "label": (Field("label", classes=("sneaker", "ankle boot", "été")), ("3", "sneaker", "Ankle Boot,sneaker", "été")),
+    "digit": (Field("label", classes=tuple("0123456789")), ("3", "0,1,9")),
+    "names": (
+        Field("vector", (2,), names=("Smiling", "Eyeglasses")),
+        ("Smiling,Eyeglasses=0.5", "smiling=1;Smiling=0"),
+    ),
+    "cells": (
+        Field("vector", (3,), frequencies=(1.0, 1.0, 1.0), columns=(Column("species", 0, ("Adelie", "Gentoo", "4")),)),
+        ("species=Adelie", "Species=gentoo;species=4"),
+    ),
+    "text": (Field("text", (4,)), ("a smiling cat; a dog",)),
+}
+PIECES = (
+    "²",
+    "٣",
+    "9" * 5000,
+    "nan",
+    "inf",
+    "1e400",
+    "-1",
+    "=",
+    ",",
+    ";",
+    "==",
+    "Smiling",
+    "species",
+    "\x1b[2J",
+    "0x1",
+    "1_0",
+)
+
+
+def an_input(random: Random) -> tuple[str, ...]:
+    """The kind of a field, and what is given for it on a command line."""
+    kind = random.choice(list(WORDS))
+    return kind, mutate.text(random.choice(WORDS[kind][1]), random, PIECES)
+
+
+def read_input(case: tuple[str, ...], folder: Path | None = None) -> None:
+    """Read, and made into what is computed with."""
+    field = WORDS[case[0]][0]
+    for item in inputs.parse("x", case[1], field) if field.kind == "vector" else ():
+        assert field.vector(item).shape in ((1, *field.shape), (1, 3))
+    if field.kind != "vector":
+        inputs.parse("x", case[1], field)
+
+
 def _refused(read: Any) -> list[Exception]:
     from ganzoo.errors import UserError
 
@@ -209,5 +258,6 @@ TARGETS = (
     Target("images", "image files", an_image, read_image, prepare),
     Target("captions", "captions beside images and in tables", a_caption, read_caption, prepare),
     Target("npy", "arrays, as inputs and as packed data", an_array, read_array, prepare),
+    Target("inputs", "what a command line gives for a field", an_input, read_input),
     Target("shards", "tar files of samples", a_tar, read_tar, prepare),
 )

@@ -118,7 +118,7 @@ def complaint(error: UserError | ExpressionError, case: Case) -> str:
 
 def _names(message: str, case: Case) -> bool:
     """Whether a message without a place speaks of a file, or quotes something."""
-    return bool(re.search(r"/|`[^`]+`|'[^']+'|\w\.\w", message)) or (isinstance(case, str) and message in case)
+    return bool(re.search(r"/|`[^`]+`|'.*'|\w\.\w", message)) or (isinstance(case, str) and message in case)
 
 
 def _place(error: BaseException) -> str:

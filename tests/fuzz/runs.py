@@ -336,6 +336,7 @@ def folder_of(folder: Path, name: str, text: str) -> Path:
             if path.startswith("run/"):
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(data)
+    (place / name).parent.mkdir(exist_ok=True)
     (place / name).write_text(text, encoding="utf-8", errors="surrogatepass")
     return place
 
@@ -356,6 +357,31 @@ def read_log(text: str, folder: Path) -> None:
     RunFolder(place).cut_back(2)
     if refused:
         raise refused[0]
+
+
+RECORD = {"step": 4, "values": {"near": 9.5}, "protocol": {"n_fake": 8, "seed": 0, "n_real": 8}, "verdict": "good."}
+SUMMARY = {"real": {"x": {"mean": 0.1}}, "fake": {"x": {"mean": 0.2}}}
+
+
+def a_file_of_a_run(random: Random) -> tuple[str, ...]:
+    """One of the small files of JSON in a run's folder by its name, changed."""
+    made_up = {"evaluations.jsonl": RECORD, "samples/summary.json": SUMMARY}
+    name = random.choice(("status.json", "environment.json", "checkpoints/index.json", *made_up))
+    source = json.dumps(made_up[name]) if name in made_up else _lines(name)
+    if random.random() < 0.3:
+        return name, mutate.text(source, random, [source, "[]", "null", "NaN", "[" * 5000, "9" * 400])
+    return name, json.dumps(changed(json.loads(source), random))
+
+
+def read_file_of_a_run(case: tuple[str, ...], folder: Path) -> None:
+    """The report of a run in which only this file is another, and that of one which did not say how it ended."""
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    place = folder_of(folder, *case)
+    if case[0] != "status.json":
+        (place / "status.json").unlink()
+    with (place / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 4, "evaluation": {"near": 9.5}}) + "\n")
+    report(place)
 
 
 def read_index(text: str, folder: Path) -> None:
@@ -398,5 +424,6 @@ TARGETS = (
     Target("published", "what a published model says of itself", a_description, read_description, prepare),
     Target("metrics", "the log of a run", a_log, read_log, prepare),
     Target("index", "the index of a run's checkpoints", an_index, read_index, prepare),
+    Target("folder", "the small files of a run", a_file_of_a_run, read_file_of_a_run, prepare),
     Target("locked", "the complete model of a run", a_locked, read_locked, prepare),
 )
