@@ -23,6 +23,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "dcgan/fashion_mnist_sample": ("class_coverage.total_variation", 300, 0.1009, 0.02),
     "cgan/fashion_mnist_sample": ("asked", 200, 0.87, 0.02),
     "infogan/fashion_mnist_sample": ("match_fake", 200, 0.66, 0.02),
+    "acgan/fashion_mnist_sample": ("asked", 200, 0.92, 0.02),
     "bigan/fashion_mnist_sample": ("kept", 100, 0.62, 0.05),
     "ctgan/penguins": ("marginals.numbers", 67, 0.0996, 0.01),
     "cyclegan/openmoji": ("to_line", 30, 0.0379, 0.002),
@@ -54,6 +55,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "stargan/fashion_mnist_sample": ("asked", 100, 0.82, 0.03),
     "stylegan2/fashion_mnist_sample": ("class_coverage.total_variation", 100, 0.4792, 0.03),
     "vae_gan/fashion_mnist_sample": ("kept", 100, 0.80, 0.04),
+    "wgan_gp/fashion_mnist_sample": ("coverage.total_variation", 300, 0.2592, 0.03),
     "wgan_gp/ring": ("modes.high_quality", 500, 0.94, 0.01),
     "zi2zi/letters": ("read", 100, 0.97, 0.03),
 }
