@@ -25,6 +25,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "infogan/fashion_mnist_sample": ("match_fake", 200, 0.66, 0.02),
     "acgan/fashion_mnist_sample": ("asked", 200, 0.92, 0.02),
     "bigan/fashion_mnist_sample": ("kept", 100, 0.62, 0.05),
+    "cogan/fashion_edges": ("agreement.share", 200, 0.63, 0.03),
     "ctgan/penguins": ("marginals.numbers", 67, 0.0996, 0.01),
     "cyclegan/openmoji": ("to_line", 30, 0.0379, 0.002),
     "cut/openmoji": ("to_line", 30, 0.0695, 0.002),
