@@ -255,7 +255,8 @@ def _input_fact(name: str, value: Any, expr: Expr) -> Any:
 
 def misfit(blueprint: Blueprint, error: EvaluationError) -> str:
     """What a part was made for, where it failed because it was given something else; empty if that is not why."""
-    name, given = getattr(error.__cause__, "called", ("", {}))
+    called: tuple[str, dict[str, Any]] = getattr(error.__cause__, "called", ("", {}))
+    name, given = called
     part = blueprint.spec.parts.get(name)
     known = blueprint.args.get(part.path, {}) if part is not None else {}
     for fact, parameter in factory.INPUT_FACTS.items():
