@@ -73,7 +73,8 @@ class Result:
         rate = self.count / self.cpu if self.cpu else 0
         return (
             f"{self.target}: {self.count:,} inputs ({self.accepted:,} accepted) in {self.seconds:.0f} s, "
-            f"{rate:,.0f} a second of processor time, seed {self.seed}, from number {self.first}; {len(self.findings)} findings"
+            f"{rate:,.0f} a second of processor time, seed {self.seed}, from number {self.first}; "
+            f"{len(self.findings)} findings"
         )
 
     def line(self) -> str:
@@ -123,7 +124,7 @@ def campaign(
 
 
 def _child(target: Target, result: Result, seconds: float, most: int, alone: int) -> int:
-    """Fork a child that judges inputs for some seconds, and watch it; below which number the next looks at each alone."""
+    """Fork a child that judges inputs for some seconds, and watch it; up to where the next one looks at each alone."""
     shared = mmap.mmap(-1, _COUNTS.size)
     start = result.first + result.count
     shared[:] = _COUNTS.pack(start, 0, 0, alone)

@@ -82,7 +82,7 @@ def judge(run: Callable[[Any], object], case: Case) -> tuple[bool, Finding | Non
 
 
 def weighed(run: Callable[[Any], object], case: Case, ceiling: int | None = None) -> tuple[bool, Finding | None]:
-    """The same, with the memory looked at: no more than `ceiling` may have been taken, by default 1 GB for this input."""
+    """The same, with the memory looked at: no more than `ceiling` may have been taken; by default 1 GB more."""
     before = peak()
     accepted, finding = judge(run, case)
     if finding is None and peak() > (before + MEMORY if ceiling is None else ceiling):

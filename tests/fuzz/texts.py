@@ -133,7 +133,7 @@ def read_expression(text: str, folder: Path | None = None) -> None:
 
 @cache
 def alike() -> dict[str, list[Any]]:
-    """What stands under a key anywhere in the zoo, by the key, each once; and every component of a kind, by the kind."""
+    """What stands under a key anywhere in the zoo, by the key, each once; and all components of a kind, by the kind."""
     found: dict[str, dict[str, Any]] = {}
     stack = list(trees())
     while stack:
@@ -178,7 +178,7 @@ def _regrown(tree: Any, random: Random) -> Any:
 
 
 def _instead(value: Any, random: Random) -> Any:
-    """What may stand in the place of a value: another component of its kind, another number, or something of any kind."""
+    """What may stand in the place of a value: another component of its kind, another number, or anything."""
     how = random.randrange(8)
     if isinstance(value, str) and how < 4:
         kind = value.partition(".")[0] + "."
