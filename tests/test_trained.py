@@ -56,6 +56,7 @@ CHEAP = {  # one number on few samples: how many, what it was here, and how far 
     "stargan/fashion_mnist_sample": ("asked", 100, 0.82, 0.03),
     "stylegan2/fashion_mnist_sample": ("class_coverage.total_variation", 100, 0.4792, 0.03),
     "vae_gan/fashion_mnist_sample": ("kept", 100, 0.80, 0.04),
+    "wgan/fashion_mnist_sample": ("coverage.total_variation", 300, 0.242, 0.03),
     "wgan_gp/fashion_mnist_sample": ("coverage.total_variation", 300, 0.2592, 0.03),
     "wgan_gp/ring": ("modes.high_quality", 500, 0.94, 0.01),
     "zi2zi/letters": ("read", 100, 0.97, 0.03),

@@ -45,6 +45,7 @@ def compose(
     tree = override(tree, instead or {}, problems)
     tree = override(tree, overrides, problems)
     layout.prune(tree, (), problems)
+    layout.settle(tree)
     _interpolate(tree, problems)
     _ladder(tree, registry, problems)
     tree = layout.normalise(tree)

@@ -127,6 +127,29 @@ def prune(node: Node, path: Path_, problems: list[Problem], inside: bool = False
             prune(child, (*path, key), problems, inside)
 
 
+def settle(tree: Node) -> None:
+    """Take out what phases delete from themselves alone: a `null` stays only where the player has such an entry.
+
+    Written down and read again, it would delete what is nowhere.
+    """
+    for phase in _children(tree.get("phases")).values():
+        for name, over in _children(phase.get("players")).items():
+            _settle(over, tree.get("players", name))
+
+
+def _settle(over: Node, base: Node | None) -> None:
+    for key, child in _children(over).items():
+        below = _children(base).get(key)
+        if child.deletes and below is None:
+            del over.value[key]
+        else:
+            _settle(child, below)
+
+
+def _children(node: Node | None) -> dict[str, Node]:
+    return dict(node.value) if node is not None and isinstance(node.value, dict) else {}
+
+
 def _use(node: Node, default: object = None) -> object:
     use = node.value.get("use")
     return use.value if use is not None else default

@@ -233,6 +233,13 @@ def test_what_a_phase_deletes_from_a_player_is_kept_for_the_phase(models: Models
     assert terms == {"adversarial": None, "l": {"of": "l1(x)"}}
 
 
+def test_what_a_phase_deletes_from_itself_alone_is_gone(models: Models) -> None:
+    added = "phases: {a: {steps: 1, players: {G: {minimize: {l: l1(x), adversarial: adv.g(x)}}}}}"
+    out = "phases: {a: {players: {G: {minimize: {l: null, adversarial: null}}}}}"
+    models.write(m__a=BASE, m__b=f"extends: a\n{added}", m__m=f"extends: b\n{out}")
+    assert models.good()["phases"]["a"]["players"]["G"]["minimize"] == {"adversarial": None}
+
+
 def test_order_is_the_base_s_unless_every_entry_is_named(models: Models) -> None:
     assert list(merged(models, "players: {G: {repeat: 2}}")["players"]) == ["D", "G"]
     assert list(merged(models, "players: {G: {}, D: {}}")["players"]) == ["G", "D"]
