@@ -24,7 +24,7 @@ def test_a_folder_that_vanishes_while_pictures_are_written_is_told(
         return save(shown, out)
 
     images = torch.zeros(4, 3, 2, 2)
-    assert len(inputs.write(images, tmp_path / "whole", {}, (-1.0, 1.0), list("abcd"))) == 4
+    assert len(inputs.write(images, tmp_path / "whole", {}, list("abcd"))) == 4
     monkeypatch.setattr(inputs, "save", saved)
-    with pytest.raises(UserError, match="3 of 4 files in .* are gone again"):
-        inputs.write(images, tmp_path / "files", {}, (-1.0, 1.0), list("abcd"))
+    with pytest.raises(UserError, match=r"3 of 4 files in .* are gone again"):
+        inputs.write(images, tmp_path / "files", {}, list("abcd"))
