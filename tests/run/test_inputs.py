@@ -26,5 +26,5 @@ def test_a_folder_that_vanishes_while_pictures_are_written_is_told(
     images = torch.zeros(4, 3, 2, 2)
     assert len(inputs.write(images, tmp_path / "whole", {}, (-1.0, 1.0), list("abcd"))) == 4
     monkeypatch.setattr(inputs, "save", saved)
-    with pytest.raises(UserError, match="3 of 4 files in .* are gone again"):
+    with pytest.raises(UserError, match=r"3 of 4 files in .* are gone again"):
         inputs.write(images, tmp_path / "files", {}, (-1.0, 1.0), list("abcd"))
