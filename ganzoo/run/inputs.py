@@ -116,6 +116,13 @@ def image(path: Path, field: Field, resize: bool = False) -> torch.Tensor:
     return rows(final, field)
 
 
+def from_numpy(item: Any) -> Any:
+    """An array of numbers as a tensor, another or a scalar as Python's own; whatever is not NumPy's as it is."""
+    if isinstance(item, np.ndarray | np.generic):
+        return torch.as_tensor(item) if item.ndim and item.dtype.kind in "biuf" else item.tolist()
+    return item
+
+
 def rows(image: Image.Image, field: Field) -> torch.Tensor:
     """An image that has the field's channels already, in its range, ``1 C H W``."""
     pixels = np.array(image, dtype=np.uint8).reshape(1, image.height, image.width, field.shape[0])

@@ -28,7 +28,7 @@ from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
 from ganzoo.run import codes, provenance
 from ganzoo.run.captions import embedded
-from ganzoo.run.inputs import assembled, table_of
+from ganzoo.run.inputs import assembled, from_numpy, table_of
 from ganzoo.run.pictures import image_range
 from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
@@ -226,9 +226,7 @@ class Run:
     def save_pretrained(
         self, folder: str | Path, metrics: Sequence[str] | None = (), replace: bool = False, **how: Any
     ) -> Path:
-        """Publish this run as a folder that :func:`ganzoo.open` reads anywhere; the folder.
-
-        A model that was published before is written again in less precision.
+        """Publish this run, or anew what was published, as a folder that :func:`ganzoo.open` reads anywhere.
 
         Args:
             folder: The folder to make.
@@ -427,9 +425,7 @@ class Run:
         if name in self.fields or name not in self.spec.flow:
             return self.fields.get(name)
         shape = self.shape(name)
-        if shape is None or len(shape) != 3:
-            return None
-        return Field("image", shape, image_range(self.fields, shape=shape))
+        return Field("image", shape, image_range(self.fields, shape=shape)) if shape and len(shape) == 3 else None
 
     def shape(self, name: str) -> tuple[int, ...] | None:
         """The shape of a named value, without its rows; None where it is no tensor, or meta cannot compute it."""
@@ -484,8 +480,7 @@ class Run:
         """One input as a tensor with its batch."""
         self.check_input(name)
         field = self.fields.get(name)
-        if hasattr(item, "tolist") and not isinstance(item, torch.Tensor):  # NumPy's
-            item = torch.as_tensor(item) if item.ndim and item.dtype.kind in "biuf" else item.tolist()
+        item = from_numpy(item)
         if isinstance(item, torch.Tensor):
             if item.ndim == 0:
                 raise UserError(f"{name} has no rows; give a tensor of n …")

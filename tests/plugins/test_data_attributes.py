@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ganzoo import api
 from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from tests.plugins.images import fill
+from tests.plugins.images import fill, grey, save
 from tests.zoo import written
 
 NAMES = ("Blond_Hair", "Eyeglasses", "Smiling")
@@ -170,3 +170,21 @@ def test_a_table_of_labels_says_what_is_wrong_with_it(tmp_path: Path, table: str
         (tmp_path / "labels.csv").write_text(table)
     with pytest.raises(UserError, match=said):
         _ = ImageFolder(tmp_path, labels="labels.csv").fields
+
+
+def test_a_table_names_images_as_people_write_them(tmp_path: Path) -> None:
+    for name in ("a/one.png", "a/two.png", "é.png", "x.png", "x.jpg"):
+        save(tmp_path / name, grey(len(name)))
+    written = ("./a/one.png", "a\\two.png", "e\u0301.png", "x.png")
+    for names in (written, ("a/one", "a/two", "é", "x.png"), [f"{tmp_path}/{name}" for name in written[::2]]):
+        (tmp_path / "t.csv").write_text("image,label\n" + "".join(f"{name},{i}\n" for i, name in enumerate(names)))
+        data = ImageFolder(tmp_path, labels="t.csv")
+        assert dict(zip([file.path for file in data.listing.files], data.listing.labels, strict=True)) == dict(
+            zip(["a/one.png", "a/two.png", "é.png", "x.png"][:: 4 // len(names)], range(len(names)), strict=True)
+        )
+    for rows, said in (("x,0\n", "names 1 images that are not there: x"), ("x.png,0\n./x.png,1\n", "is named twice")):
+        (tmp_path / "t.csv").write_text(f"image,label\n{rows}")
+        with pytest.raises(UserError, match=said):
+            _ = ImageFolder(tmp_path, labels="t.csv").listing
+    with pytest.raises(UserError, match="is a file; unpack it"):
+        _ = ImageFolder(tmp_path / "t.csv").fields

@@ -496,21 +496,3 @@ def test_lists_of_folders_and_classes_end(tmp_path: Path) -> None:
         _ = PairedFolders(str(tmp_path)).fields
     with pytest.raises(ValueError, match=r"classes names one twice: 3$"):
         folder.ImageFolder(str(tmp_path), classes=(*map(str, range(30)), "3"))
-
-
-def test_a_table_names_images_as_people_write_them(tmp_path: Path) -> None:
-    for name in ("a/one.png", "a/two.png", "é.png", "x.png", "x.jpg"):
-        save(tmp_path / name, grey(len(name)))
-    written = ("./a/one.png", "a\\two.png", "e\u0301.png", "x.png")
-    for names in (written, ("a/one", "a/two", "é", "x.png"), [f"{tmp_path}/{name}" for name in written[::2]]):
-        (tmp_path / "t.csv").write_text("image,label\n" + "".join(f"{name},{i}\n" for i, name in enumerate(names)))
-        data = folder.ImageFolder(tmp_path, labels="t.csv")
-        assert dict(zip([file.path for file in data.listing.files], data.listing.labels, strict=True)) == dict(
-            zip(["a/one.png", "a/two.png", "é.png", "x.png"][:: 4 // len(names)], range(len(names)), strict=True)
-        )
-    for rows, said in (("x,0\n", "names 1 images that are not there: x"), ("x.png,0\n./x.png,1\n", "is named twice")):
-        (tmp_path / "t.csv").write_text(f"image,label\n{rows}")
-        with pytest.raises(UserError, match=said):
-            _ = folder.ImageFolder(tmp_path, labels="t.csv").listing
-    with pytest.raises(UserError, match="is a file; unpack it"):
-        _ = folder.ImageFolder(tmp_path / "t.csv").fields
