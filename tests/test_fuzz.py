@@ -88,7 +88,7 @@ def _bad(case: str, folder: Path) -> None:
 
         os.kill(os.getpid(), signal.SIGKILL)
     if "m" in case:
-        _ = np.ones(8 << 20)
+        _ = np.ones(64 << 20)
     if "s" in case:
         while True:
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import mmap
 import os
@@ -127,6 +128,7 @@ def _child(target: Target, result: Result, seconds: float, most: int, alone: int
     """Fork a child that judges inputs for some seconds, and watch it; up to where the next one looks at each alone."""
     shared = mmap.mmap(-1, _COUNTS.size)
     start = result.first + result.count
+    gc.collect()  # what a child frees of it would hide what an input takes
     shared[:] = _COUNTS.pack(start, 0, 0, alone)
     with tempfile.TemporaryDirectory(dir=FAST) as folder, tempfile.TemporaryFile() as found:
         pid = os.fork()

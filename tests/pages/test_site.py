@@ -36,10 +36,12 @@ def test_documents_keep_their_places_and_notebooks_become_pages(tmp_path: Path) 
     assert (tmp_path / "configs" / "comparison" / "comparison.yaml").exists(), "what a page links is there"
 
 
-def test_the_gallery_has_a_picture_or_equations_and_a_link_for_every_paper() -> None:
+def test_the_gallery_has_a_picture_or_equations_and_a_link_for_every_paper(tmp_path: Path) -> None:
     registry = api.registry(None)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "cyclegan.png").touch()
     found = [zoo.spec(name, registry) for name in ("cyclegan/openmoji", "cyclegan/cyclegan", "wgan_gp/ring")]
-    page = gallery.page(found, {"cyclegan": "cards/cyclegan.md", "wgan_gp": "zoo.md#wgan_gp"}, ROOT / "docs")
+    page = gallery.page(found, {"cyclegan": "cards/cyclegan.md", "wgan_gp": "zoo.md#wgan_gp"}, tmp_path)
     assert "[![samples of cyclegan](images/cyclegan.png){ loading=lazy }](cards/cyclegan.md)" in page
     assert "`ganzoo train cyclegan/openmoji`" in page
     assert "**[wgan_gp](zoo.md#wgan_gp)**" in page and "fake = G(z)" in page
