@@ -204,7 +204,11 @@ def compute(
         name: item for name, item in inputs.items() if isinstance(item, list) and item and isinstance(item[0], tuple)
     }
     place = out or Path(f"{opened.name.replace('/', '-')}-{re.sub(r'[^A-Za-z0-9_]+', '_', value).strip('_')}")
+    import torch
+
     from ganzoo.contract import first
+    from ganzoo.data.pixels import COMMON
+    from ganzoo.run.inputs import as_images, has_rows, save
 
     if not files:
         found = opened.compute(value, seed=seed, **inputs)
@@ -221,17 +225,15 @@ def compute(
     rows = [range(i, min(i + group, len(stems))) for i in range(0, len(stems), group)]
     if not same and place.suffix:
         raise UserError(f"the images differ in size, so they cannot all go into {place}; give a folder with --out")
-    import torch
-
-    from ganzoo.run.inputs import IMAGES, as_images, save
-
     written: list[Path] = []
     values: list[Any] = []  # of what is no image, for all rows
-    shown = not place.suffix or place.suffix.lower() in IMAGES
+    shown = not place.suffix or place.suffix.lower() in COMMON
     for some in rows:
         tensors = {name: [items[i][1] for i in some] for name, items in files.items()}
         batch = {name: torch.cat(each) if len(each) > 1 else each[0] for name, each in tensors.items()}
-        batch |= {name: _rows(item, some, len(stems)) for name, item in rest.items()}
+        for name, item in rest.items():  # of what has a row for each image, those of these images
+            own = has_rows(item) and len(item) == len(stems)
+            batch[name] = item[some.start : some.stop] if own else item
         try:
             picture = None
             if shown and len(some) == 1:
@@ -255,13 +257,6 @@ def compute(
         for stem, value in zip(stems, values, strict=False):  # of images of several sizes, one after the other
             written += _save(opened, value, place / f"{stem}.npy", [])
     _say(written, as_json)
-
-
-def _rows(item: Any, some: range, n: int) -> Any:
-    """Some of the rows of what is given beside `n` images, if it has as many; all of it otherwise."""
-    if isinstance(item, list):
-        return [item[i] for i in some] if len(item) == n else item
-    return item[some.start : some.stop] if hasattr(item, "shape") and len(item) == n else item
 
 
 def split(given: list[str] | None) -> tuple[list[str], list[str]]:

@@ -9,8 +9,8 @@ from PIL import Image
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
-_COMMON = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
-SUFFIXES = _COMMON | {".apng", ".jpe", ".jfif", ".dib", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"}
+COMMON = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")  # read and written; messages name these
+SUFFIXES = {*COMMON, ".apng", ".jpe", ".jfif", ".dib", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2"}
 
 
 def is_image(name: str) -> bool:

@@ -17,13 +17,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ganzoo.contract import Pieces, first
 from ganzoo.data.arrays import to_field, to_uint8
 from ganzoo.data.fields import Field
-from ganzoo.data.pixels import MODES, flatten, is_image
+from ganzoo.data.pixels import COMMON, MODES, flatten, is_image
 from ganzoo.errors import UserError
 from ganzoo.run.pictures import image_range, picture
 from ganzoo.store.files import atomic, check_archive
 
 OPAQUE = (".jpg", ".jpeg", ".bmp")
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 ROWS = 2**22  # numbers of an image that are made into bytes at once
 
 
@@ -50,7 +49,7 @@ def parse(name: str, text: str, field: Field | None, resize: bool = False, named
         raise UserError(f"{name}={text}: there is no such .npy or .pt file")
     files = sorted(p for p in path.iterdir() if is_image(p.name) and p.is_file()) if path.is_dir() else [path]
     if not files:
-        raise UserError(f"{name}={text}: the folder itself holds no images ({', '.join(IMAGES)}, …)")
+        raise UserError(f"{name}={text}: the folder itself holds no images ({', '.join(COMMON)}, …)")
     return [(file.stem, image(file, field, resize)) for file in files]
 
 
@@ -116,6 +115,11 @@ def image(path: Path, field: Field, resize: bool = False) -> torch.Tensor:
     return rows(final, field)
 
 
+def has_rows(item: Any) -> bool:
+    """Whether an input says for each sample what it is, and not the same for all."""
+    return isinstance(item, list | tuple) or getattr(item, "ndim", 0) > 0
+
+
 def from_numpy(item: Any) -> Any:
     """An array of numbers as a tensor, another or a scalar as Python's own; whatever is not NumPy's as it is."""
     if isinstance(item, np.ndarray | np.generic):
@@ -166,8 +170,8 @@ def write(
                 np.savetxt(file, tensor.reshape(len(tensor) if tensor.ndim else 1, -1).numpy(), delimiter=",")
         return [out]
     if out.suffix:
-        if out.suffix.lower() not in IMAGES:
-            raise UserError(f"{out}: write an image ({', '.join(IMAGES)}), .npy, .pt, .csv, or into a folder")
+        if out.suffix.lower() not in COMMON:
+            raise UserError(f"{out}: write an image ({', '.join(COMMON)}), .npy, .pt, .csv, or into a folder")
         alone = as_images(tensor) and len(tensor) == 1
         like = image_range(fields, shape=tensor.shape[1:])
         shown = plain(tensor, like)[0] if alone else picture({"value": tensor}, fields, across=across)

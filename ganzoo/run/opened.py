@@ -28,7 +28,7 @@ from ganzoo.parallel import distributed, draw
 from ganzoo.registry import Registry
 from ganzoo.run import codes, provenance
 from ganzoo.run.captions import embedded
-from ganzoo.run.inputs import assembled, from_numpy, table_of
+from ganzoo.run.inputs import assembled, from_numpy, has_rows, table_of
 from ganzoo.run.pictures import image_range
 from ganzoo.run.provenance import subject
 from ganzoo.run.warm import averaged
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
 
     from ganzoo.run.export import Exported, Format
     from ganzoo.run.project import Projected
-
-
-def _has_rows(item: Any) -> bool:
-    return isinstance(item, list | tuple) or getattr(item, "ndim", 0) > 0
 
 
 class Run:
@@ -366,7 +362,7 @@ class Run:
                 reads = listed(n for n in needed if n in self.fields or n in self.spec.flow)
                 raise UserError(f"{value} does not depend on {name}" + (f" (it does on {reads})" if reads else ""))
         if n is None:
-            n = max((len(item) for item in given.values() if _has_rows(item)), default=1)
+            n = max((len(item) for item in given.values() if has_rows(item)), default=1)
         inputs = {name: self.input(name, item, n) for name, item in given.items()}
         for name, tensor in inputs.items():
             if len(tensor) != n:

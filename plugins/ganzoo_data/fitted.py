@@ -13,6 +13,7 @@ from ganzoo.data.pixels import MODES
 from ganzoo.errors import UserError
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.decode import Fit
+from ganzoo_data.listing import refuse_file
 from ganzoo_data.survey import Survey
 from ganzoo_data.words import printable, some
 
@@ -86,8 +87,7 @@ class Fitted(ImageSet):
         Raises:
             UserError: one of them is not.
         """
-        if self.root.is_file():
-            raise UserError(f"{printable(self.root)} is a file; unpack it, and give the folder: data.root=FOLDER")
+        refuse_file(self.root)
         missing = [n for n in ("size", "channels", "classes") if getattr(self, n) is None]
         if self.size is None or self.channels is None or self.classes is None:
             advice = f"give data.root=FOLDER, or state {', '.join(missing)} to check the model without it"

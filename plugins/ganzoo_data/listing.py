@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from ganzoo.data.pixels import is_image
+from ganzoo.data.pixels import COMMON, is_image
 from ganzoo.errors import UserError, choices
 from ganzoo_data.words import natural, printable, some
 
 T = TypeVar("T")
-_COMMON = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 
 
 class File(NamedTuple):
@@ -68,6 +67,12 @@ def draw(path: str) -> float:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big") / 2**64
 
 
+def refuse_file(root: Path) -> None:
+    """Raises UserError where a file, such as an archive, is given for a folder."""
+    if root.is_file():
+        raise UserError(f"{printable(root)} is a file; unpack it, and give the folder: data.root=FOLDER")
+
+
 def list_images(root: Path, classes: Sequence[str] | int | None = None) -> Listing:
     """The images under a folder; its sub-folders are their classes if it has any with images. Source: ganzoo's own.
 
@@ -78,13 +83,12 @@ def list_images(root: Path, classes: Sequence[str] | int | None = None) -> Listi
     Raises:
         UserError: there is no such folder, it has no images, or the classes are not the expected ones.
     """
-    if root.is_file():
-        raise UserError(f"{printable(root)} is a file; unpack it, and give the folder: data.root=FOLDER")
+    refuse_file(root)
     if not root.is_dir():
         raise UserError(f"there is no folder {printable(root)}; give data.root=FOLDER")
     files = tuple(sorted(walk(root)))
     if not files:
-        raise UserError(f"there are no images in {printable(root)} or its folders ({' '.join(_COMMON)} …)")
+        raise UserError(f"there are no images in {printable(root)} or its folders ({' '.join(COMMON)} …)")
     tops = sorted({file.top for file in files})
     if classes == 0 or classes == () or (classes is None and tops == [""]):
         return Listing(root, files)

@@ -278,6 +278,9 @@ def test_values_of_images_that_are_computed_some_at_once(ganzoo, monkeypatch) ->
     assert np.allclose(np.load("some/values.npy"), np.load("once/values.npy"), atol=1e-6)
     assert ganzoo("compute", "run", "asked", "real=photos", "label=1,0,0,1,0", "--out", "some").code == 0
     assert np.load("some/values.npy")[:, 1, 0, 0].tolist() == [1, 0, 0, 1, 0]
+    np.save("alone.npy", np.array(1))
+    made = ganzoo("compute", "run", "asked", "real=photos", "label=alone.npy", "--out", "none")
+    assert made.code == 2 and "label has no rows" in made.err, made.err
     Image.new("RGB", (6, 8)).save("photos/9.png")
     made = ganzoo("compute", "run", "asked", "real=photos", "label=1,0,0,1,0,1", "--out", "each")
     assert made.out == "6 files in each\n", made.err
