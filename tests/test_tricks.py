@@ -144,6 +144,19 @@ def test_virtual_batch_norm_by_hand_and_independent_of_the_batch() -> None:
     assert torch.equal(part.eval()(x), trained), "no statistics of training are needed"
 
 
+def test_virtual_batch_norm_of_little_variance_beside_a_large_mean() -> None:
+    torch.manual_seed(0)
+    part = nn.Sequential(nn.BatchNorm2d(4))
+    VirtualBatchNorm().attach(part)
+    x = 100 + 0.01 * torch.randn(8, 4, 6, 6)
+    part(x)
+    away = x.double() - x.double().mean((0, 2, 3), keepdim=True)
+    n, m = len(x), away.mean((2, 3), keepdim=True)
+    square = (n * away.square().mean((0, 2, 3), keepdim=True) + away.square().mean((2, 3), keepdim=True)) / (n + 1)
+    expected = (away - m / (n + 1)) / (square - (m / (n + 1)).square() + 1e-5).sqrt()
+    torch.testing.assert_close(part(x).double(), expected, atol=5e-3, rtol=5e-3)
+
+
 def test_virtual_batch_norm_of_maps_in_averages_and_checkpoints() -> None:
     torch.manual_seed(0)
 
