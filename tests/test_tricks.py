@@ -106,6 +106,12 @@ def test_equalised_weights_have_the_standard_deviation_of_he() -> None:
         EqualizedLearningRate().attach(part)
 
 
+@pytest.mark.parametrize("layer", [nn.ConvTranspose2d(8, 8, 3, groups=4), nn.Conv2d(8, 8, 3, groups=4)])
+def test_equalised_layers_of_groups_count_the_inputs_of_a_group(layer: nn.Module) -> None:
+    EqualizedLearningRate(gain=1.0).attach(layer)
+    assert layer.parametrizations.weight[0].factor == pytest.approx((2 * 9) ** -0.5)  # type: ignore[union-attr, index]
+
+
 def test_noise_fades() -> None:
     torch.manual_seed(0)
     fade, x = Perturb(start=0.4, end=0.1, over=100), torch.zeros(20_000, 1)

@@ -68,11 +68,9 @@ class Generator(nn.Module):
         logits = self.out(h)
         noise = draw.uniform(*logits.shape, device=logits.device).clamp(1e-6, 1 - 1e-6)
         chosen = (logits - (-noise.log()).log()) / self.temperature
-        bounded = self.bound(logits)
-        ends = torch.tensor(self.blocks).cumsum(0).tolist()
         pieces = [
-            bounded[:, end - size : end] if size == 1 else chosen[:, end - size : end].softmax(1)
-            for size, end in zip(self.blocks, ends, strict=True)
+            number if number.shape[1] == 1 else choice.softmax(1)
+            for number, choice in zip(self.bound(logits).split(self.blocks, 1), chosen.split(self.blocks, 1), strict=True)
         ]
         return Rows(torch.cat(pieces, 1).unflatten(1, self.out_shape), logits.unflatten(1, self.out_shape))
 
