@@ -68,10 +68,8 @@ class Generator(nn.Module):
         logits = self.out(h)
         noise = draw.uniform(*logits.shape, device=logits.device).clamp(1e-6, 1 - 1e-6)
         chosen = (logits - (-noise.log()).log()) / self.temperature
-        pieces = [
-            number if number.shape[1] == 1 else choice.softmax(1)
-            for number, choice in zip(self.bound(logits).split(self.blocks, 1), chosen.split(self.blocks, 1), strict=True)
-        ]
+        numbers, choices = (x.split(self.blocks, 1) for x in (self.bound(logits), chosen))
+        pieces = [a if a.shape[1] == 1 else b.softmax(1) for a, b in zip(numbers, choices, strict=True)]
         return Rows(torch.cat(pieces, 1).unflatten(1, self.out_shape), logits.unflatten(1, self.out_shape))
 
 
