@@ -106,6 +106,12 @@ def test_equalised_weights_have_the_standard_deviation_of_he() -> None:
         EqualizedLearningRate().attach(part)
 
 
+@pytest.mark.parametrize("layer", [nn.ConvTranspose2d(8, 8, 3, groups=4), nn.Conv2d(8, 8, 3, groups=4)])
+def test_equalised_layers_of_groups_count_the_inputs_of_a_group(layer: nn.Module) -> None:
+    EqualizedLearningRate(gain=1.0).attach(layer)
+    assert layer.parametrizations.weight[0].factor == pytest.approx((2 * 9) ** -0.5)  # type: ignore[union-attr, index]
+
+
 def test_noise_fades() -> None:
     torch.manual_seed(0)
     fade, x = Perturb(start=0.4, end=0.1, over=100), torch.zeros(20_000, 1)
@@ -142,6 +148,19 @@ def test_virtual_batch_norm_by_hand_and_independent_of_the_batch() -> None:
     assert torch.allclose(part(x)[:1], part(x[:1]), atol=1e-6), "a sample does not depend on its batch"
     trained = part(x)
     assert torch.equal(part.eval()(x), trained), "no statistics of training are needed"
+
+
+def test_virtual_batch_norm_of_little_variance_beside_a_large_mean() -> None:
+    torch.manual_seed(0)
+    part = nn.Sequential(nn.BatchNorm2d(4))
+    VirtualBatchNorm().attach(part)
+    x = 100 + 0.01 * torch.randn(8, 4, 6, 6)
+    part(x)
+    away = x.double() - x.double().mean((0, 2, 3), keepdim=True)
+    n, m = len(x), away.mean((2, 3), keepdim=True)
+    square = (n * away.square().mean((0, 2, 3), keepdim=True) + away.square().mean((2, 3), keepdim=True)) / (n + 1)
+    expected = (away - m / (n + 1)) / (square - (m / (n + 1)).square() + 1e-5).sqrt()
+    torch.testing.assert_close(part(x).double(), expected, atol=5e-3, rtol=5e-3)
 
 
 def test_virtual_batch_norm_of_maps_in_averages_and_checkpoints() -> None:

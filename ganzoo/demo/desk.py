@@ -341,20 +341,20 @@ class Desk(Offer):
         return Inference(run.blueprint, {}, {}, run.step).compute([run.equation(name)], 1, (seed, "sample"))[0]
 
 
-def strip(frames: Sequence[Image.Image], count: int = ACROSS) -> Image.Image:
+def strip(frames: Sequence[Image.Image]) -> Image.Image:
     """Some of the frames of a walk side by side, the first and the last among them."""
-    chosen = [frames[round(i * (len(frames) - 1) / (count - 1))] for i in range(count)]
+    chosen = [frames[round(i * (len(frames) - 1) / (ACROSS - 1))] for i in range(ACROSS)]
     scale = max(1, 64 // chosen[0].width)
     width, height = chosen[0].width * scale, chosen[0].height * scale
-    canvas = Image.new("RGB", ((width + 2) * count - 2, height), "white")
+    canvas = Image.new("RGB", ((width + 2) * ACROSS - 2, height), "white")
     for place, frame in enumerate(chosen):
         canvas.paste(frame.convert("RGB").resize((width, height), Image.Resampling.NEAREST), (place * (width + 2), 0))
     return canvas
 
 
-def gif(frames: Sequence[Image.Image], side: int = 128) -> bytes:
+def gif(frames: Sequence[Image.Image]) -> bytes:
     """A walk there and back as an animation that repeats."""
-    scale = max(1, side // frames[0].width)
+    scale = max(1, 128 // frames[0].width)
     size = (frames[0].width * scale, frames[0].height * scale)
     large = [frame.convert("RGB").resize(size, Image.Resampling.NEAREST) for frame in frames]
     file = io.BytesIO()

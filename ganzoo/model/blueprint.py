@@ -176,11 +176,11 @@ def _at_data(problem: Problem, data: Component) -> Problem:
     return replace(problem, origin=data.origin, path=data.path)
 
 
-def dry_turn(blueprint: Blueprint, player: str = "", step: int = 0, rows: int = DRY_BATCH) -> Turn:
+def dry_turn(blueprint: Blueprint, player: str = "", rows: int = DRY_BATCH) -> Turn:
     """A turn with a made-up batch, of two if not given, on the blueprint's device."""
     draws = draw.Draws((0, "dry", player), blueprint.device)
     batch = {name: f.batch(rows, blueprint.device) for name, f in blueprint.fields.items()}
-    return Turn(batch, rows, step, draws, player)
+    return Turn(batch, rows, 0, draws, player)
 
 
 def note(error: EvaluationError, problems: list[Problem], hint: str = "") -> None:

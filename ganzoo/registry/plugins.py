@@ -76,14 +76,14 @@ def component(name: str, **facts: Any) -> Callable[[T], T]:
     return register
 
 
-def discover(found: Iterable[EntryPoint] | None = None) -> Registry:
+def discover() -> Registry:
     """Load every enabled plugin into a fresh registry. A plugin that fails is kept as a failure, never half loaded.
 
     Raises:
         UserError: a plugin fails and ``GANZOO_STRICT`` is set, or ``GANZOO_PLUGINS`` names one that is not there.
     """
     registry = Registry()
-    plugins = list(_named(entry_points(group=GROUP) if found is None else found))
+    plugins = list(_named(entry_points(group=GROUP)))
     names = {name for plugin, _ in plugins for name in plugin[:2]}
     for unknown in sorted(_listed("GANZOO_PLUGINS") - names):
         raise UserError(f"GANZOO_PLUGINS names '{unknown}', which is not installed ({choices(unknown, names)})")

@@ -23,6 +23,7 @@ ROOM = 1_500_000  # bytes for them; a third more in base64
 LONGEST = 1100  # pixels
 PAIRS = 8
 LARGEST = 256  # pixels of one image of a pair
+THUMBNAIL = 144  # pixels
 
 
 def pictures(folder: RunFolder) -> list[Path]:
@@ -111,10 +112,10 @@ def _small(data: bytes) -> str:
         return "small-image" if max(image.size) < 256 else ""
 
 
-def thumbnail(folder: RunFolder, longest: int = 144) -> str:
+def thumbnail(folder: RunFolder) -> str:
     """The newest samples, small."""
     for path in reversed(pictures(folder)):
-        if (found := encoded(path, longest)) is not None:
+        if (found := encoded(path, THUMBNAIL)) is not None:
             return img(*found, f"samples of {folder.path.name}")
     return ""
 

@@ -24,16 +24,15 @@ class Untrained(Run):
     Args:
         blueprint: The checked model.
         registry: Finds the components.
-        device: Where to compute.
     """
 
-    def __init__(self, blueprint: Blueprint, registry: Registry, device: str = "auto"):
+    def __init__(self, blueprint: Blueprint, registry: Registry):
         self.path, self.name, self.registry = Path(blueprint.spec.name), blueprint.spec.name, registry
         self.config = provenance.locked(blueprint)
         header = {"name": self.name, "config": self.config}
         state: dict[str, Any] = {"step": 0, "parts": {}, "players": {}}
         self.checkpoint = checkpoint.Checkpoint(self.path, header, state)
-        self.raw, self.device, self._loaded = False, distributed.start(device), {}
+        self.raw, self.device, self._loaded = False, distributed.start(), {}
         self.fields = dict(blueprint.fields)
         self.spec = config.from_plain(self.name, self.config, self.name, registry)
 

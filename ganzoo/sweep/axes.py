@@ -15,6 +15,7 @@ from ganzoo.errors import Origin, Problem, UserError
 
 SEED = "train.seed"
 MOST = 10_000  # values of one axis
+CORNERS = 256  # combinations by which a search is checked
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _CLOSING = {"[": "]", "{": "}"}
 
@@ -210,11 +211,11 @@ def drawn(axes: Sequence[Axis], n: int) -> list[Combination]:
     return list(found.values())
 
 
-def corners(axes: Sequence[Axis], most: int = 256) -> list[Combination]:
+def corners(axes: Sequence[Axis]) -> list[Combination]:
     """Combinations by which a search is checked before it begins: every one of the values and the ends of spans; where
-    these are more than `most`, each value once, with the first of all others.
+    these are more than `CORNERS`, each value once, with the first of all others.
     """
-    if math.prod(len(axis.examples()) for axis in axes) <= most:
+    if math.prod(len(axis.examples()) for axis in axes) <= CORNERS:
         return list(_product(axes))
     first = {axis.key: axis.examples()[0] for axis in axes}
     return [{**first, axis.key: value} for axis in axes for value in axis.examples()]

@@ -28,7 +28,7 @@ class Matching(nn.Module):
 
     The loss says that image i should match caption i best of all in the batch, and the other way round, by gamma3 R and
     by gamma3 times the cosine of the means of regions and words: four cross-entropies added up. Words of zeros do not
-    count.
+    count. With several processes a batch is each process's own.
 
     Paper: arXiv:1711.10485 eq. 7 to 13, as the authors' code has them; there regions come from an Inception network,
     here from convolutions of stride 2 that are learnt with the rest.

@@ -68,12 +68,8 @@ class Generator(nn.Module):
         logits = self.out(h)
         noise = draw.uniform(*logits.shape, device=logits.device).clamp(1e-6, 1 - 1e-6)
         chosen = (logits - (-noise.log()).log()) / self.temperature
-        bounded = self.bound(logits)
-        ends = torch.tensor(self.blocks).cumsum(0).tolist()
-        pieces = [
-            bounded[:, end - size : end] if size == 1 else chosen[:, end - size : end].softmax(1)
-            for size, end in zip(self.blocks, ends, strict=True)
-        ]
+        numbers, choices = (x.split(self.blocks, 1) for x in (self.bound(logits), chosen))
+        pieces = [a if a.shape[1] == 1 else b.softmax(1) for a, b in zip(numbers, choices, strict=True)]
         return Rows(torch.cat(pieces, 1).unflatten(1, self.out_shape), logits.unflatten(1, self.out_shape))
 
 

@@ -78,7 +78,8 @@ class Factor:
         self.factor = factor
 
     def __call__(self, n: int) -> Tensor:
-        return draw.uniform(n, 1) if self.factor is None else torch.full((n, 1), float(self.factor))
+        drawn = draw.uniform(n, 1)
+        return drawn if self.factor is None else torch.full_like(drawn, self.factor)
 
 
 def flat(part: nn.Module) -> Tensor:

@@ -68,18 +68,18 @@ class Laplacian:
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Images of another size, by area where a side shrinks and linear where it grows: ``B C H W -> B C h w``."""
-    rows, columns = (weights(side, to).to(x) for side, to in zip(x.shape[2:], size, strict=True))
+    rows, columns = (weights(side, to, x.device).to(x.dtype) for side, to in zip(x.shape[2:], size, strict=True))
     return einsum(rows, x, columns, "h rows, b c rows columns, w columns -> b c h w")
 
 
-def weights(side: int, to: int) -> Tensor:
+def weights(side: int, to: int, device: torch.device | None = None) -> Tensor:
     """How much of each of `side` pixels is in each of `to`: ``to side``, each row adding up to 1."""
-    pixel = torch.arange(side)
+    pixel = torch.arange(side, device=device)
     if to < side:  # each new pixel covers side / to old ones
-        edge = torch.arange(to + 1) * (side / to)
+        edge = torch.arange(to + 1, device=device) * (side / to)
         covered = torch.minimum(edge[1:, None], pixel + 1) - torch.maximum(edge[:-1, None], pixel)
         return covered.clamp(min=0) * (to / side)
-    place = torch.arange(to) * ((side - 1) / max(to - 1, 1))
+    place = torch.arange(to, device=device) * ((side - 1) / max(to - 1, 1))
     return (1 - (place[:, None] - pixel).abs()).clamp(min=0)
 
 

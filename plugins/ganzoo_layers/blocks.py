@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 import torch
 from einops import reduce
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 Activation = Literal["relu", "leaky_relu", "elu", "selu", "softplus", "tanh", "sigmoid", "none"]
 Norm = Literal["batch", "instance", "layer", "none"]
@@ -84,13 +86,13 @@ def to_range(range: tuple[float, float] | None) -> nn.Module:
     return nn.Sigmoid() if (low, high) == (0, 1) else Ranged(low, high)
 
 
-def fans(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> tuple[float, float]:
+def fans(layer: _ConvNd | nn.Linear) -> tuple[float, float]:
     """How many inputs a unit of the output has, and how many outputs one of the input."""
     if isinstance(layer, nn.Linear):
         return layer.in_features, layer.out_features
     area, stride = math.prod(layer.kernel_size), math.prod(layer.stride)
     fan_in, fan_out = layer.in_channels * area, layer.out_channels * area
-    return (fan_in / stride, fan_out) if isinstance(layer, nn.ConvTranspose2d) else (fan_in, fan_out / stride)
+    return (fan_in / stride, fan_out) if layer.transposed else (fan_in, fan_out / stride)
 
 
 @torch.no_grad()
@@ -106,7 +108,7 @@ def initialise(module: nn.Module, scheme: Initialisation, scale: float) -> None:
     if scheme == "torch":
         return
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(layer, _ConvNd | nn.Linear):
             if scheme == "normal":
                 nn.init.normal_(layer.weight, 0.0, scale)
             elif scheme == "uniform":
@@ -123,5 +125,5 @@ def initialise(module: nn.Module, scheme: Initialisation, scale: float) -> None:
                 nn.init.orthogonal_(layer.weight, scale)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-        elif isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.weight is not None and scheme == "normal":
+        elif isinstance(layer, _BatchNorm) and layer.weight is not None and scheme == "normal":
             nn.init.normal_(layer.weight, 1.0, scale)

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.utils._pytree import tree_map_only
 
 Call = tuple[list[Any], dict[str, Any]]  # the arguments of a forward
-Statistics = tuple[Tensor, Tensor, int]  # mean and mean square of each channel, and of how many samples
+Statistics = tuple[Tensor, Tensor, int]  # mean and variance of each channel, and of how many samples
 
 AXES = {2: "b c -> b c", 3: "b c l -> b c", 4: "b c h w -> b c", 5: "b c d h w -> b c"}
 
@@ -75,20 +75,26 @@ class Virtual(nn.Module):
         self.passed: Statistics | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        pattern = AXES[x.ndim]
-        mean, square = reduce(x.float(), pattern, "mean"), reduce(x.float().square(), pattern, "mean")
+        pattern, places = AXES[x.ndim], " ".join("1" for _ in x.shape[2:])
+
+        def everywhere(of_channel: Tensor) -> Tensor:
+            return rearrange(of_channel, f"b c -> b c {places}")
+
+        x, dtype = x.float(), x.dtype
+        mean = reduce(x, pattern, "mean")
+        variance = reduce((x - everywhere(mean)).square(), pattern, "mean")
         if self.statistics is None:
-            mean, square = mean.mean(0, keepdim=True), square.mean(0, keepdim=True)
-            self.passed = mean, square, len(x)
-        else:
-            of_mean, of_square, n = self.statistics
-            mean, square = (n * of_mean + mean) / (n + 1), (n * of_square + square) / (n + 1)
-        scale = (square - mean.square() + self.eps).rsqrt()
-        shift = -mean * scale
+            mean, own = mean.mean(0, keepdim=True), mean
+            variance = (variance + (own - mean).square()).mean(0, keepdim=True)
+            self.passed = mean, variance, len(x)
+        else:  # what square - mean^2 comes to, which would lose a small variance beside a large mean
+            of_mean, of_variance, n = self.statistics
+            apart = (mean - of_mean).square() * n / (n + 1)
+            mean, variance = (n * of_mean + mean) / (n + 1), (n * of_variance + variance + apart) / (n + 1)
+        y = (x - everywhere(mean)) * everywhere((variance + self.eps).rsqrt())
         if self.weight is not None:
-            scale, shift = scale * self.weight, shift * self.weight + self.bias
-        places = " ".join("1" for _ in x.shape[2:])
-        return (x * rearrange(scale, f"b c -> b c {places}") + rearrange(shift, f"b c -> b c {places}")).to(x.dtype)
+            y = y * everywhere(self.weight[None]) + everywhere(self.bias[None])
+        return y.to(dtype)
 
 
 def _refer(part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -111,6 +111,8 @@ def test_interpolation_is_that_of_the_weights() -> None:
         assert torch.allclose(interpolated(part, x, Factor(alpha)(4)), x @ weight.T + bias, atol=1e-6)
     Anchor().after_step(part)
     assert torch.allclose(interpolated(part, x, Factor(0.0)(4)), part(x), atol=1e-6)
+    with draw.using(draw.Draws(("seed",), torch.device("meta"))):
+        assert Factor(0.5)(4).is_meta, "it is made where a turn draws"
     assert set(part.state_dict()) == {"weight", "bias", "anchor.weights"}
     with pytest.raises(ValueError, match="remembers no weights"):
         interpolated(nn.Linear(3, 2), x, Factor()(4))

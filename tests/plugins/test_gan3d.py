@@ -43,6 +43,15 @@ def test_in_two_dimensions_it_is_dcgan() -> None:
     torch.testing.assert_close(other(x).logit, judge(x).logit)
 
 
+@pytest.mark.parametrize("sides", [1, 2, 3])
+def test_weights_start_as_dcgans_in_any_number_of_dimensions(sides: int) -> None:
+    torch.manual_seed(0)
+    shape = (2, *[16] * sides)
+    for network in (Generator(32, shape, width=16), Discriminator(shape, width=16)):
+        weights = [value.flatten() for name, value in network.named_parameters() if value.ndim > 1]
+        torch.testing.assert_close(torch.cat(weights).std(), torch.tensor(0.02), rtol=0.03, atol=0)
+
+
 def test_the_papers_layers() -> None:
     parts = full("gan3d/gan3d").blueprint.parts
     convolutions = [m for m in parts["G"].modules() if isinstance(m, nn.ConvTranspose3d)]
