@@ -67,6 +67,15 @@ def spread(features: Tensor, group: int) -> Tensor:
     return repeat(deviation, "m -> (group m) 1", group=size)
 
 
+def with_spread(maps: Tensor, group: int) -> Tensor:
+    """Maps with one more, which says how much they vary within groups of samples: ``B C H W -> B C+1 H W``.
+
+    Paper: arXiv:1710.10196 section 3.
+    """
+    height, width = maps.shape[2:]
+    return torch.cat([maps, repeat(spread(maps.flatten(1), group), "b 1 -> b 1 h w", h=height, w=width)], 1)
+
+
 class Scaled(nn.Module):
     """A weight times a constant, as a parametrisation."""
 
