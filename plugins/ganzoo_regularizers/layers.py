@@ -47,6 +47,7 @@ class Spread(nn.Module):
         super().__init__()
         self.head, self.group = head, group
         self.read = nn.Linear(1, head.out_features, bias=False)
+        nn.init.normal_(self.read.weight, 0.0, 0.02)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.head(features) + self.read(self.spread(features))
