@@ -115,8 +115,8 @@ class EqualizedLearningRate:
                 raise ValueError("its weights are reparametrised already")
             if getattr(layer, "equalized", False):
                 raise ValueError("its weights are scaled already")
-            transposed = isinstance(layer, TRANSPOSED)  # its weights are listed by input, and by output of one group
-            fan_in = layer.weight.numel() / (layer.weight.shape[1] * layer.groups if transposed else len(layer.weight))
+            outputs = layer.out_channels if isinstance(layer, TRANSPOSED) else len(layer.weight)
+            fan_in = layer.weight.numel() / outputs
             nn.init.normal_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
