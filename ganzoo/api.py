@@ -347,20 +347,24 @@ def opened(
         UserError: there is neither such a run nor such a model, or it is wrong.
     """
     known, stated = registry(code), list(overrides)
-    path = Path(source)
-    if names.is_named(source):
-        return open(str(source), which, raw, code=code)
-    if path.suffix not in (".yaml", ".yml"):
-        if not path.exists():
-            try:
-                compose.find(str(source), known)
-            except UserError:
-                return open(source, which, raw, code=code)
-        else:
-            return open(source, which, raw, code=code)
+    if not _is_model(source, known):
+        return open(source, which, raw, code=code)
     from ganzoo.run.untrained import Untrained
 
     return Untrained(Model(str(source), stated, known).blueprint, known)
+
+
+def _is_model(source: str | Path, registry: Registry) -> bool:
+    """Whether that is a model's name or file, and no run."""
+    path = Path(source)
+    if names.is_named(source):
+        return False
+    if path.suffix in (".yaml", ".yml"):
+        return True
+    try:
+        return not path.exists() and bool(compose.find(str(source), registry))
+    except UserError:
+        return False
 
 
 def publish(

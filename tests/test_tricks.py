@@ -87,6 +87,7 @@ def test_historical_averaging_is_the_distance_to_the_mean_of_all_calls() -> None
 
 
 def test_the_spread_of_a_group() -> None:
+    assert Spread(nn.Linear(2, 5000), 2).read.weight.std().item() == pytest.approx(0.02, rel=0.05), "as heads start"
     head = Spread(nn.Linear(2, 1), 2)
     features = torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 4.0], [1.0, 1.0]])  # rows 0 and 2 are one group
     assert torch.allclose(head.spread(features), torch.tensor([[1.5], [0.0], [1.5], [0.0]]), atol=1e-3)

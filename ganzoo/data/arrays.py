@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -33,6 +33,8 @@ class Arrays(ABC):
     for, and with ``ahead(index)``, which is told, as int64 numbers, which ones that will be.
     """
 
+    of_one_split: ClassVar[tuple[str, ...]] = ("arrays", "_resident")  # what belongs to no other split
+
     @property
     @abstractmethod
     def fields(self) -> Mapping[str, Field]:
@@ -45,6 +47,13 @@ class Arrays(ABC):
     def held_out(self) -> Arrays | None:
         """The part of the data that is not trained on, or None. Sample pictures take their inputs from it."""
         return None
+
+    def of_split(self, split: str) -> Self:
+        """The same data's `split`; what both splits have in common is not read again."""
+        other = object.__new__(type(self))
+        common = {name: value for name, value in vars(self).items() if name not in self.of_one_split}
+        vars(other).update(common, split=split)
+        return other
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:

@@ -76,6 +76,11 @@ def adopt(part: nn.Module, target: str, found: Candidates, layouts: Sequence[Lay
     return _finite(best)
 
 
+def tensors_of(part: nn.Module) -> dict[str, Tensor]:
+    """A part's state without what a layer keeps beside tensors, such as a reference batch: no file stands for that."""
+    return {name: value for name, value in part.state_dict().items() if isinstance(value, Tensor)}
+
+
 def _differ(one: Adopted, other: Adopted) -> bool:
     """Whether a part would be another one."""
     return any(not torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
@@ -116,7 +121,7 @@ def by_layout(part: nn.Module, tensors: Mapping[str, Tensor], layout: Layout) ->
 
 def _checked(part: nn.Module, given: dict[str, Tensor], how: str, origin: Mapping[str, str]) -> Adopted:
     """All of a part's tensors among those given, each of its shape."""
-    own, unused = part.state_dict(), set(given)
+    own, unused = tensors_of(part), set(given)
     given, taken = normalised(part, given)
     unused -= taken | set(own)
     absent = [name for name in own if name not in given and not name.endswith(COUNTER)]
@@ -139,7 +144,7 @@ def by_shapes(part: nn.Module, tensors: Mapping[str, Tensor]) -> Adopted:
     Raises:
         UserError: numbers or shapes differ, or it is not clear which is which.
     """
-    own = {name: tensor for name, tensor in part.state_dict().items() if not name.endswith(COUNTER)}
+    own = {name: tensor for name, tensor in tensors_of(part).items() if not name.endswith(COUNTER)}
     given = {name: value for name, value in tensors.items() if not (name.endswith(COUNTER) or name.startswith(BESIDE))}
     if len(own) != len(given):
         raise UserError(f"the part has {len(own)} tensors, the file {len(given)}: order and shape cannot match them")
@@ -192,7 +197,7 @@ def norm(matrix: Tensor, u: Tensor, v: Tensor | None = None) -> Tensor:
 
 def _plain(part: nn.Module) -> list[str]:
     """The names of a part's tensors, reparametrised weights and counters left out."""
-    return [n for n in part.state_dict() if not n.endswith(COUNTER)]
+    return [n for n in tensors_of(part) if not n.endswith(COUNTER)]
 
 
 def _finite(found: Adopted) -> Adopted:

@@ -72,19 +72,21 @@ class Facts:
                 blueprint.args[part.path] = factory.complete(part, maker, facts)
                 for put in part.puts.values():
                     asks = Part(put.path, put.entry, put.args, put.origin, put.origins, name, part.like)
-                    maker = blueprint.factories[put.path]
-                    blueprint.args[put.path] = factory.complete(put, maker, self.facts(asks, maker))
+                    puts = blueprint.factories[put.path]
+                    blueprint.args[put.path] = factory.complete(put, puts, self.facts(asks, puts))
                 with torch.device(blueprint.device):
                     blueprint.parts[name] = blueprint.put_on(part, blueprint.make(part))
-                self.settings(part, maker, blueprint.parts[name])
+                self.settings(part, blueprint.parts[name])
             finally:
                 self.building.pop()
         return blueprint.parts[name]
 
-    def settings(self, part: Part, maker: Callable[..., Any], built: Any) -> None:
+    def settings(self, part: Part, built: Any) -> None:
         """Settings of a part that would do nothing are refused."""
         modules = list(built.modules()) if isinstance(built, nn.Module) else []
-        asks = {*factory.OUTPUT_FACTS, "num_classes"} & set(factory.arguments(maker))
+        makers = (self.blueprint.factories[made.path] for made in (part, *part.puts.values()))
+        taken = {argument for maker in makers for argument in factory.arguments(maker)}
+        asks = {*factory.OUTPUT_FACTS, "num_classes"} & taken
         idle = {
             "like": "asks nothing of a data field" if part.like is not None and not asks else "",
             "eval_bn": "has no batch norm" if part.eval_bn != "running" and not _any(modules, _BatchNorm) else "",

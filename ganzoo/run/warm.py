@@ -13,7 +13,7 @@ from torch import nn
 
 from ganzoo.config.spec import Part, Spec
 from ganzoo.errors import Problem, UserError, choices, listed
-from ganzoo.model.adopt import adopt
+from ganzoo.model.adopt import adopt, tensors_of
 from ganzoo.parallel.shards import cut
 from ganzoo.registry import plugins
 from ganzoo.store import checkpoint, names, published, weights
@@ -122,7 +122,7 @@ def _trained(part: Part, built: nn.Module, path: Path, name: str) -> Ready:
     if name not in stored.state["parts"]:
         raise _failed(part, f"{stored.path} has no part '{name}'", choices(name, stored.state["parts"]))
     given = averaged(stored.state).get(name, stored.state["parts"][name])
-    own = built.state_dict()
+    own = tensors_of(built)
     fits = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
     if not fits:
         raise _failed(part, f"nothing of part '{name}' in {stored.path} fits {part.entry.id}")

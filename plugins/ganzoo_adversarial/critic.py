@@ -8,7 +8,21 @@ from torch.nn.functional import relu
 import ganzoo
 
 
-class Wasserstein:
+class Critic:
+    """What all of them have in common: g = -E[fake], e = E[real]."""
+
+    @ganzoo.ignores("real")
+    def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """G's loss from scores of any shape; a scalar."""
+        return -fake.mean()
+
+    @ganzoo.ignores("fake")
+    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
+        """What wants real samples taken for fake ones, from scores of any shape; a scalar."""
+        return real.mean()
+
+
+class Wasserstein(Critic):
     """The critic estimates the Wasserstein-1 distance, ``-d``, if it is kept Lipschitz by a constraint or penalty.
 
     d = E[fake] - E[real],  g = -E[fake],  e = E[real]
@@ -22,18 +36,8 @@ class Wasserstein:
         """D's loss from scores of any shape; a scalar."""
         return fake.mean() - real.mean()
 
-    @ganzoo.ignores("real")
-    def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """G's loss from scores of any shape; a scalar."""
-        return -fake.mean()
 
-    @ganzoo.ignores("fake")
-    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
-        """What wants real samples taken for fake ones, from scores of any shape; a scalar."""
-        return real.mean()
-
-
-class Hinge:
+class Hinge(Critic):
     """Scores beyond the margin cost D nothing.
 
     d = E[max(0, 1 - real)] + E[max(0, 1 + fake)],  g = -E[fake],  e = E[real]
@@ -44,13 +48,3 @@ class Hinge:
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from scores of any shape; a scalar."""
         return relu(1 - real).mean() + relu(1 + fake).mean()
-
-    @ganzoo.ignores("real")
-    def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """G's loss from scores of any shape; a scalar."""
-        return -fake.mean()
-
-    @ganzoo.ignores("fake")
-    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
-        """What wants real samples taken for fake ones, from scores of any shape; a scalar."""
-        return real.mean()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 from collections.abc import Mapping
 from functools import cached_property
@@ -47,6 +46,8 @@ class Table(Arrays):
     Raises:
         UserError: the file is none, or a column that is named is not in it, or it has no category.
     """
+
+    of_one_split = (*Arrays.of_one_split, "rows")
 
     def __init__(
         self,
@@ -173,13 +174,7 @@ class Table(Arrays):
 
     def held_out(self) -> Self | None:
         """The rows that are set aside, or None if there are none."""
-        if self.split == "test" or not len(self.order[1]):
-            return None
-        other = copy.copy(self)
-        for name in ("arrays", "rows", "_resident"):
-            other.__dict__.pop(name, None)
-        other.split = "test"
-        return other
+        return None if self.split == "test" or not len(self.order[1]) else self.of_split("test")
 
     def labelled(self) -> Labelled:
         """Rows without the target, each once, and the target as a label."""

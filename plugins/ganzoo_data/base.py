@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 from ganzoo.data.arrays import Arrays
 from ganzoo.data.fields import Field
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from ganzoo_data.findings import Finding
 
 Split = Literal["train", "test"]
-OF_ONE_SPLIT = ("arrays", "fields", "_resident")  # what a copy for the other split must not take along
 
 
 class ImageSet(Arrays):
@@ -26,6 +24,8 @@ class ImageSet(Arrays):
     Raises:
         ValueError: `split` or `range` is none.
     """
+
+    of_one_split = (*Arrays.of_one_split, "fields")
 
     def __init__(self, split: Split = "train", range: tuple[float, float] = (-1.0, 1.0)):
         if split not in ("train", "test"):
@@ -42,14 +42,6 @@ class ImageSet(Arrays):
     def held_out(self) -> ImageSet | None:
         """The test split with the same settings; None of the test split itself."""
         return self.of_split("test") if self.split == "train" else None
-
-    def of_split(self, split: Split) -> Self:
-        """The same set's `split`; what both splits have in common is not read again."""
-        other = copy.copy(self)
-        for name in OF_ONE_SPLIT:
-            other.__dict__.pop(name, None)
-        other.split = split
-        return other
 
     def diagnose(self) -> list[Finding]:
         """All that the data doctor finds, worst first; reads every file's header and many images."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal, Self, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class Two(ImageSet):
     """
 
     named: ClassVar[tuple[str, str]] = ("a", "b")
+    of_one_split = (*ImageSet.of_one_split, "sides")
 
     def __init__(
         self,
@@ -118,11 +119,6 @@ class Two(ImageSet):
         if problems:
             raise UserError(problems)
         return found[0], found[1]
-
-    def of_split(self, split: Split) -> Self:
-        other = super().of_split(split)
-        other.__dict__.pop("sides", None)
-        return other
 
     def held_out(self) -> ImageSet | None:
         """The test split, or None where nothing is set aside for it."""

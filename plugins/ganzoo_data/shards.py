@@ -16,7 +16,7 @@ from PIL import Image
 from ganzoo.data.arrays import label_field
 from ganzoo.data.fields import Field
 from ganzoo.errors import UserError
-from ganzoo_data.base import ImageSet, Split
+from ganzoo_data.base import ImageSet
 from ganzoo_data.decode import Recipe, decode
 from ganzoo_data.findings import Finding, quick
 from ganzoo_data.fitted import Fitted
@@ -190,18 +190,12 @@ class Shards(Fitted):
         has = bool(self.holdout) or (self.packed is not None and "test" in self.packed)
         return self.of_split("test") if self.split == "train" and has else None
 
-    def of_split(self, split: Split) -> Shards:
-        """The same shards' `split`."""
-        other = super().of_split(split)
-        for name in ("index", "files", "rows"):
-            other.__dict__.pop(name, None)
-        return other
-
     def doctor(self) -> list[Finding]:
         """Also says which files of the shards are not read."""
         found = [Finding("info", f"not read: {n} .{e} files") for e, n in self.index.ignored.items()]
         return [*found, *quick(self, LOOKED_AT)]
 
+    of_one_split = (*Fitted.of_one_split, "index", "files", "rows")
     pack = staticmethod(pack)
 
 

@@ -32,14 +32,18 @@ class Unpaired(ImageSet):
     def _partners(self, epochs: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         if self.split == "test":
             return rows
-        orders = {int(e): _order(int(e), len(self.arrays["real_b"])) for e in epochs.unique()}
-        found = [orders[e][row] for e, row in zip(epochs.tolist(), rows.tolist(), strict=True)]
-        return torch.tensor(found, dtype=torch.int64)
+        return shuffled(epochs, rows, len(self.arrays["real_b"]))
 
     def chunks(self, size: int = 128) -> Iterator[dict[str, np.ndarray]]:
         """Raises UserError: two sets of rows are not one."""
         raise UserError("unpaired images cannot be packed as one set of rows")
 
 
-def _order(epoch: int, count: int) -> np.ndarray:
-    return np.random.default_rng([epoch, count]).permutation(count)
+def shuffled(rounds: torch.Tensor, places: torch.Tensor, count: int) -> torch.Tensor:
+    """What stands at some places of some rounds: in each all of `count` rows, each once, in an order of its own.
+
+    Source: ganzoo's own.
+    """
+    orders = {int(k): np.random.default_rng([int(k), count]).permutation(count) for k in rounds.unique()}
+    found = [orders[k][place] for k, place in zip(rounds.tolist(), places.tolist(), strict=True)]
+    return torch.tensor(found, dtype=torch.int64)

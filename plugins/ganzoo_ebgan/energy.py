@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from einops import einsum
+from ganzoo_adversarial.critic import Critic
 from torch import Tensor
 from torch.nn.functional import normalize, relu
 
-import ganzoo
 from ganzoo.bounds import PositiveFloat
 from ganzoo.parallel.distributed import batch_rows
 
 
-class Energy:
+class Energy(Critic):
     """Real samples get low energies, generated ones energies up to a margin; beyond it they cost D nothing.
 
     d = E[energy(real)] + E[max(0, margin - energy(fake))],  g = E[energy(fake)],
@@ -31,16 +31,6 @@ class Energy:
     def d(self, real: Tensor, fake: Tensor) -> Tensor:
         """D's loss from logits of any shape; a scalar."""
         return relu(self.margin + fake).mean() - real.mean()
-
-    @ganzoo.ignores("real")
-    def g(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """G's loss from logits of any shape; a scalar."""
-        return -fake.mean()
-
-    @ganzoo.ignores("fake")
-    def e(self, real: Tensor, fake: Tensor | None = None) -> Tensor:
-        """What wants real samples taken for fake ones, from logits of any shape; a scalar."""
-        return real.mean()
 
 
 class PullingAway:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Annotated, Self
 
@@ -56,13 +55,7 @@ class Solids(Arrays):
 
     def held_out(self) -> Self | None:
         """Other solids."""
-        if self.split == "test":
-            return None
-        other = copy.copy(self)
-        other.__dict__.pop("arrays", None)
-        other.__dict__.pop("_resident", None)
-        other.split = "test"
-        return other
+        return self.of_split("test") if self.split == "train" else None
 
 
 def solid(kind: str, place: np.ndarray, random: np.random.Generator) -> np.ndarray:

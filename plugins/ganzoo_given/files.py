@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -78,13 +77,7 @@ class ArrayFiles(Arrays):
 
     def held_out(self) -> Self | None:
         """What `holdout` sets aside, or None where that is nothing."""
-        if self.split == "test" or not self.holdout or not self._held.any():
-            return None
-        other = copy.copy(self)
-        for name in ("arrays", "_resident"):
-            other.__dict__.pop(name, None)
-        other.split = "test"
-        return other
+        return None if self.split == "test" or not self.holdout or not self._held.any() else self.of_split("test")
 
 
 def opened(path: Path) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ import torch
 from ganzoo_data.base import ImageSet, Split
 from ganzoo_data.fashion_sample import FashionMnistSample
 from ganzoo_data.idx_sets import Mnist
+from ganzoo_data.unpaired import shuffled
 
 from ganzoo.bounds import PositiveInt
 from ganzoo.data.fields import Field
@@ -68,16 +69,10 @@ class FewLabels(ImageSet):
     def batch(self, index: torch.Tensor, device: torch.device) -> dict[str, torch.Tensor]:
         rows = {"real": index % len(self), "few": index % len(self)}
         if self.split == "train":
-            rows["few"] = _shuffled(index, len(self.arrays["few"]))
+            count = len(self.arrays["few"])
+            rows["few"] = shuffled(index // count, index % count, count)
         rows["label"] = rows["few"]
         return {name: self._rows(name, values, rows[name], device) for name, values in self.arrays.items()}
-
-
-def _shuffled(index: torch.Tensor, count: int) -> torch.Tensor:
-    """A row of `count` for each position in the run: every row once in a round, in the round's own order."""
-    orders = {int(k): np.random.default_rng([int(k), count]).permutation(count) for k in (index // count).unique()}
-    found = [orders[k][row] for k, row in zip((index // count).tolist(), (index % count).tolist(), strict=True)]
-    return torch.tensor(found, dtype=torch.int64)
 
 
 class MnistFew(FewLabels):

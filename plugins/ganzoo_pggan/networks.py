@@ -6,9 +6,9 @@ import itertools
 import math
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from ganzoo_layers import DiscriminatorOutput, at_least, doubling_path, halvings
-from ganzoo_regularizers.layers import Scaled, spread
+from ganzoo_regularizers.layers import Scaled, with_spread
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 from torch.nn.utils import parametrize
@@ -164,8 +164,7 @@ class Discriminator(nn.Module):
             seen = self.levels[place](seen)
             if part:
                 seen, part = torch.lerp(self.read[place](_pooled(x, 1)), seen, part), 0.0
-        deviation = repeat(spread(seen.flatten(1), self.group), "b 1 -> b 1 h w", h=seen.shape[2], w=seen.shape[3])
-        features = self.last(torch.cat([seen, deviation], 1))
+        features = self.last(with_spread(seen, self.group))
         return DiscriminatorOutput(self.head(features).squeeze(1), features)
 
 

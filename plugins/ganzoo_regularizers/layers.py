@@ -47,6 +47,7 @@ class Spread(nn.Module):
         super().__init__()
         self.head, self.group = head, group
         self.read = nn.Linear(1, head.out_features, bias=False)
+        nn.init.normal_(self.read.weight, 0.0, 0.02)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.head(features) + self.read(self.spread(features))
@@ -65,6 +66,15 @@ def spread(features: Tensor, group: int) -> Tensor:
     groups = rearrange(features, "(group m) n -> group m n", group=size)
     deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean(1)
     return repeat(deviation, "m -> (group m) 1", group=size)
+
+
+def with_spread(maps: Tensor, group: int) -> Tensor:
+    """Maps with one more, which says how much they vary within groups of samples: ``B C H W -> B C+1 H W``.
+
+    Paper: arXiv:1710.10196 section 3.
+    """
+    height, width = maps.shape[2:]
+    return torch.cat([maps, repeat(spread(maps.flatten(1), group), "b 1 -> b 1 h w", h=height, w=width)], 1)
 
 
 class Scaled(nn.Module):
@@ -105,8 +115,8 @@ class EqualizedLearningRate:
                 raise ValueError("its weights are reparametrised already")
             if getattr(layer, "equalized", False):
                 raise ValueError("its weights are scaled already")
-            transposed = isinstance(layer, TRANSPOSED)  # its weights are listed by input, and by output of one group
-            fan_in = layer.weight.numel() / (layer.weight.shape[1] * layer.groups if transposed else len(layer.weight))
+            outputs = layer.out_channels if isinstance(layer, TRANSPOSED) else len(layer.weight)
+            fan_in = layer.weight.numel() / outputs
             nn.init.normal_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -74,10 +73,4 @@ class Sines(Arrays):
 
     def held_out(self) -> Self | None:
         """Other waves."""
-        if self.split == "test":
-            return None
-        other = copy.copy(self)
-        other.__dict__.pop("arrays", None)
-        other.__dict__.pop("_resident", None)
-        other.split = "test"
-        return other
+        return self.of_split("test") if self.split == "train" else None

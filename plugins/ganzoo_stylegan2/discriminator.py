@@ -7,11 +7,12 @@ import math
 
 from einops import rearrange
 from ganzoo_layers import DiscriminatorOutput, halvings, multiples, of_size
+from ganzoo_regularizers.layers import with_spread
 from ganzoo_resnet.blocks import widths
 from torch import Tensor, nn
 
 from ganzoo.bounds import PositiveInt
-from ganzoo_stylegan2.layers import GAIN, Conv, Linear, activated, lying_like, with_deviation
+from ganzoo_stylegan2.layers import GAIN, Conv, Linear, activated, lying_like
 
 HALF = math.sqrt(0.5)
 
@@ -81,6 +82,6 @@ class Discriminator(nn.Module):
     def forward(self, x: Tensor) -> DiscriminatorOutput:
         of_size(x, self.size)
         x = self.blocks(lying_like(activated(self.first(x, gain=GAIN)), self.conv))  # grey images have no layout
-        x = activated(self.conv(lying_like(with_deviation(x, self.group), self.conv), gain=GAIN))
+        x = activated(self.conv(lying_like(with_spread(x, self.group), self.conv), gain=GAIN))
         features = activated(self.full(rearrange(x, "b c h w -> b (c h w)"), gain=GAIN))
         return DiscriminatorOutput(self.head(features).squeeze(1), features)

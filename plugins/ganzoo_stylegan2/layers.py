@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 import torch
-from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear
 
@@ -151,15 +150,3 @@ class Modulated(nn.Module):
             return x, None
         power = linear(style.square(), self.weight.square().sum((2, 3)))
         return x, (power + 1e-8).rsqrt()[:, :, None, None]
-
-
-def with_deviation(x: Tensor, group: int) -> Tensor:
-    """Maps with one more, the mean deviation of the samples of a group: ``B C H W -> B C+1 H W``.
-
-    Where `group` does not divide the batch, groups have the largest size below it that does.
-    """
-    size = next(n for n in range(min(group, len(x)), 0, -1) if len(x) % n == 0)
-    groups = rearrange(x, "(group m) c h w -> group m c h w", group=size)
-    deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
-    spread = repeat(deviation, "m -> (group m) 1 h w", group=size, h=x.shape[2], w=x.shape[3])
-    return torch.cat([x, spread], 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +49,8 @@ class Letters(Arrays):
     Raises:
         UserError: there are no fonts with these letters, or none of that name.
     """
+
+    of_one_split = (*Arrays.of_one_split, "pairs")
 
     def __init__(
         self,
@@ -127,13 +128,7 @@ class Letters(Arrays):
 
     def held_out(self) -> Self | None:
         """The other pairs, or None if there are none."""
-        if self.split == "test" or not self.holdout:
-            return None
-        other = copy.copy(self)
-        for name in ("arrays", "pairs", "_resident"):
-            other.__dict__.pop(name, None)
-        other.split = "test"
-        return other
+        return None if self.split == "test" or not self.holdout else self.of_split("test")
 
 
 def rendered(path: Path, letters: str, size: int) -> np.ndarray:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from ganzoo_regularizers.layers import with_spread
 from ganzoo_regularizers.paths import PathLength
 from ganzoo_stylegan2 import layers
 from ganzoo_stylegan2.discriminator import Block, Discriminator
 from ganzoo_stylegan2.generator import Generator
-from ganzoo_stylegan2.layers import Conv, Linear, Modulated, doubled, filtered, with_deviation
+from ganzoo_stylegan2.layers import Conv, Linear, Modulated, doubled, filtered
 from ganzoo_stylegan2.mapping import Mapping
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate, pad
@@ -92,11 +93,11 @@ def test_a_convolution_that_halves_sees_the_filtered_map() -> None:
 def test_the_deviation_of_a_group_is_a_map() -> None:
     x = torch.zeros(4, 2, 3, 3)
     x[2] = 2.0  # rows 0 and 2 are one group
-    seen = with_deviation(x, 2)
+    seen = with_spread(x, 2)
     assert seen.shape == (4, 3, 3, 3)
     assert seen[:, 2].flatten(1).mean(1).tolist() == pytest.approx([1.0, 1e-4, 1.0, 1e-4])
-    assert torch.allclose(with_deviation(x, 4)[0, 2], x.var(0, correction=0).add(1e-8).sqrt().mean())
-    assert with_deviation(x[:3], 2)[0, 2, 0, 0].item() == pytest.approx(1e-4), "a batch of 3 has groups of 1"
+    assert torch.allclose(with_spread(x, 4)[0, 2], x.var(0, correction=0).add(1e-8).sqrt().mean())
+    assert with_spread(x[:3], 2)[0, 2, 0, 0].item() == pytest.approx(1e-4), "a batch of 3 has groups of 1"
 
 
 # -- networks ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from ganzoo_regularizers.virtual import VirtualBatchNorm
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils import spectral_norm
@@ -402,6 +403,14 @@ def test_biggan_with_one_singular_vector(tmp_path) -> None:
             assert torch.linalg.matrix_norm(found[name].flatten(1), 2).item() == pytest.approx(1, abs=1e-4)
         elif not name.endswith("num_batches_tracked"):
             assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("match", [None, "shapes"])
+def test_what_a_layer_keeps_beside_tensors_is_asked_of_no_file(match) -> None:
+    part = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    VirtualBatchNorm().attach(part)
+    given = {name: tensor + 1 for name, tensor in part.state_dict().items() if isinstance(tensor, Tensor)}
+    assert adopt(part, "generator.mlp", [("", given)], (), match).tensors == given
 
 
 def test_every_layout_stands_in_the_table() -> None:

@@ -265,6 +265,20 @@ class TestWarmStart:
         mine, theirs = ganzoo.open(folder.path), ganzoo.open(source)
         assert torch.allclose(mine.parts["D"].head.weight, theirs.parts["D"].head.weight, atol=1e-6)
 
+    def test_what_a_layer_keeps_beside_tensors_stays_where_it_is(self, tmp_path, capsys) -> None:
+        normal = POINTS.replace(
+            "G: {hidden: [8]}", "G: {hidden: [8, 8], norm: batch, with: {vbn: regularizer.virtual_batch_norm}}"
+        )
+        source, _ = train(written(tmp_path, normal).blueprint, tmp_path / "source", plugins.installed(), True)
+        model = written(tmp_path, normal, parts__G__init=str(source.path), train__steps=1, optimizer__lr=1e-12)
+        folder, _ = train(model.blueprint, tmp_path / "run", plugins.installed())
+        report = capsys.readouterr().err
+        assert "tensors from" in report
+        assert "not matched here" not in report
+        mine, theirs = (ganzoo.open(path, raw=raw) for path, raw in ((folder.path, True), (source.path, False)))
+        for one, other in zip(mine.parts["G"].parameters(), theirs.parts["G"].parameters(), strict=True):
+            assert torch.allclose(one, other, atol=1e-6)
+
     @pytest.mark.parametrize(
         ("init", "message"),
         [("nowhere", "there is no run or checkpoint"), ("{source}:E", "has no part 'E'")],
