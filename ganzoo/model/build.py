@@ -58,7 +58,8 @@ def _as_registered(spec: Spec, fields: dict[str, Field]) -> None:
     """A data component has the fields with which it was registered."""
     stated = spec.fields or []
     if spec.data is not None and not set(stated) <= set(fields):
-        message = f"{spec.data.entry.id} is registered with the fields {listed(stated)}, but has {listed(fields) or 'none'}"
+        has = listed(fields) or "none"
+        message = f"{spec.data.entry.id} is registered with the fields {listed(stated)}, but has {has}"
         hint = "let its registration and its `fields` say the same"
         raise UserError(Problem(message, spec.data.origin, "data", hint))
 

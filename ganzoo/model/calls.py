@@ -85,8 +85,8 @@ def call_signature(target: Any, name: str = "") -> inspect.Signature:
     if inspect.isfunction(target) or inspect.isbuiltin(target):
         return _resolved(target)
     if not callable(target):
-        why = "its class has a forward, but is no nn.Module" if hasattr(target, "forward") else "its class has no __call__"
-        raise UserError(Problem(f"{name} cannot be called", hint=why))
+        why = "has a forward, but is no nn.Module" if hasattr(target, "forward") else "has no __call__"
+        raise UserError(Problem(f"{name} cannot be called", hint=f"its class {why}"))
     return bound(type(target).__call__)
 
 
