@@ -69,20 +69,25 @@ class Model:
 
     @contextmanager
     def _where_data_is(self) -> Iterator[None]:
-        """A problem with the data also names the models of the same paper that run on bundled data."""
-
-        def of_data(problem: Problem) -> bool:
-            return problem.path.split(".")[0] == "data" and not problem.hint
-
+        """A problem with the data also names what the user's own needs, or models of the paper on bundled data."""
         try:
             yield
         except UserError as error:
-            if not any(of_data(problem) for problem in error.problems):
-                raise
-            hint = compose.bundled_variants(self.name, self.registry).removeprefix("; ")
-            raise UserError(
-                replace(problem, hint=hint) if of_data(problem) else problem for problem in error.problems
-            ) from error
+            raise UserError(map(self._with_data_hint, error.problems)) from error
+
+    def _with_data_hint(self, problem: Problem) -> Problem:
+        first, _, key = problem.path.partition(".")
+        if first != "data":
+            return problem
+        if not problem.hint:
+            return replace(problem, hint=compose.bundled_variants(self.name, self.registry).removeprefix("; "))
+        reader = next((entry for entry in self.registry if entry.facts.get("reads") == "folder"), None)
+        if reader and self.spec.data and {"real"} <= {*(self.spec.fields or ())} <= {"real", "label"}:
+            from ganzoo.model.factory import arguments
+
+            if key in arguments(reader.load()).keys() - arguments(self.spec.data.entry.load()).keys():
+                return replace(problem, hint=f"{problem.hint}; for images of your own: data.use={reader.id}")
+        return problem
 
     def check(self) -> list[str]:
         """Check everything that can be checked without computing; the warnings.

@@ -165,10 +165,10 @@ def show(
             raise
         registry.find(name if "." in name else f"{name}.{name}")  # its message names components that are near
         raise error from None
-    from ganzoo.api import Model
+    from ganzoo.cli.models import described
     from ganzoo.model import explain
 
-    blueprint = Model(name, (), registry).blueprint
+    blueprint = described(name, (), registry).blueprint
     if as_json:
         print_json(explain.explain(blueprint))
     else:

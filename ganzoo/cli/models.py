@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,9 @@ import typer
 
 from ganzoo import api
 from ganzoo.cli.options import Code, Json, ModelName, Overrides, print_json
+from ganzoo.config import compose
 from ganzoo.errors import Problem, UserError
+from ganzoo.registry import Registry
 
 Strict = Annotated[bool, typer.Option("--strict", help="Warnings are errors.")]
 
@@ -33,6 +36,19 @@ def check(
     print(f"{loaded.name}: ok")
 
 
+def described(model: str, overrides: Sequence[str], registry: Registry) -> api.Model:
+    """A model to look at: where it asks for data of the user's own, a word stands for that."""
+    try:
+        return api.Model(model, overrides, registry)
+    except UserError as error:
+        lacks = [problem.path for problem in error.problems if problem.message == compose.LACKING]
+        if len(lacks) < len(error.problems) or not all(path.startswith("data.") for path in lacks):
+            raise
+        typer.echo(f"note: {' and '.join(lacks)} not given; described without the data", err=True)
+        words = [f"{path}={path.rpartition('.')[2].upper()}" for path in lacks]
+        return api.Model(model, [*overrides, *words], registry)
+
+
 def explain(
     model: ModelName,
     overrides: Overrides = None,
@@ -41,7 +57,7 @@ def explain(
     code: Code = None,
 ) -> None:
     """Say who trains what, values in order, terms with weights, shapes and parameter counts."""
-    loaded = api.Model(model, overrides or (), api.registry(code))
+    loaded = described(model, overrides or (), api.registry(code))
     from ganzoo.model import explain
 
     if diagram:
@@ -54,7 +70,7 @@ def explain(
 
 def fill(model: ModelName, overrides: Overrides = None, as_json: Json = False, code: Code = None) -> None:
     """Print the model with every default and fact written out."""
-    locked = api.Model(model, overrides or (), api.registry(code)).locked()
+    locked = described(model, overrides or (), api.registry(code)).locked()
     from ganzoo.store.files import dump_yaml
 
     if as_json:

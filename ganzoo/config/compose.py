@@ -16,6 +16,7 @@ from ganzoo.errors import Origin, Problem, UserError, did_you_mean, listed, simi
 from ganzoo.registry import Registry
 
 COMMAND_LINE = "command line"
+LACKING = "is required and not given"
 IN_PYTHON = "model"  # the name of a model that no file holds
 LIST = "`ganzoo list` shows them all"
 _SHOWN = 200  # characters of an override in messages
@@ -54,8 +55,14 @@ def compose(
 
 
 def override(tree: Node, overrides: Mapping[str, Any] | Iterable[str], problems: list[Problem]) -> Node:
-    """A tree with ``parts.G.width=64`` and the like put in."""
+    """A tree with ``parts.G.width=64`` and the like put in; a component before its arguments, in whatever order."""
+    ordered: list[tuple[str, Node]] = []
     for key, value in pairs(overrides, problems):
+        chosen = key.removesuffix(".use") + "."
+        inside = [place for place, (other, _) in enumerate(ordered) if other.startswith(chosen) and other != key]
+        first = inside[0] if inside and isinstance(value.value, str) else len(ordered)
+        ordered.insert(first, (key, value))
+    for key, value in ordered:
         tree = _override(tree, key, value, problems)
     return tree
 
@@ -337,20 +344,20 @@ def _mandatory(tree: Node, name: str, registry: Registry, problems: list[Problem
             hint = f"give it: {key}=…"
             if path[0] == "data":
                 hint += bundled_variants(name, registry)
-            problems.append(Problem("is required and not given", node.origin, key, hint))
+            problems.append(Problem(LACKING, node.origin, key, hint))
 
 
 def bundled_variants(name: str, registry: Registry) -> str:
-    """A sentence that names the models of the same paper whose data ships with a plugin."""
+    """A sentence that names the models of the same paper whose data ships with a plugin; none for such a model."""
     paper = name.split("/")[0]
     bundled = {e.id for e in registry if e.kind == "data" and e.facts.get("bundled")}
     found = []
     for model, path in models(registry).items():
-        if model.startswith(f"{paper}/") and model != name:
+        if model.startswith(f"{paper}/"):
             try:
                 use = _extended(path, registry, (), []).get("data", "use")
             except UserError:
                 continue
             if use is not None and use.value in bundled:
                 found.append(model)
-    return f"; on bundled data: {listed(found)}" if found else ""
+    return f"; on bundled data: {listed(found)}" if found and name not in found else ""

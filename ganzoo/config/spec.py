@@ -125,7 +125,8 @@ class Spec:
 
     `found_fields` are the data's fields once the data component itself has told them, `declared` the names of all
     parts and values, those that could not be read included, and `offers` what to write for names that are called but
-    not declared. Where `parts` or `flow` as a whole cannot be read, it is `unreadable`.
+    not declared. `unused` are parts that nothing calls. Where `parts` or `flow` as a whole cannot be read, it is
+    `unreadable`.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Spec:
     found_fields: list[str] | None = None
     declared: set[str] = field(default_factory=set)
     offers: dict[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
     unreadable: bool = False
 
     def __repr__(self) -> str:

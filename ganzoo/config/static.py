@@ -292,6 +292,7 @@ def _unused(spec: Spec, graph: Graph) -> None:
     used |= set(graph.needs([spec.sample]))
     parts = [name for name in spec.parts if name not in used]
     values = [name for name in spec.flow if name not in used]
+    spec.unused = parts
     for what, unused in (("parts", parts), ("values", values)):
         if unused:
             where = [str(_origin(spec, name)) for name in unused]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -193,7 +194,7 @@ def note(error: EvaluationError, problems: list[Problem], hint: str = "") -> Non
 def no_meta(error: BaseException | None) -> bool:
     """Whether the meta device, not the model, is what failed."""
     while error is not None:
-        if isinstance(error, NotImplementedError) or "meta tensor" in str(error).lower():
+        if isinstance(error, NotImplementedError) or re.search("meta (device type )?tensor", str(error).lower()):
             return True
         error = error.__cause__
     return False

@@ -7,7 +7,7 @@ import torch
 from ganzoo.config import static
 from ganzoo.config.spec import Part, Spec
 from ganzoo.data.fields import Field
-from ganzoo.errors import Problem, UserError, choices
+from ganzoo.errors import Problem, UserError, choices, listed
 from ganzoo.model import factory
 from ganzoo.model.blueprint import Blueprint, load_factories, make_data, make_reference, reading
 from ganzoo.model.facts import Facts
@@ -37,6 +37,8 @@ def _drawn_up(spec: Spec, fields: dict[str, Field] | None, device: str, measurin
     if fields is None:
         with reading(spec.data):
             fields = dict(data.fields) if data is not None else {}
+        _as_registered(spec, fields)
+    spec.offers |= getattr(data, "offers", {})
     rows(spec, fields)
     if spec.fields is None:
         spec.found_fields = list(fields)
@@ -52,10 +54,20 @@ def _drawn_up(spec: Spec, fields: dict[str, Field] | None, device: str, measurin
     return blueprint
 
 
+def _as_registered(spec: Spec, fields: dict[str, Field]) -> None:
+    """A data component has the fields with which it was registered."""
+    stated = spec.fields or []
+    if spec.data is not None and not set(stated) <= set(fields):
+        has = listed(fields) or "none"
+        message = f"{spec.data.entry.id} is registered with the fields {listed(stated)}, but has {has}"
+        hint = "let its registration and its `fields` say the same"
+        raise UserError(Problem(message, spec.data.origin, "data", hint))
+
+
 def rows(spec: Spec, fields: dict[str, Field]) -> None:
     """A picture's rows are those of a label."""
     name = spec.show.rows
     labels = [key for key, found in fields.items() if found.kind == "label"]
     if name is not None and name not in labels:
-        hint = choices(name, labels) or "the data has no labels"
+        hint = choices(name, labels) or spec.offers.get(name) or "the data has no labels"
         raise UserError(Problem(f"there is no label '{name}'", spec.origins.get("show.rows"), "show.rows", hint))

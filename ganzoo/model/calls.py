@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ganzoo.contract import Scales, first, map_tensors
-from ganzoo.errors import UserError
+from ganzoo.errors import Problem, UserError
 
 _NOT_OWN = {"torch", "builtins", "abc", "collections", "enum", "pathlib", "typing", "numpy"}
 
@@ -85,7 +85,8 @@ def call_signature(target: Any, name: str = "") -> inspect.Signature:
     if inspect.isfunction(target) or inspect.isbuiltin(target):
         return _resolved(target)
     if not callable(target):
-        raise UserError(f"{name} cannot be called")
+        why = "has a forward, but is no nn.Module" if hasattr(target, "forward") else "has no __call__"
+        raise UserError(Problem(f"{name} cannot be called", hint=f"its class {why}"))
     return bound(type(target).__call__)
 
 

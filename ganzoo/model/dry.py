@@ -131,7 +131,10 @@ def _term(
         return None
     if not isinstance(loss, torch.Tensor) or loss.ndim:
         message = f"`{term.text}` {_what(loss)}, but a term is one number"
-        problems.append(Problem(message, term.origin, term.path, "use a loss: l1(x, y), adv.g(fake)"))
+        hint = "use a loss: l1(x, y), adv.g(fake)"
+        if isinstance(loss, int | float):
+            hint = "as a tensor, so that it has a gradient: return it without .item() or float()"
+        problems.append(Problem(message, term.origin, term.path, hint))
         return None
     return loss
 

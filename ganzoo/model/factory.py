@@ -102,6 +102,8 @@ def check(component: Component, problems: list[Problem]) -> Callable[..., Any] |
         if argument.default is EMPTY and not argument.is_fact and argument.name not in component.args:
             message = f"{component.entry.id} needs '{argument}'"
             hint = f"write `{argument.name}: …`"
+            if not isinstance(factory, type):
+                hint += "; what expressions give is for the __call__ of a class, which is what a plugin registers"
             problems.append(Problem(message, component.origin, component.path, hint))
     return factory
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -48,7 +49,8 @@ class Facts:
                 with draw.using(self.turn.draws):
                     self.part(name)
             except UserError as error:
-                problems += error.problems
+                hint = f"nothing uses it: parts.{name}=null" if name in self.spec.unused else ""
+                problems += [replace(problem, hint=problem.hint or hint) for problem in error.problems]
             except EvaluationError as error:
                 if self.blueprint.device.type == "meta" and no_meta(error):
                     raise

@@ -69,6 +69,12 @@ class ImageFolder(Fitted):
             raise ValueError("split is test, but nothing is set aside for it; write `holdout: 0.1`")
         self.skip_broken, self.memory, self.labels = skip_broken, memory, labels
 
+    @property
+    def offers(self) -> dict[str, str]:
+        """How to have a field that a model asks for in vain."""
+        fix = "give the images of each class a sub-folder of their own, or name a table of them: data.labels=TABLE.csv"
+        return {"label": f"{printable(self.root)} has no class folders: {fix}"} if self.root.is_dir() else {}
+
     @cached_property
     def listing(self) -> Listing:
         """All files, of both splits."""

@@ -95,12 +95,17 @@ class Two(ImageSet):
             if self.root.is_dir() and not side.root.is_dir():
                 folders = sorted((printable(p.name) for p in self.root.iterdir() if p.is_dir()), key=natural)
                 found = some(folders) or "no folders"
+                fix = self.of_twins(twins(self.root, self.split))
                 raise UserError(
                     f"there is no folder {printable(side.root)}; {printable(self.root)} has {found}: write "
-                    f"data.{name}=FOLDER, below that, or data.{name}=. for itself"
+                    + (fix or f"data.{name}=FOLDER, below that, or data.{name}=. for itself")
                 )
         a, b = self.both(lambda side: side.fields["real"])
         return {"real_a": a, "real_b": b}
+
+    def of_twins(self, found: tuple[str, str] | None) -> str:
+        """What to write where two folders like A and B were found; nothing where none were."""
+        return f"data.a={found[0]} data.b={found[1]}" if found else ""
 
     def load(self) -> dict[str, np.ndarray]:
         """Raises UserError where a file cannot be read, or a folder is empty."""
@@ -128,3 +133,14 @@ class Two(ImageSet):
         if not all(side.root.is_dir() for side in test.sides):
             return None
         return test if all(side.listing.split(side.holdout, bool(side.holdout)).files for side in test.sides) else None
+
+
+def twins(root: Path, split: str) -> tuple[str, str] | None:
+    """The two folders below one whose names differ in an A and a B at their ends, as `a` and `b` name them."""
+    names = {path.name for path in root.iterdir() if path.is_dir()}
+    for a in sorted(names, key=lambda name: (not name.startswith(split), name)):
+        b = a[:-1] + {"A": "B", "a": "b"}.get(a[-1], "")
+        if b in names - {a[:-1]}:
+            within = f"/{SPLIT}" if (root / a / split).is_dir() and (root / b / split).is_dir() else ""
+            return a.replace(split, SPLIT) + within, b.replace(split, SPLIT) + within
+    return None

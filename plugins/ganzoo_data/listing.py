@@ -118,7 +118,7 @@ def labelled(root: Path, table: str, classes: Sequence[str] | int | None = None)
     """
     place, every = root / table, list_images(root, 0)
     if not place.is_file():
-        raise UserError(f"there is no table {printable(place)}; it has the columns image and label")
+        raise UserError(f"there is no table {printable(place)}; `labels` is a path below {printable(root)}")
     label: dict[str, str] = {}
     try:
         with place.open(encoding="utf-8-sig", newline="") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from ganzoo.errors import UserError
 from ganzoo_data.base import Split
 from ganzoo_data.decode import Fit, Half, Recipe
 from ganzoo_data.folder import ImageFolder
-from ganzoo_data.folders import SPLIT, Two
+from ganzoo_data.folders import SPLIT, Two, twins
 from ganzoo_data.listing import Listing, draw
 from ganzoo_data.words import printable, some
 
@@ -108,9 +109,18 @@ class SideBySide(Two):
 
     @cached_property
     def sides(self) -> tuple[ImageFolder, ImageFolder]:
-        """The folder twice, each time one half of its files."""
+        """The folder twice, each time one half of its files. Raises UserError where it holds two folders of pairs."""
         whole = self.side(self.folder, self.holdout)
+        apart = twins(whole.root, self.split) if whole.root.is_dir() else None
+        tops = sorted({file.top for file in whole.listing.files}) if apart else []
+        if apart and tops == [name.replace(SPLIT, self.split).partition("/")[0] for name in apart]:
+            where = f"{printable(whole.root)} holds the folders {tops[0]} and {tops[1]}"
+            raise UserError(f"{where}, not files that show both images: write {self.of_twins(apart, self.folder)}")
         return Halves(whole, self.a), Halves(whole, "right" if self.a == "left" else "left")
+
+    def of_twins(self, found: tuple[str, str] | None, below: str = ".") -> str:
+        a, b = (posixpath.normpath(f"{below}/{name}") for name in found or ("", ""))
+        return f"data.use=data.paired_folders data.a={a} data.b={b}" if found else ""
 
 
 class Halves(ImageFolder):

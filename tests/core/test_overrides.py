@@ -82,6 +82,13 @@ def test_overrides_are_applied_in_order(models: Models) -> None:
     assert found["parts"]["D"] == {"use": "discriminator.b"}
 
 
+@pytest.mark.parametrize("chosen", ["parts.E.use=encoder.a", "parts.E=encoder.a"])
+def test_a_component_is_put_in_before_its_arguments(models: Models, chosen: str) -> None:
+    models.write(m__m=BASE)
+    for several in (["parts.E.width=3", "parts.Z.size=4", chosen], [chosen, "parts.E.width=3"]):
+        assert models.good(overrides=several)["parts"]["E"] == {"use": "encoder.a", "width": 3}
+
+
 def test_an_override_leaves_all_other_origins_alone(models: Models) -> None:
     models.write(m__m=BASE)
     models.compose()

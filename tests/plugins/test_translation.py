@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -306,6 +307,27 @@ def test_a_folder_that_the_root_lacks_is_named_with_what_it_has(tmp_path: Path) 
     save(tmp_path / "trainA" / "1.png", grey(1))
     with pytest.raises(UserError, match=r"no folder .*trainB; .* has trainA: write data\.b=FOLDER"):
         _ = UnpairedFolders(str(tmp_path)).fields
+
+
+@pytest.mark.parametrize("split", ["", "/train"])
+def test_two_folders_of_pairs_are_not_cut_into_halves(tmp_path: Path, split: str) -> None:
+    for name in "AB":
+        save(tmp_path / f"{name}{split}" / "1.png", grey(1, 8, 8))
+    within = "/{split}" if split else ""
+    fix = f"write data.use=data.paired_folders data.a=A{within} data.b=B{within}"
+    for folder in ("{split}", "."):
+        with pytest.raises(UserError, match=re.escape(fix) + "$"):
+            _ = SideBySide(str(tmp_path), folder=folder).fields
+    with pytest.raises(UserError, match=re.escape(f"write data.a=A{within} data.b=B{within}") + "$"):
+        _ = UnpairedFolders(str(tmp_path)).fields
+    assert len(PairedFolders(str(tmp_path), a=f"A{within}", b=f"B{within}")) == 1
+    (tmp_path / "all").mkdir()
+    (tmp_path / "A").rename(tmp_path / "all" / "A")
+    (tmp_path / "B").rename(tmp_path / "all" / "B")
+    with pytest.raises(UserError, match=re.escape(f"data.a=all/A{within} data.b=all/B{within}") + "$"):
+        _ = SideBySide(str(tmp_path), folder="all").fields
+    save(tmp_path / "all" / "C" / "1.png", grey(1, 8, 8))
+    assert len(SideBySide(str(tmp_path), folder="all")) == 3
 
 
 def test_unpaired_folders_have_orders_of_their_own(tmp_path: Path) -> None:
