@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+HINTED = 100  # unknown names in one model that are compared with all that are known; nobody reads further
 _WORD = 100  # characters that are shown of a word that has no end
 _ENDLESS = re.compile(r"[^\s/]{300,}")
 

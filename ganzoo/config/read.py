@@ -11,7 +11,7 @@ from ganzoo.config.expression import called
 from ganzoo.config.players import PlayerReader
 from ganzoo.config.spec import RESERVED, Part, Spec, Value
 from ganzoo.config.tree import Node
-from ganzoo.errors import UserError, choices, did_you_mean, listed
+from ganzoo.errors import HINTED, UserError, choices, did_you_mean, listed
 
 PART_KINDS = (
     *("generator", "discriminator", "encoder", "extractor", "adversarial", "loss"),
@@ -182,9 +182,10 @@ class Reader(PlayerReader):
         For other undeclared names that are called, ``spec.offers`` notes what could be meant.
         """
         ops = {key.removeprefix("op."): entries for key, entries in self.registry.entries.items() if key[:3] == "op."}
+        unknown: set[str] = set()
         for value in spec.equations():
             for name in called(value.expr):
-                if name in spec.declared or name in (spec.fields or ()):
+                if name in spec.declared or name in unknown or name in (spec.fields or ()):
                     continue
                 if name in ops:
                     spec.declared.add(name)
@@ -196,6 +197,9 @@ class Reader(PlayerReader):
                             self.problems.append(replace(problem, origin=value.origin, path=value.path, hint=hint))
                         continue
                     spec.parts[name] = Part(f"parts.{name}", entry, {}, value.origin, name=name, implicit=True)
+                    continue
+                unknown.add(name)
+                if len(unknown) > HINTED:
                     continue
                 near = did_you_mean(name, [n for n in spec.declared if n not in spec.flow])
                 same = sorted({e.id for e in self.registry if e.name == name and e.kind in PART_KINDS})

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from ganzoo.config import limits, sharding
 from ganzoo.config.expression import HOLE, Attr, Call, Const, Name, Scaled, called, has_hole, names, root, walk
 from ganzoo.config.spec import RESERVED, Phase, Player, Spec, Value
-from ganzoo.errors import Origin, Problem, choices, did_you_mean, listed, without
+from ganzoo.errors import HINTED, Origin, Problem, choices, did_you_mean, listed, without
 from ganzoo.registry import KINDS
 
 LONGEST = 100  # values in a row of which each is computed from the next
@@ -79,9 +79,10 @@ def check(spec: Spec) -> list[Problem]:
         return problems
     graph = Graph(spec)
     graph.unclear = _collisions(spec, problems)
+    known = _known(spec)
     for value in spec.equations():
         before = len(problems)
-        _expression(value, spec, graph.unclear, problems)
+        _expression(value, spec, known, graph.unclear, problems)
         if len(problems) > before:
             graph.faulty.add(value.path)
     for cycle in graph.cycles():
@@ -109,11 +110,11 @@ def check(spec: Spec) -> list[Problem]:
     return problems
 
 
-def _known(spec: Spec) -> list[str] | None:
+def _known(spec: Spec) -> dict[str, None] | None:
     """Every name an expression may read; None where the data's fields are not known yet."""
     if spec.fields is None:
         return None
-    return [*spec.declared, *spec.fields, *RESERVED]
+    return dict.fromkeys([*spec.declared, *spec.fields, *RESERVED])
 
 
 def _collisions(spec: Spec, problems: list[Problem]) -> set[str]:
@@ -138,15 +139,19 @@ def _collisions(spec: Spec, problems: list[Problem]) -> set[str]:
     return found
 
 
-def _expression(value: Value, spec: Spec, unclear: set[str], problems: list[Problem]) -> None:
+def _expression(
+    value: Value, spec: Spec, known: Collection[str] | None, unclear: set[str], problems: list[Problem]
+) -> None:
     def report(message: str, hint: str = "") -> None:
         problems.append(Problem(f"{message}, in `{value.text}`", value.origin, value.path, hint))
 
-    known, calls = _known(spec), called(value.expr)
+    calls = called(value.expr)
     for name in names(value.expr):
-        if name in unclear or name in spec.declared - {*spec.flow, *spec.parts}:
+        if name in unclear or (name in spec.declared and name not in spec.flow and name not in spec.parts):
             continue  # stands for two things, or could not be read
-        if known is not None and name not in known:
+        if known is not None and name not in known and len(problems) >= HINTED:
+            report(f"there is no part, value or data field '{name}'")
+        elif known is not None and name not in known:
             near = [n for n in known if (n in spec.parts) == (name in calls)]
             hint = did_you_mean(name, near) or spec.offers.get(name)
             if not hint and name in KINDS:
@@ -156,7 +161,7 @@ def _expression(value: Value, spec: Spec, unclear: set[str], problems: list[Prob
             hint = hint or without(value.path) or choices(name, near)
             report(f"there is no part, value or data field '{name}'", hint)
         elif known is None and name in calls and name not in spec.declared:
-            hint = spec.offers.get(name) or choices(name, spec.parts)
+            hint = spec.offers.get(name) or (choices(name, spec.parts) if len(problems) < HINTED else "")
             report(f"there is no part '{name}'", hint)
         elif name in calls and name in (*spec.flow, *(spec.fields or ()), *RESERVED):
             report(f"'{name}' is a value and cannot be called", "only parts can")

@@ -178,18 +178,29 @@ def _hooks(module: Any) -> list[Any]:
         ValueError: the module marks a hook that does not exist, or none.
         pluggy.PluginValidationError: a hook's arguments are not those of its specification.
     """
+    manager = _specified()
+    try:
+        manager.register(module)
+        marked = manager.get_hookcallers(module) or []
+        known = [name for name, caller in vars(manager.hook).items() if caller.has_spec()]
+        for caller in marked:
+            if not caller.has_spec():
+                raise ValueError(f"there is no hook '{caller.name}' ({choices(caller.name, known)})")
+        if not marked:
+            raise ValueError("it marks no hook: it needs `@ganzoo.hookimpl def register(zoo)`")
+        return [impl.function for impl in manager.hook.register.get_hookimpls()]
+    finally:
+        if manager.is_registered(module):
+            manager.unregister(module)
+
+
+@lru_cache(maxsize=1)
+def _specified() -> pluggy.PluginManager:
+    """A manager that knows every hook; one for all plugins, each of which is taken out again when it was looked at."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.add_hookspecs(hookspecs.RunHooks)
-    manager.register(module)
-    marked = manager.get_hookcallers(module) or []
-    known = [name for name, caller in vars(manager.hook).items() if caller.has_spec()]
-    for caller in marked:
-        if not caller.has_spec():
-            raise ValueError(f"there is no hook '{caller.name}' ({choices(caller.name, known)})")
-    if not marked:
-        raise ValueError("it marks no hook: it needs `@ganzoo.hookimpl def register(zoo)`")
-    return [impl.function for impl in manager.hook.register.get_hookimpls()]
+    return manager
 
 
 def run_hooks(registry: Registry, own: Iterable[Any] = ()) -> pluggy.PluginManager:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pluggy
 import pytest
 
 from ganzoo.errors import UserError
@@ -58,6 +59,16 @@ def test_each_discovery_makes_a_fresh_registry(site: Site) -> None:
     assert one is not two
     one.entries.clear()
     assert names(two) == ["acme:generator.acme"]
+
+
+def test_the_hooks_are_read_once_for_all_plugins(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        site.add(name, net(name))
+    made: list[object] = []
+    add = pluggy.PluginManager.add_hookspecs
+    monkeypatch.setattr(pluggy.PluginManager, "add_hookspecs", lambda self, of: made.append(of) or add(self, of))
+    assert len(list(plugins.discover())) == 3
+    assert len(made) <= 2
 
 
 def test_lazy_modules_are_not_imported(site: Site) -> None:

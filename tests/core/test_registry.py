@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ganzoo.errors import UserError
-from ganzoo.registry import KINDS, Entry, Failure, Plugin, Registry, Zoo
+from ganzoo.registry import KINDS, Entry, Failure, Plugin, Registry, Zoo, components, plugins
 from tests.core.helpers import Site, line_of
 
 ACME, OTHER = Plugin("acme", "acme", "0.2"), Plugin("nets", "other-nets", "1.0")
@@ -152,6 +152,44 @@ def test_the_source_of_a_lazy_target_is_read_without_importing(site: Site) -> No
     assert sources["alias"] == (file, line_of(LAZY, "Alias ="), "")
     assert sources["gone"] == (file, 0, "")
     assert not {"acme_lazy", "acme_lazy.nets", "nothing_like_this"} & set(sys.modules)
+
+
+GLANCED = {
+    "plain": 'class Net:\n    """A net."""\n',
+    "decorated": '@wrap(\n    3\n)\nclass Net(Base):\n    """A net.\n\n    Paper.\n    """\n    x = 1\n',
+    "a function": 'def Net(\n    a: int,\n    b=(1, 2),\n) -> int:\n    """A net."""\n    return a\n',
+    "only its method says": 'class Net:\n    def f(self):\n        """Not a net."""\n',
+    "only the next one says": 'class Net: pass\n\n\nclass Other:\n    """Not a net."""\n',
+    "a default that looks like one": 'def Net(a="""no."""):\n    """A net."""\n',
+    "single quotes": 'class Net:\n    \'A net.\'\n\nX = """x"""\n',
+    "twice": 'class Net:\n    """The first."""\n\n\nclass Net:\n    """The second."""\n',
+    "named in a text": '"""Nets.\n\nclass Net:\n"""\n\n\nclass Net:\n    """A net."""\n',
+    "assigned first": 'Net = None\n\n\nclass Net:\n    """A net."""\n',
+    "carriage returns": '# a net\r\nclass Net:\r\n    """A net."""\r\n',
+    "a raw text": 'class Net:\n    r"""A $\\alpha$ net."""\n',
+    "not UTF-8": '# -*- coding: latin-1 -*-\n# \xfc\nclass Net:\n    """A net."""\n',
+}
+
+
+@pytest.mark.parametrize("case", GLANCED)
+def test_a_glance_at_a_file_says_what_reading_it_does(case: str, tmp_path: Path) -> None:
+    path = tmp_path / "nets.py"
+    path.write_bytes(GLANCED[case].encode("latin-1"))
+    read = components._defined(str(path), 0)["Net"]
+    assert components._glanced(str(path), "Net") in (read, None)
+
+
+def test_a_list_of_components_reads_few_files_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = [entry for entry in plugins.discover() if entry.plugin.dist == "ganzoo" and isinstance(entry.target, str)]
+    before = {entry.id: entry.source() for entry in own}
+    read: list[str] = []
+    defined = components._defined
+    monkeypatch.setattr(components, "_defined", lambda file, changed: read.append(file) or defined(file, changed))
+    assert {entry.id: entry.source() for entry in own} == before
+    assert len(read) < len(own) / 10
+    for entry in own:
+        file, line, summary = before[entry.id]
+        assert defined(file, 0).get(str(entry.target).partition(":")[2], (0, "")) == (line, summary), entry.id
 
 
 def test_a_lazy_target_that_cannot_be_read_still_has_a_source(site: Site) -> None:

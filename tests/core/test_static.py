@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 
 import pytest
 
 from ganzoo import config
 from ganzoo.config import static
-from ganzoo.errors import UserError
+from ganzoo.errors import HINTED, UserError
 from tests.core.graphs import BASE, Model
 from tests.core.helpers import extended
 
@@ -229,6 +230,19 @@ def test_all_problems_in_one_report(model: Model) -> None:
     found = model.problems(text)
     lines = [int(problem.split(":")[1]) for problem in found]
     assert lines == [2, 4, 5, 6, 8, 9, 9, 10, 11, 11, 12], found
+
+
+def test_many_unknown_names_are_told_but_not_all_compared(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    matches = difflib.get_close_matches
+    monkeypatch.setattr(
+        difflib, "get_close_matches", lambda name, *a, **k: compared.append(name) or matches(name, *a, **k)
+    )
+    found = model.problems("flow:\n" + "\n".join(f"  v{i}: stop_{i}(x{i})" for i in range(1000)))
+    assert len(found) == 2000
+    assert "did you mean 'stop'" in found[0]
+    assert found[-1].endswith("there is no part, value or data field 'x999', in `stop_999(x999)`")
+    assert len(compared) < 6 * HINTED
 
 
 # -- plugins and checkpoints -------------------------------------------------------------------------------------------
