@@ -111,7 +111,7 @@ def test_a_campaign_finds_exceptions_messages_and_deaths_and_goes_on_after_them(
 
 def test_the_one_of_a_batch_that_takes_too_much_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oracle, "MEMORY", 16 << 20)
-    monkeypatch.setattr(oracle, "SECONDS", 60.0)  # a busy machine gives memory slowly; that is not what is looked for here
+    monkeypatch.setattr(oracle, "SECONDS", 60.0)  # a busy machine gives memory slowly
     target = _target("m" + "a" * 100)
     result = engine.campaign(target, 0, count=15)
     assert [kind for kind, _ in result.findings] == ["memory"] and result.count == 15
