@@ -36,6 +36,11 @@ class Arrays(ABC):
     of_one_split: ClassVar[tuple[str, ...]] = ("arrays", "_resident")  # what belongs to no other split
 
     @property
+    def offers(self) -> Mapping[str, str]:
+        """For fields that it has not, but could have: what the user would have to do, as the hint of a message."""
+        return {}
+
+    @property
     @abstractmethod
     def fields(self) -> Mapping[str, Field]:
         """The spec of every field, without reading more than that takes."""
@@ -49,7 +54,7 @@ class Arrays(ABC):
         return None
 
     def of_split(self, split: str) -> Self:
-        """The same data's `split`; what both splits have in common is not read again."""
+        """The same data with another `split`; what both have in common is not read again."""
         other = object.__new__(type(self))
         common = {name: value for name, value in vars(self).items() if name not in self.of_one_split}
         vars(other).update(common, split=split)

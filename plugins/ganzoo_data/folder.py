@@ -71,7 +71,7 @@ class ImageFolder(Fitted):
 
     @property
     def offers(self) -> dict[str, str]:
-        """How to have a field that a model asks for in vain."""
+        """How to have labels."""
         fix = "give the images of each class a sub-folder of their own, or name a table of them: data.labels=TABLE.csv"
         return {"label": f"{printable(self.root)} has no class folders: {fix}"} if self.root.is_dir() else {}
 

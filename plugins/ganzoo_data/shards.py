@@ -54,6 +54,8 @@ class Shards(Fitted):
         ValueError: an argument is out of bounds.
     """
 
+    of_one_split = (*Fitted.of_one_split, "index", "files", "rows")
+
     @cached_property
     def packed(self) -> dict[str, Any] | None:
         """What ``ganzoo data pack`` says of each split; None where somebody else wrote the shards."""
@@ -195,7 +197,6 @@ class Shards(Fitted):
         found = [Finding("info", f"not read: {n} .{e} files") for e, n in self.index.ignored.items()]
         return [*found, *quick(self, LOOKED_AT)]
 
-    of_one_split = (*Fitted.of_one_split, "index", "files", "rows")
     pack = staticmethod(pack)
 
 

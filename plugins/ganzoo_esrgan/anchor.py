@@ -78,7 +78,7 @@ class Factor:
         self.factor = factor
 
     def __call__(self, n: int) -> Tensor:
-        drawn = draw.uniform(n, 1)
+        drawn = draw.uniform(n, 1)  # also says on which device
         return drawn if self.factor is None else torch.full_like(drawn, self.factor)
 
 

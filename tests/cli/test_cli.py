@@ -352,18 +352,6 @@ def test_help_names_every_command(ganzoo) -> None:
         assert command in out
 
 
-def test_profile_for_people_and_machines(ganzoo, monkeypatch) -> None:
-    from ganzoo.train import machine
-
-    monkeypatch.setattr(machine, "SECONDS", 0.0)
-    result = ganzoo("profile", "gan/circle", *SMALL, "--steps", "2")
-    assert result.code == 0, result.err
-    for piece in ("Time a step, by part", "D.adversarial", "between", "Memory", "What holds it back\n* "):
-        assert piece in result.out
-    report = json.loads(ganzoo("profile", "gan/circle", *SMALL, "--steps", "2", "--json").out)
-    assert report["steps"] == 2 and set(report["players"]) == {"G", "D"}
-
-
 def test_runs_without_records_are_left_out_of_a_comparison(ganzoo, tmp_path) -> None:
     text = PICTURES + "evaluate: {n: 8, every: 1, values: {right: 'accuracy(D(fake), 0)'}}\n"
     (tmp_path / "m.yaml").write_text(text.replace("parts: {", "parts: {accuracy: metric.accuracy, "))
@@ -379,13 +367,6 @@ def test_a_batch_of_one_is_refused_before_training_where_a_network_needs_more(ga
     result = ganzoo("check", "dcgan/fashion_mnist_sample", "train.batch=1")
     assert result.code == 2 and "Expected more than 1 value per channel" in result.err
     assert ganzoo("check", "pix2pix/openmoji", "train.batch=1").code == 0
-
-
-def test_profile_mistakes(ganzoo) -> None:
-    result = ganzoo("profile", "gan/circle", *SMALL, "--phase", "late")
-    assert result.code == 2 and "no phase 'late'" in result.err
-    assert ganzoo("profile", "gan/circle", *SMALL, "--steps", "0").code == 2
-    assert ganzoo("profile", "dcgan").code == 2
 
 
 def test_the_end_of_training_says_what_samples_are_made_from(ganzoo, tmp_path) -> None:
